@@ -1,0 +1,51 @@
+//! `/v1/agents/data`
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::SET_COOKIE;
+use axum::response::Response;
+use serde_json::json;
+
+use crate::api::wire::agent;
+use crate::http::stream::{self, PAGE, Shape};
+use crate::http::{AgentPath, ApiJson, ApiResult, App, Caller, cookie, reply};
+use crate::ops;
+use crate::store::AgentReads;
+
+/// All agents, in the order of their first appearance.
+pub(in crate::api) async fn list(State(app): State<App>) -> ApiResult<Response> {
+    stream::list_or_empty(&app, Shape::Array, 0, |tx, after| {
+        let agents = tx.agents_after(after, PAGE)?;
+        let next = agents.last().filter(|_| agents.len() == PAGE).map(|agent| agent.seq);
+        Ok((agents.iter().map(agent::shown).collect(), next))
+    })
+    .await
+}
+
+/// One agent.
+pub(in crate::api) async fn get(
+    State(app): State<App>,
+    AgentPath(name): AgentPath,
+) -> ApiResult<Response> {
+    let Some(found) = app.read(|tx| tx.agent(&name))? else {
+        let mut response = reply::json(&json!({}));
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        return Ok(response);
+    };
+    Ok(reply::json_text(agent::shown(&found)))
+}
+
+/// Takes what an agent says about itself, and gives it the cookie by which it is known from then on.
+pub(in crate::api) async fn post(
+    State(app): State<App>,
+    caller: Caller,
+    AgentPath(name): AgentPath,
+    ApiJson(body): ApiJson,
+) -> ApiResult<Response> {
+    let posted = agent::post(body)?;
+    let (by, cookie) = (caller.by(), cookie::set(&name));
+    app.write(move |tx, now| ops::post_agent(tx, now, &name, &posted, &by)).await?;
+    let mut response = reply::json(&json!({ "status": "OK" }));
+    response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
+    Ok(response)
+}

@@ -1,0 +1,6 @@
+//! `/v1/agents`
+
+pub(super) mod data;
+pub(super) mod images;
+pub(super) mod provision_logs;
+pub(super) mod queues;

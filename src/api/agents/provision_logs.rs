@@ -1,0 +1,19 @@
+//! `POST /v1/agents/provision_logs/<name>`
+
+use axum::extract::State;
+use axum::response::Response;
+
+use crate::api::wire::agent::provision;
+use crate::http::{AgentPath, ApiJson, ApiResult, App, reply};
+use crate::ops;
+
+/// Keeps how a provisioning ended.
+pub(in crate::api) async fn post(
+    State(app): State<App>,
+    AgentPath(name): AgentPath,
+    ApiJson(body): ApiJson,
+) -> ApiResult<Response> {
+    let entry = provision(body, app.now())?;
+    app.write(move |tx, _| ops::post_provision(tx, &name, &entry)).await?;
+    Ok(reply::ok())
+}

@@ -1,0 +1,36 @@
+//! `/v1/job/<id>/attachments`
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use crate::http::path::JobTextPath;
+use crate::http::{ApiResult, App, Caller, reply, upload};
+use crate::ops;
+use crate::store::BlobKind;
+
+/// The archive of a job's attachments, as it was sent.
+pub(in crate::api) async fn get(
+    State(app): State<App>,
+    JobTextPath(id): JobTextPath,
+) -> ApiResult<Response> {
+    let file = upload::send(&app, id, BlobKind::Attachments).await?;
+    Ok(file.unwrap_or_else(reply::nothing))
+}
+
+/// Takes the archive that a waiting job needs.
+pub(in crate::api) async fn post(
+    State(app): State<App>,
+    caller: Caller,
+    JobTextPath(id): JobTextPath,
+    request: Request,
+) -> ApiResult<Response> {
+    app.read(|tx| ops::awaiting_attachments(tx, id))?;
+    let by = caller.by();
+    let arrived = upload::receive(&app, request).await?;
+    let blob = arrived.blob.clone();
+    let taken = app.write(move |tx, now| ops::put_attachments(tx, now, id, &blob, &by)).await?;
+    if taken {
+        arrived.keep();
+    }
+    Ok(reply::ok())
+}

@@ -1,0 +1,9 @@
+//! `/v1/job`
+
+pub(super) mod action;
+pub(super) mod attachments;
+pub(super) mod claim;
+pub(super) mod position;
+pub(super) mod search;
+pub(super) mod show;
+pub(super) mod submit;

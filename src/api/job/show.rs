@@ -1,0 +1,17 @@
+//! `GET /v1/job/<id>`
+
+use axum::extract::State;
+use axum::response::Response;
+
+use crate::api::wire::job::shown;
+use crate::http::{ApiResult, App, JobPath, reply};
+use crate::store::JobReads;
+
+/// What was submitted.
+pub(in crate::api) async fn get(
+    State(app): State<App>,
+    JobPath(id): JobPath,
+) -> ApiResult<Response> {
+    let body = app.read(|tx| tx.job_body(id))?;
+    Ok(body.map_or_else(reply::nothing, |body| reply::json_text(shown(id, &body))))
+}

@@ -1,0 +1,37 @@
+//! `/v1/result/<id>/artifact`
+
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, HeaderValue};
+use axum::response::Response;
+
+use crate::http::path::JobTextPath;
+use crate::http::{ApiResult, App, reply, upload};
+use crate::ops;
+use crate::store::BlobKind;
+
+/// The newest artifact, byte for byte as it was sent.
+pub(in crate::api) async fn get(
+    State(app): State<App>,
+    JobTextPath(id): JobTextPath,
+) -> ApiResult<Response> {
+    let Some(mut response) = upload::send(&app, id, BlobKind::Artifact).await? else {
+        return Ok(reply::nothing());
+    };
+    let name = HeaderValue::from_static("inline; filename=artifact.tar.gz");
+    response.headers_mut().insert(CONTENT_DISPOSITION, name);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Ok(response)
+}
+
+/// Takes an artifact; the newest wins. The job need not exist.
+pub(in crate::api) async fn post(
+    State(app): State<App>,
+    JobTextPath(id): JobTextPath,
+    request: Request,
+) -> ApiResult<Response> {
+    let arrived = upload::receive(&app, request).await?;
+    let blob = arrived.blob.clone();
+    app.write(move |tx, _| ops::put_artifact(tx, id, &blob)).await?;
+    arrived.keep();
+    Ok(reply::ok())
+}

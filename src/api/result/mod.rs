@@ -1,0 +1,5 @@
+//! `/v1/result`
+
+pub(super) mod artifact;
+pub(super) mod post;
+pub(super) mod show;

@@ -1,0 +1,6 @@
+//! What goes over the wire: lenient, unknown members kept. Conversions from and to the domain live here.
+
+pub(super) mod agent;
+pub(super) mod job;
+pub(super) mod queue;
+pub(super) mod result;

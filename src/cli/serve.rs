@@ -1,0 +1,55 @@
+//! `serve`
+
+use std::path::PathBuf;
+
+use super::Failure;
+use crate::config::{Env, Raw, Settings};
+use crate::log;
+use crate::server::{Server, terminated};
+
+/// Flags of `serve`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    settings: Raw,
+    /// The configuration file [default: /etc/testflinger-server/config.toml if it exists]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub(super) fn run(args: Args) -> Result<(), Failure> {
+    let env: Env = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let settings = Settings::load(args.settings, args.config.as_deref(), &env)?;
+    log::init(settings.log_format, &settings.log).map_err(|message| Failure::new(2, message))?;
+    raise_open_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(1, error.to_string()))?;
+    runtime.block_on(serve(&settings))
+}
+
+async fn serve(settings: &Settings) -> Result<(), Failure> {
+    let server = Server::bind(settings).await?;
+    tracing::info!(data_dir = %settings.data_dir.display(), "ready");
+    tokio::select! {
+        failed = server.join() => failed?,
+        signal = terminated() => signal.map_err(|error| Failure::new(1, error.to_string()))?,
+    }
+    server.shutdown().await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Every agent holds a connection: take as many open files as the system allows.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if setrlimit(Resource::Nofile, wanted).is_err() {
+        tracing::debug!("the limit of open files stays as it is");
+    }
+}

@@ -1,0 +1,78 @@
+//! The list of all settings.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use super::value::{LogFormat, Size, Span};
+use super::{Env, Error};
+
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])* $name:ident: $type:ty, $value:literal;)*) => {
+        /// What one source says: a flag `--a-b`, a variable `TESTFLINGER_A_B`, a key `a_b` in the file.
+        #[derive(Clone, Debug, Default, Deserialize, clap::Args)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Raw {
+            $($(#[doc = $doc])* #[arg(long, value_name = $value)] pub $name: Option<$type>,)*
+        }
+
+        impl Raw {
+            /// What this source says, and where it says nothing what `other` says.
+            #[must_use]
+            pub fn or(self, other: Self) -> Self {
+                Self { $($name: self.$name.or(other.$name),)* }
+            }
+
+            /// What the environment says.
+            ///
+            /// # Errors
+            /// The variable whose value is unusable.
+            pub fn from_env(env: &Env) -> Result<Self, Error> {
+                Ok(Self { $($name: variable(env, stringify!($name))?,)* })
+            }
+        }
+    };
+}
+
+settings! {
+    /// Where everything is kept
+    data_dir: PathBuf, "DIR";
+    /// Where to listen; port 0 picks a free one [default: 127.0.0.1:8000]
+    listen: SocketAddr, "ADDR:PORT";
+    /// The database's page cache [default: 64MiB]
+    cache_size: Size, "SIZE";
+    /// The largest JSON body [default: 16MiB]
+    max_json_size: Size, "SIZE";
+    /// The largest result, logs included [default: 64MiB]
+    max_result_size: Size, "SIZE";
+    /// The largest uploaded file [default: 8GiB]
+    max_upload_size: Size, "SIZE";
+    /// How long finished jobs are kept [default: 7d]
+    keep_jobs: Span, "TIME";
+    /// How long artifacts and attachments are kept [default: 7d]
+    keep_files: Span, "TIME";
+    /// How long agents that say nothing are kept [default: 7d]
+    keep_agents: Span, "TIME";
+    /// How long queues that nobody advertises are kept [default: 7d]
+    keep_queues: Span, "TIME";
+    /// How long requests may go on after SIGTERM [default: 20s]
+    shutdown_timeout: Span, "TIME";
+    /// How log lines look: text or json [default: text]
+    log_format: LogFormat, "FORMAT";
+    /// Which log lines are written: error, warn, info, debug, trace, or a filter by module [default: info]
+    log: String, "FILTER";
+}
+
+fn variable<T: FromStr<Err: std::fmt::Display>>(env: &Env, key: &str) -> Result<Option<T>, Error> {
+    let name = format!("TESTFLINGER_{}", key.to_ascii_uppercase());
+    let Some(value) = env.get(&name).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    value.parse().map(Some).map_err(|error: T::Err| Error::Variable {
+        name,
+        value: value.clone(),
+        message: error.to_string(),
+    })
+}

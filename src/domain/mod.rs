@@ -1,0 +1,16 @@
+//! What the product talks about, valid by construction: ids, names, states, times.
+//!
+//! Nothing here reads a clock (except [`clock`]), a file or a socket.
+
+pub mod clock;
+pub mod id;
+pub mod job;
+pub mod name;
+pub mod state;
+pub mod wait;
+
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use id::JobId;
+pub use job::{Attachments, EndedBy};
+pub use name::{AgentName, ClientId, NameError, QueueName, Tag};
+pub use state::{JobState, LogKind, Phase};

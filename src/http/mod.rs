@@ -1,0 +1,25 @@
+//! Glue between HTTP and the use cases: the application's state, extractors that parse and answer errors, replies.
+//!
+//! The only modules that name axum or tokio are this one and those above it.
+
+pub mod app;
+pub mod body;
+pub mod caller;
+pub mod cookie;
+pub mod edge;
+pub mod error;
+pub mod fields;
+pub mod json;
+pub mod path;
+pub mod query;
+pub mod reply;
+pub mod stream;
+pub mod upload;
+
+pub use app::{App, Limits};
+pub use body::{ApiJson, ResultJson};
+pub use caller::Caller;
+pub use error::{ApiError, ApiResult};
+pub use fields::Fields;
+pub use path::{AgentPath, JobPath, QueuePath};
+pub use query::ApiQuery;

@@ -1,0 +1,74 @@
+//! Names and ids in paths.
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+
+use super::error::ApiError;
+use crate::domain::{AgentName, JobId, QueueName};
+
+/// The one parameter of a path, decoded. Bytes that are no UTF-8 match no route.
+async fn parameter(parts: &mut Parts) -> Result<String, ApiError> {
+    let Path(mut all) = Path::<Vec<(String, String)>>::from_request_parts(parts, &())
+        .await
+        .map_err(|_| ApiError::no_route())?;
+    if all.is_empty() { Err(ApiError::no_route()) } else { Ok(all.swap_remove(0).1) }
+}
+
+/// The job in a path. A bad id is answered with the usual envelope.
+#[derive(Clone, Copy)]
+pub struct JobPath(pub JobId);
+
+impl<S: Sync> FromRequestParts<S> for JobPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let text = parameter(parts).await?;
+        let bad = || ApiError::bad_request("Invalid job_id specified");
+        JobId::from_path(&text).map(Self).ok_or_else(bad)
+    }
+}
+
+/// The job in a path where upstream answers a bad id with a sentence.
+#[derive(Clone, Copy)]
+pub struct JobTextPath(pub JobId);
+
+impl<S: Sync> FromRequestParts<S> for JobTextPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let text = parameter(parts).await?;
+        let bad = || ApiError::text(StatusCode::BAD_REQUEST, "Invalid job id\n");
+        JobId::from_path(&text).map(Self).ok_or_else(bad)
+    }
+}
+
+macro_rules! name_path {
+    ($(#[$doc:meta])* $path:ident, $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $path(pub $name);
+
+        impl<S: Sync> FromRequestParts<S> for $path {
+            type Rejection = ApiError;
+
+            async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+                let text = parameter(parts).await?;
+                $name::try_from(text)
+                    .map(Self)
+                    .map_err(|error| ApiError::bad_request(format!("Invalid name: {error}")))
+            }
+        }
+    };
+}
+
+name_path!(
+    /// The agent in a path.
+    AgentPath,
+    AgentName
+);
+name_path!(
+    /// The queue in a path.
+    QueuePath,
+    QueueName
+);

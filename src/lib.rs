@@ -1,0 +1,24 @@
+//! A Testflinger server in one binary.
+//!
+//! Arrows point one way only, and a test enforces it:
+//! `cli -> server -> api -> http -> ops -> store -> domain`; `config` and `log` are leaves that `cli` and `server` use.
+//!
+//! | folder | what it knows |
+//! |---|---|
+//! | [`cli`] | arguments, exit codes |
+//! | [`server`] | listeners, connections, signals, background tasks |
+//! | [`api`] | routes, and what goes over the wire |
+//! | [`http`] | extractors, errors, answers; the only place besides the above that names axum and tokio |
+//! | [`ops`] | one use case, one function, one transaction |
+//! | [`store`] | what is kept; the only place that names redb and bincode |
+//! | [`domain`] | ids, names, states, times |
+
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod domain;
+pub mod http;
+pub mod log;
+pub mod ops;
+pub mod server;
+pub mod store;

@@ -1,0 +1,25 @@
+//! Where log lines go: standard error, as text or JSON.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::LogFormat;
+
+/// Begins to write log lines. Called once per process.
+///
+/// # Errors
+/// What is wrong with the filter.
+pub fn init(format: LogFormat, filter: &str) -> Result<(), String> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| format!("log: {error}"))?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().with_target(true).try_init(),
+    }
+    .map_err(|error| format!("log: {error}"))
+}

@@ -1,0 +1,54 @@
+//! Files arrive: artifacts of a test, attachments for one.
+
+use super::{By, Error};
+use crate::domain::{Attachments, JobId, Timestamp};
+use crate::store::{Blob, BlobKind, Event, Job, JobReads, Subject, WriteTx};
+
+/// Gives a job its artifact; the newest wins. The job need not exist.
+///
+/// # Errors
+/// Only what the store says.
+pub fn put_artifact(tx: &mut WriteTx<'_>, id: JobId, blob: &Blob) -> Result<(), Error> {
+    Ok(tx.put_blob(id, BlobKind::Artifact, blob)?)
+}
+
+/// The job that waits for an archive of attachments; asked before the archive is received, and again when it is there.
+///
+/// # Errors
+/// [`Error::NotWaiting`], [`Error::NoAttachments`].
+pub fn awaiting_attachments(tx: &impl JobReads, id: JobId) -> Result<Job, Error> {
+    let waiting = tx.job(id)?.filter(|job| job.state.is_waiting());
+    let job = waiting.ok_or(Error::NotWaiting(id))?;
+    if job.attachments == Attachments::None { Err(Error::NoAttachments(id)) } else { Ok(job) }
+}
+
+/// Gives a waiting job the archive that it waits for, so that it can be claimed. Says whether the archive was taken:
+/// a second one is not.
+///
+/// # Errors
+/// [`Error::NotWaiting`], [`Error::NoAttachments`].
+pub fn put_attachments(
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+    id: JobId,
+    blob: &Blob,
+    by: &By,
+) -> Result<bool, Error> {
+    let old = awaiting_attachments(tx, id)?;
+    if old.attachments == Attachments::Complete {
+        return Ok(false);
+    }
+    tx.put_blob(id, BlobKind::Attachments, blob)?;
+    let job = Job { attachments: Attachments::Complete, ..old.clone() };
+    tx.update_job(&old, &job)?;
+    let event = Event {
+        at: now,
+        actor: by.actor.clone(),
+        what: "attachments".to_owned(),
+        from: "waiting".to_owned(),
+        to: "complete".to_owned(),
+        why: String::new(),
+    };
+    tx.append_history(&Subject::Job(id), &event)?;
+    Ok(true)
+}

@@ -1,0 +1,110 @@
+//! A job enters its queue.
+
+use super::{By, Error, job_changed};
+use crate::domain::{AgentName, Attachments, JobId, JobState, QueueName, Tag, Timestamp};
+use crate::store::{Actor, AgentReads, Event, Job, JobReads, Subject, WriteTx};
+
+/// How many agents of a queue are looked at together.
+const PAGE: usize = 256;
+
+/// A job that is valid by itself.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// The client's own id for it: the job with this id is replaced. Any text; not a UUID is refused late, in the order
+    /// in which upstream refuses.
+    pub id: Option<String>,
+    /// Its queue.
+    pub queue: QueueName,
+    /// Higher ones go first.
+    pub priority: i64,
+    /// Its tags, without repetition.
+    pub tags: Vec<Tag>,
+    /// The agents that must not have it.
+    pub exclude_agents: Vec<AgentName>,
+    /// It names attachments, so it waits for their archive.
+    pub attachments: bool,
+    /// The JSON object that the agent gets, without `job_id`.
+    pub body: String,
+}
+
+/// Puts a job into its queue, or the same job there again: that is a new attempt in a new place, with nothing left of
+/// the results before it.
+///
+/// # Errors
+/// [`Error::AllAgentsExcluded`].
+pub fn submit(
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+    submission: &Submission,
+    by: &By,
+) -> Result<JobId, Error> {
+    check_exclusions(tx, submission)?;
+    let id = match &submission.id {
+        None => JobId::new(),
+        Some(text) => JobId::parse(text).ok_or(Error::BadJobId)?,
+    };
+    let old = tx.job(id)?;
+    let job = Job {
+        id,
+        seq: tx.next_place()?,
+        queue: submission.queue.clone(),
+        priority: submission.priority,
+        state: JobState::new(JobState::WAITING),
+        attachments: if submission.attachments { Attachments::Awaited } else { Attachments::None },
+        ended_by: None,
+        attempt: old.as_ref().map_or(1, |old| old.attempt.saturating_add(1)),
+        created_at: now,
+        started_at: None,
+        finished_at: None,
+        agent: None,
+        acknowledged: false,
+        lease_until: None,
+        queue_until: None,
+        client: match &by.actor {
+            Actor::Client(id) => Some(id.clone()),
+            _ => None,
+        },
+        pinned: old.as_ref().is_some_and(|old| old.pinned),
+        secrets: false,
+        tags: submission.tags.clone(),
+        exclude_agents: submission.exclude_agents.clone(),
+    };
+    if submission.id.is_some() {
+        // Results may have been posted for an id that no job had.
+        tx.forget(id)?;
+    }
+    if let Some(old) = old {
+        tx.remove_job(&old)?;
+        job_changed(tx, now, &by.actor, (&old, &job), "submitted again")?;
+    } else {
+        let event = Event {
+            at: now,
+            actor: by.actor.clone(),
+            what: "state".to_owned(),
+            from: String::new(),
+            to: job.state.to_string(),
+            why: "submitted".to_owned(),
+        };
+        tx.append_history(&Subject::Job(id), &event)?;
+    }
+    tx.insert_job(&job, &submission.body)?;
+    Ok(id)
+}
+
+/// A job that excludes agents needs one of its queue that it does not exclude (upstream's rule).
+fn check_exclusions(tx: &WriteTx<'_>, submission: &Submission) -> Result<(), Error> {
+    if submission.exclude_agents.is_empty() {
+        return Ok(());
+    }
+    let mut after = 0;
+    loop {
+        let agents = tx.queue_agents_after(&submission.queue, after, PAGE)?;
+        let Some(last) = agents.last() else {
+            return Err(Error::AllAgentsExcluded);
+        };
+        after = last.seq;
+        if agents.iter().any(|agent| !submission.exclude_agents.contains(&agent.name)) {
+            return Ok(());
+        }
+    }
+}

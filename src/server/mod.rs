@@ -1,0 +1,169 @@
+//! A running server: bound, joined, shut down.
+
+mod connection;
+mod signals;
+mod sweeper;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use signals::terminated;
+
+use crate::api;
+use crate::config::Settings;
+use crate::domain::{Clock, SystemClock};
+use crate::http::{App, Limits};
+use crate::store::{self, Ages, Options, Store};
+
+/// Why a server does not start, or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}: {source}")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The store cannot be opened or closed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A write failed, so that nobody knows what the disk holds.
+    #[error("the database could not be written: {0}")]
+    Fatal(String),
+}
+
+/// A server that accepts requests until it is shut down.
+pub struct Server {
+    addr: SocketAddr,
+    store: Arc<Store>,
+    stop: CancellationToken,
+    abort: CancellationToken,
+    tasks: TaskTracker,
+    shutdown_timeout: Duration,
+    fatal: watch::Receiver<Option<String>>,
+}
+
+impl Server {
+    /// Opens the data directory and listens; returns when requests are accepted.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn bind(settings: &Settings) -> Result<Self, Error> {
+        Self::bind_with_clock(settings, Arc::new(SystemClock)).await
+    }
+
+    /// The same with a clock of the caller's.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn bind_with_clock(
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        let (failed, fatal) = watch::channel(None);
+        let store = Arc::new(open(settings, Arc::clone(&clock), failed).await?);
+        let listener = listen(settings.listen).await?;
+        let addr = listener
+            .local_addr()
+            .map_err(|source| Error::Listen { addr: settings.listen, source })?;
+        let limits = Limits {
+            json: settings.max_json_size,
+            result: settings.max_result_size,
+            upload: settings.max_upload_size,
+        };
+        let app = App::new(Arc::clone(&store), clock, limits);
+        let server = Self {
+            addr,
+            store,
+            stop: CancellationToken::new(),
+            abort: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            shutdown_timeout: settings.shutdown_timeout,
+            fatal,
+        };
+        let router = api::routes(app.clone());
+        server.tasks.spawn(connection::accept(
+            listener,
+            router,
+            server.tasks.clone(),
+            (server.stop.clone(), server.abort.clone()),
+        ));
+        server.tasks.spawn(sweeper::sweep(app, ages(settings), server.stop.clone()));
+        tracing::info!("listening on http://{addr}");
+        Ok(server)
+    }
+
+    /// The address that the server listens on.
+    #[must_use]
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Waits until the server can no longer work.
+    ///
+    /// # Errors
+    /// Always; [`Server::shutdown`] is how it ends well.
+    pub async fn join(&self) -> Result<(), Error> {
+        let mut fatal = self.fatal.clone();
+        let message = match fatal.wait_for(Option::is_some).await {
+            Ok(message) => message.clone().unwrap_or_default(),
+            Err(_) => "the writer is gone".to_owned(),
+        };
+        Err(Error::Fatal(message))
+    }
+
+    /// Accepts nothing more, lets requests in flight finish until the deadline, and closes the store.
+    ///
+    /// # Errors
+    /// What the disk says while the store is closed.
+    pub async fn shutdown(self) -> Result<(), Error> {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(self.shutdown_timeout, self.tasks.wait()).await.is_err() {
+            tracing::warn!("requests were still in flight at the deadline; they are broken off");
+            self.abort.cancel();
+            self.tasks.wait().await;
+        }
+        let store = Arc::clone(&self.store);
+        let closed = tokio::task::spawn_blocking(move || store.close()).await;
+        closed.unwrap_or(Err(store::Error::Panicked))?;
+        Ok(())
+    }
+}
+
+async fn open(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    failed: watch::Sender<Option<String>>,
+) -> Result<Store, Error> {
+    let (dir, cache) = (settings.data_dir.clone(), settings.cache_size);
+    let opened = tokio::task::spawn_blocking(move || {
+        store::create_private(&dir)?;
+        let on_fatal = Box::new(move |error: &store::Error| {
+            failed.send_replace(Some(error.to_string()));
+        });
+        Store::open(&dir, Options { cache, clock, on_fatal })
+    });
+    Ok(opened.await.unwrap_or(Err(store::Error::Panicked))?)
+}
+
+async fn listen(addr: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(addr).await.map_err(|source| Error::Listen { addr, source })
+}
+
+const fn ages(settings: &Settings) -> Ages {
+    Ages {
+        jobs: settings.keep_jobs,
+        files: settings.keep_files,
+        agents: settings.keep_agents,
+        queues: settings.keep_queues,
+    }
+}

@@ -1,0 +1,340 @@
+//! Artifacts and attachments: rows here, bytes in files.
+//!
+//! A file is written aside, fsynced, renamed and its directory fsynced before a row names it, and never changed
+//! afterwards. What a crash leaves is therefore a file that no row names; [`BlobDir::remove_strays`] removes those.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::expiry::Kind;
+use super::key::Key;
+use super::record::BlobV1;
+use super::rows::{ReadTx, Rows, WriteTx};
+use super::tables::Table;
+use super::{Error, codec, sync_dir};
+use crate::domain::{JobId, Timestamp};
+
+const PARTIAL: &str = "partial";
+
+/// The name of a blob's file: random, so that a new file never meets an old one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BlobName(Uuid);
+
+impl BlobName {
+    fn new() -> Self {
+        Self(Uuid::new_v4())
+    }
+
+    fn text(self) -> String {
+        self.0.simple().to_string()
+    }
+}
+
+/// What a blob is to its job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlobKind {
+    /// What the test left behind.
+    Artifact,
+    /// What the test needs.
+    Attachments,
+}
+
+impl BlobKind {
+    /// Both kinds.
+    pub const ALL: [Self; 2] = [Self::Artifact, Self::Attachments];
+
+    const fn byte(self) -> u8 {
+        match self {
+            Self::Artifact => b'a',
+            Self::Attachments => b't',
+        }
+    }
+
+    const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            b'a' => Some(Self::Artifact),
+            b't' => Some(Self::Attachments),
+            _ => None,
+        }
+    }
+}
+
+/// A blob whose file is complete and on disk.
+#[derive(Clone)]
+pub struct Blob {
+    /// Its file.
+    pub name: BlobName,
+    /// Bytes.
+    pub size: u64,
+    /// Of the bytes.
+    pub sha256: [u8; 32],
+    /// When it arrived.
+    pub created_at: Timestamp,
+}
+
+/// Looks at one file.
+type VisitFile<'a> = dyn FnMut(&Path, Option<BlobName>) -> Result<(), Error> + 'a;
+
+/// The folder of blobs.
+#[derive(Clone, Debug)]
+pub struct BlobDir(PathBuf);
+
+impl BlobDir {
+    pub(super) const fn new(dir: PathBuf) -> Self {
+        Self(dir)
+    }
+
+    pub(super) fn create(&self) -> Result<(), Error> {
+        create_private(&self.0)
+    }
+
+    /// Whether any file is there.
+    pub(super) fn has_files(&self) -> Result<bool, Error> {
+        let mut found = false;
+        self.walk(&mut |_, _| {
+            found = true;
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn folder(&self, name: BlobName) -> PathBuf {
+        self.0.join(&name.text()[..2])
+    }
+
+    /// The file of a blob.
+    #[must_use]
+    pub fn path(&self, name: BlobName) -> PathBuf {
+        self.folder(name).join(name.text())
+    }
+
+    /// Begins a new blob.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn upload(&self) -> Result<Upload, Error> {
+        let name = BlobName::new();
+        let folder = self.folder(name);
+        if !folder.exists() {
+            create_private(&folder)?;
+            sync_dir(&self.0)?;
+        }
+        let partial = self.path(name).with_extension(PARTIAL);
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&partial)
+            .map_err(|source| Error::file(&partial, source))?;
+        Ok(Upload {
+            dir: self.clone(),
+            name,
+            file,
+            size: 0,
+            sha256: Sha256::new(),
+            on_disk: partial,
+            wanted: false,
+        })
+    }
+
+    /// Removes the file of a blob that no row names any more. A failure leaves a stray for the next start.
+    pub(super) fn unlink(&self, name: &BlobName) {
+        let path = self.path(*name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(path = %path.display(), %error, "cannot remove a file that is no longer needed");
+            }
+            _ => {}
+        }
+    }
+
+    /// Removes every file whose name is not in `named`, and says how many.
+    pub(super) fn remove_strays(&self, named: &BTreeSet<BlobName>) -> Result<usize, Error> {
+        let mut removed = 0;
+        self.walk(&mut |path, name| {
+            if name.is_none_or(|name| !named.contains(&name)) {
+                fs::remove_file(path).map_err(|source| Error::file(path, source))?;
+                removed += 1;
+            }
+            Ok(())
+        })?;
+        Ok(removed)
+    }
+
+    /// Shows every file, with its name if it has a blob's.
+    fn walk(&self, visit: &mut VisitFile<'_>) -> Result<(), Error> {
+        for folder in entries(&self.0)?.into_iter().filter(|path| path.is_dir()) {
+            for path in entries(&folder)? {
+                let name = path
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .and_then(|name| Uuid::try_parse(name).ok())
+                    .map(BlobName);
+                visit(&path, name)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = |source| Error::file(dir, source);
+    match fs::read_dir(dir) {
+        Ok(entries) => {
+            entries.map(|entry| entry.map(|entry| entry.path()).map_err(failed)).collect()
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Creates a directory that only its owner may enter, unless it is there.
+pub(crate) fn create_private(dir: &Path) -> Result<(), Error> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|source| Error::file(dir, source))
+}
+
+/// A blob that is being written. Dropping it removes its file, unless [`Upload::keep`] was called.
+pub struct Upload {
+    dir: BlobDir,
+    name: BlobName,
+    file: File,
+    size: u64,
+    sha256: Sha256,
+    on_disk: PathBuf,
+    wanted: bool,
+}
+
+impl Upload {
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// What the disk says, "no space left" among it.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.file.write_all(bytes).map_err(|source| Error::file(&self.on_disk, source))?;
+        self.sha256.update(bytes);
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Makes the file durable under its name. The upload still owns it: call [`Upload::keep`] once a row names it.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn finish(&mut self, now: Timestamp) -> Result<Blob, Error> {
+        self.file.sync_all().map_err(|source| Error::file(&self.on_disk, source))?;
+        let path = self.dir.path(self.name);
+        fs::rename(&self.on_disk, &path).map_err(|source| Error::file(&path, source))?;
+        self.on_disk = path;
+        sync_dir(&self.dir.folder(self.name))?;
+        Ok(Blob {
+            name: self.name,
+            size: self.size,
+            sha256: std::mem::take(&mut self.sha256).finalize().into(),
+            created_at: now,
+        })
+    }
+
+    /// A row names the file: it stays.
+    pub fn keep(mut self) {
+        self.wanted = true;
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if !self.wanted {
+            let _ = fs::remove_file(&self.on_disk);
+        }
+    }
+}
+
+fn key(job: JobId, kind: BlobKind) -> Key {
+    Key::new().raw(job.as_bytes()).byte(kind.byte())
+}
+
+/// The job and kind in a blob's key.
+pub(super) fn parse_key(key: &[u8]) -> Option<(JobId, BlobKind)> {
+    let (id, kind) = key.split_first_chunk()?;
+    Some((JobId::from_bytes(*id), BlobKind::from_byte(*kind.first()?)?))
+}
+
+/// Reading rows of blobs.
+pub trait BlobReads {
+    /// The blob of this kind that a job has.
+    ///
+    /// # Errors
+    /// What the disk says.
+    fn blob(&self, job: JobId, kind: BlobKind) -> Result<Option<Blob>, Error>;
+}
+
+impl<R: Rows> BlobReads for R {
+    fn blob(&self, job: JobId, kind: BlobKind) -> Result<Option<Blob>, Error> {
+        let record: Option<BlobV1> = self.record(Table::Blob, &key(job, kind))?;
+        Ok(record.map(|record| Blob {
+            name: BlobName(Uuid::from_bytes(record.name)),
+            size: record.size,
+            sha256: record.sha256,
+            created_at: Timestamp::from_micros(record.created_at),
+        }))
+    }
+}
+
+impl ReadTx {
+    /// The names of all blobs.
+    pub(super) fn blob_names(&self) -> Result<BTreeSet<BlobName>, Error> {
+        let mut names = BTreeSet::new();
+        self.scan_prefix(Table::Blob, &Key::new(), None, &mut |_, value| {
+            let record: BlobV1 = codec::decode(value)?;
+            names.insert(BlobName(Uuid::from_bytes(record.name)));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(names)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Gives a job this blob; the file of an older one goes once that is durable.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn put_blob(&mut self, job: JobId, kind: BlobKind, blob: &Blob) -> Result<(), Error> {
+        self.remove_blob(job, kind)?;
+        let key = key(job, kind);
+        let record = BlobV1 {
+            name: *blob.name.0.as_bytes(),
+            size: blob.size,
+            sha256: blob.sha256,
+            created_at: blob.created_at.as_micros(),
+        };
+        let due = Kind::Blob.key(blob.created_at, key.as_slice());
+        self.put(Table::Expiry, &due, &[])?;
+        self.put_record(Table::Blob, &key, &record)
+    }
+
+    /// Takes a blob from a job; its file goes once that is durable.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn remove_blob(&mut self, job: JobId, kind: BlobKind) -> Result<(), Error> {
+        let Some(blob) = self.blob(job, kind)? else {
+            return Ok(());
+        };
+        let key = key(job, kind);
+        let due = Kind::Blob.key(blob.created_at, key.as_slice());
+        self.remove(Table::Expiry, &due)?;
+        self.remove(Table::Blob, &key)?;
+        self.effects.unlink.push(blob.name);
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! Queues as agents advertise them, and their images.
+
+use std::ops::ControlFlow;
+
+use super::expiry::Kind;
+use super::key::Key;
+use super::record::QueueV1;
+use super::rows::{Rows, WriteTx};
+use super::tables::Table;
+use super::{Error, codec};
+use crate::domain::{QueueName, Timestamp};
+
+/// A queue that was advertised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advertised {
+    /// Its name.
+    pub name: QueueName,
+    /// What its agents say about it.
+    pub description: String,
+    /// When it was last advertised; `None` when only images were posted for it: it then never expires, as upstream.
+    pub updated_at: Option<Timestamp>,
+}
+
+fn key(name: &QueueName) -> Key {
+    Key::new().text(name.as_str())
+}
+
+/// What can be read of queues.
+pub trait QueueReads {
+    /// The queue with this name, if it was advertised.
+    ///
+    /// # Errors
+    /// What the disk says.
+    fn advertised(&self, name: &QueueName) -> Result<Option<Advertised>, Error>;
+    /// The next `limit` advertised queues after the one named `after`, by name.
+    ///
+    /// # Errors
+    /// What the disk says.
+    fn advertised_after(
+        &self,
+        after: Option<&QueueName>,
+        limit: usize,
+    ) -> Result<Vec<Advertised>, Error>;
+    /// The images of a queue: a JSON object of names and provision data.
+    ///
+    /// # Errors
+    /// What the disk says.
+    fn images(&self, name: &QueueName) -> Result<Option<String>, Error>;
+}
+
+impl<R: Rows> QueueReads for R {
+    fn advertised(&self, name: &QueueName) -> Result<Option<Advertised>, Error> {
+        let record = self.record(Table::Queue, &key(name))?;
+        Ok(record.map(|record| queue(name.clone(), record)))
+    }
+
+    fn advertised_after(
+        &self,
+        after: Option<&QueueName>,
+        limit: usize,
+    ) -> Result<Vec<Advertised>, Error> {
+        use std::ops::Bound;
+        let from = after.map_or(Bound::Unbounded, |name| Bound::Excluded(name.as_str().as_bytes()));
+        let mut found = Vec::new();
+        self.scan(
+            Table::Queue,
+            (from, Bound::Unbounded),
+            super::rows::Direction::Forward,
+            &mut |key, value| {
+                if found.len() == limit {
+                    return Ok(ControlFlow::Break(()));
+                }
+                let name = QueueName::trusted(String::from_utf8_lossy(key));
+                found.push(queue(name, codec::decode(value)?));
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        Ok(found)
+    }
+
+    fn images(&self, name: &QueueName) -> Result<Option<String>, Error> {
+        let value = self.get(Table::Image, &key(name))?;
+        Ok(value.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+}
+
+fn queue(name: QueueName, record: QueueV1) -> Advertised {
+    Advertised {
+        name,
+        description: record.description,
+        updated_at: record.updated_at.map(Timestamp::from_micros),
+    }
+}
+
+impl Advertised {
+    fn index_rows(&self) -> Vec<(Table, Key, Vec<u8>)> {
+        self.updated_at
+            .map(|at| {
+                (Table::Expiry, Kind::Queue.key(at, self.name.as_str().as_bytes()), Vec::new())
+            })
+            .into_iter()
+            .collect()
+    }
+}
+
+impl WriteTx<'_> {
+    /// Advertises a queue, or replaces what was said about it.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn put_advertised(&mut self, queue: &Advertised) -> Result<(), Error> {
+        let old = self.advertised(&queue.name)?;
+        let before = old.as_ref().map(Advertised::index_rows).unwrap_or_default();
+        self.replace_rows(&before, &queue.index_rows())?;
+        let record = QueueV1 {
+            description: queue.description.clone(),
+            updated_at: queue.updated_at.map(Timestamp::as_micros),
+        };
+        self.put_record(Table::Queue, &key(&queue.name), &record)
+    }
+
+    /// Forgets an advertised queue and its images. Its jobs stay.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn remove_advertised(&mut self, queue: &Advertised) -> Result<(), Error> {
+        self.replace_rows(&queue.index_rows(), &[])?;
+        self.remove(Table::Image, &key(&queue.name))?;
+        self.remove(Table::Queue, &key(&queue.name))?;
+        Ok(())
+    }
+
+    /// Replaces the images of a queue.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn put_images(&mut self, name: &QueueName, images: &str) -> Result<(), Error> {
+        self.put(Table::Image, &key(name), images.as_bytes())
+    }
+}

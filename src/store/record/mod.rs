@@ -1,0 +1,31 @@
+//! Stored shapes: the bytes on disk. Never edited once released; see `codec`.
+//!
+//! Times are microseconds since the epoch, ids 16 bytes. Conversions from and to the domain live here.
+
+mod agent;
+mod blob;
+mod history;
+mod job;
+mod queue;
+
+pub(super) use agent::{AgentLogV1, AgentV1, ProvisionV1};
+pub(super) use blob::BlobV1;
+pub(super) use history::HistoryV1;
+pub(super) use job::JobV1;
+pub(super) use queue::QueueV1;
+
+/// Declares a first version: its tag, and that nothing came before it.
+macro_rules! first_version {
+    ($record:ty, $tag:literal) => {
+        impl crate::store::codec::Record for $record {
+            const TAG: u8 = $tag;
+            const VERSION: u8 = 1;
+            type Previous = crate::store::codec::NoPrevious;
+
+            fn upgrade(previous: Self::Previous) -> Self {
+                match previous {}
+            }
+        }
+    };
+}
+use first_version;

@@ -1,0 +1,135 @@
+//! Results: the members that were posted for a job id, whether or not there is such a job.
+//!
+//! A member's value is kept as the JSON text that was posted. Large ones (whole logs, mostly) are cut into chunks, so
+//! that reading the state never touches them and an answer can be streamed.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use super::Error;
+use super::expiry::Kind;
+use super::key::{Key, Tail};
+use super::rows::{Rows, WriteTx};
+use super::tables::Table;
+use crate::domain::{JobId, Timestamp};
+
+/// Values above this many bytes are cut.
+const INLINE: usize = 32 * 1024;
+/// The size of a piece. A multiple of the page size, large enough that a 43 MB log has a few hundred.
+const CHUNK: usize = 128 * 1024;
+
+const INLINE_MARK: u8 = 0;
+const CHUNKED_MARK: u8 = 1;
+
+/// The value of a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Member {
+    /// Its JSON text.
+    Inline(String),
+    /// It has this many chunks; see [`ResultReads::result_chunk`].
+    Chunked(u64),
+}
+
+fn of(job: JobId) -> Key {
+    Key::new().raw(job.as_bytes())
+}
+
+fn chunks(job: JobId, member: &str) -> Key {
+    // The length keeps members apart of which one begins like another; names are as long as clients make them.
+    of(job).number(member.len() as u64).text(member)
+}
+
+/// Reading results.
+pub trait ResultReads {
+    /// The members that were posted, by name; `None` when nothing was.
+    ///
+    /// # Errors
+    /// What the disk says.
+    fn result(&self, job: JobId) -> Result<BTreeMap<String, Member>, Error>;
+    /// The `n`-th piece of a large member's JSON text, from 0.
+    ///
+    /// # Errors
+    /// What the disk says.
+    fn result_chunk(&self, job: JobId, member: &str, n: u64) -> Result<Option<Vec<u8>>, Error>;
+}
+
+impl<R: Rows> ResultReads for R {
+    fn result(&self, job: JobId) -> Result<BTreeMap<String, Member>, Error> {
+        let prefix = of(job);
+        let mut members = BTreeMap::new();
+        self.scan_prefix(Table::Result, &prefix, None, &mut |key, value| {
+            let name = key.get(prefix.as_slice().len()..).unwrap_or_default();
+            let name = String::from_utf8_lossy(name).into_owned();
+            let member = match value {
+                [INLINE_MARK, text @ ..] => {
+                    Member::Inline(String::from_utf8_lossy(text).into_owned())
+                }
+                [CHUNKED_MARK, count @ ..] => Member::Chunked(Tail(count).number()),
+                _ => return Err(Error::Corrupt(format!("result of job {job}"))),
+            };
+            members.insert(name, member);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(members)
+    }
+
+    fn result_chunk(&self, job: JobId, member: &str, n: u64) -> Result<Option<Vec<u8>>, Error> {
+        self.get(Table::ResultChunk, &chunks(job, member).number(n))
+    }
+}
+
+impl WriteTx<'_> {
+    /// Sets one member to this JSON text, whatever it was before.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn put_result(&mut self, job: JobId, member: &str, json: &str) -> Result<(), Error> {
+        self.remove_result_member(job, member)?;
+        let prefix = chunks(job, member);
+        let value = if json.len() <= INLINE {
+            [&[INLINE_MARK], json.as_bytes()].concat()
+        } else {
+            let mut count: u64 = 0;
+            for piece in json.as_bytes().chunks(CHUNK) {
+                self.put(Table::ResultChunk, &prefix.clone().number(count), piece)?;
+                count += 1;
+            }
+            [&[CHUNKED_MARK][..], &count.to_be_bytes()].concat()
+        };
+        self.put(Table::Result, &of(job).text(member), &value)
+    }
+
+    /// Removes one member, if it is there.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn remove_result_member(&mut self, job: JobId, member: &str) -> Result<(), Error> {
+        let key = of(job).text(member);
+        match self.get(Table::Result, &key)? {
+            None => return Ok(()),
+            Some(old) if old.first() == Some(&CHUNKED_MARK) => {
+                self.remove_prefix(Table::ResultChunk, &chunks(job, member))?;
+            }
+            Some(_) => {}
+        }
+        self.remove(Table::Result, &key)?;
+        Ok(())
+    }
+
+    /// Marks a result of an unknown job as posted now, so that retention finds it.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn expire_result(&mut self, job: JobId, now: Timestamp) -> Result<(), Error> {
+        self.put(Table::Expiry, &Kind::Result.key(now, job.as_bytes()), &[])
+    }
+
+    /// Removes all that was posted for a job.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn remove_result(&mut self, job: JobId) -> Result<(), Error> {
+        self.remove_prefix(Table::Result, &of(job))?;
+        self.remove_prefix(Table::ResultChunk, &of(job))
+    }
+}

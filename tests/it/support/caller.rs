@@ -1,0 +1,148 @@
+use serde_json::Value;
+
+/// Sends requests to one server, each with the same headers.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    url: String,
+    headers: Vec<(String, String)>,
+    agent: ureq::Agent,
+}
+
+/// A part of a multipart body: name and bytes.
+pub(crate) struct Part<'a>(pub &'a str, pub &'a [u8]);
+
+const BOUNDARY: &str = "----boundary-of-the-test";
+
+impl Caller {
+    pub(crate) fn new(url: String) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .allow_non_standard_methods(true)
+            .timeout_global(Some(std::time::Duration::from_secs(60)))
+            .build();
+        Self { url, headers: Vec::new(), agent: config.into() }
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, b"")
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, b"")
+    }
+
+    pub(crate) fn post(&self, path: &str, json: &Value) -> Answer {
+        self.json("POST", path, &json.to_string())
+    }
+
+    pub(crate) fn put(&self, path: &str, json: &Value) -> Answer {
+        self.json("PUT", path, &json.to_string())
+    }
+
+    /// Sends text as JSON, be it valid or not.
+    pub(crate) fn json(&self, method: &str, path: &str, text: &str) -> Answer {
+        self.clone().header("Content-Type", "application/json").send(method, path, text.as_bytes())
+    }
+
+    pub(crate) fn upload(&self, path: &str, parts: &[Part<'_>]) -> Answer {
+        let mut body = Vec::new();
+        for Part(name, bytes) in parts {
+            let head = format!(
+                "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"f\"\r\n\r\n"
+            );
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(bytes);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        self.clone().header("Content-Type", &kind).send("POST", path, &body)
+    }
+
+    /// Sends any request; an empty body is none.
+    pub(crate) fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+        let mut request =
+            ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let response = if body.is_empty() {
+            self.agent.run(request.body(()).unwrap())
+        } else {
+            self.agent.run(request.body(body).unwrap())
+        };
+        let (parts, mut body) = response.unwrap().into_parts();
+        let body = body.with_config().limit(256 << 20).read_to_vec().unwrap();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// Submits a job and gives its id.
+    pub(crate) fn submit(&self, job: &Value) -> String {
+        let answer = self.post("/v1/job", job);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.value()["job_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Asks for a job of one queue and gives its id.
+    #[track_caller]
+    pub(crate) fn claim(&self, queue: &str) -> Option<String> {
+        let answer = self.get(&format!("/v1/job?queue={queue}"));
+        match answer.status {
+            204 => None,
+            200 => Some(answer.value()["job_id"].as_str().unwrap().to_owned()),
+            other => panic!("{other}: {}", answer.text()),
+        }
+    }
+
+    /// The state of a job.
+    #[track_caller]
+    pub(crate) fn state(&self, job: &str) -> String {
+        let answer = self.get(&format!("/v1/result/{job}"));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.value()["job_state"].as_str().unwrap().to_owned()
+    }
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: ureq::http::HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn value(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// Status and body, as tests compare them.
+    #[track_caller]
+    pub(crate) fn seen(&self) -> (u16, String) {
+        (self.status, self.text().to_owned())
+    }
+
+    /// The message of a JSON error.
+    #[track_caller]
+    pub(crate) fn message(&self) -> String {
+        let value = self.value();
+        assert!(value["detail"].is_object(), "{value}");
+        value["message"].as_str().unwrap().to_owned()
+    }
+}
