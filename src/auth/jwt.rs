@@ -1,0 +1,328 @@
+//! Access tokens: JSON web tokens in upstream's shape. The only file that names `jsonwebtoken`.
+//!
+//! Only HS256 exists here. `jsonwebtoken` needs somebody to bring the cryptography; its own choices
+//! are the `rsa` crate (RUSTSEC-2023-0071) or a large C library, so [`Hs256`] does it. That also
+//! rules out algorithm confusion: there is no other algorithm to be confused with.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::{Error as JwtError, ErrorKind};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use sha2::Sha256;
+use signature::{Signer, Verifier};
+
+use crate::domain::Timestamp;
+
+/// The longest token, in bytes. Longer ones are neither issued nor looked at.
+pub const MAX_TOKEN_LEN: usize = 16 * 1024;
+const SUBJECT: &str = "access_token";
+const DEFAULT_ROLE: &str = "contributor";
+
+static PROVIDER: CryptoProvider = CryptoProvider {
+    signer_factory: |algorithm, key| Hs256::boxed(*algorithm, key.as_bytes()).map(|it| it as _),
+    verifier_factory: |algorithm, key| {
+        Hs256::boxed(*algorithm, key.try_get_as_bytes()?).map(|it| it as _)
+    },
+    key_utils: KeyUtils::new_unimplemented(),
+};
+
+/// Makes HS256 the process's cryptography; may be called any number of times.
+///
+/// Without it the first use of `jsonwebtoken` panics, and that state cannot be repaired later. Every
+/// [`SigningKey`] calls it, so nothing in this file can come too early.
+pub fn init() {
+    // An error only says that it is installed already.
+    let _ = PROVIDER.install_default();
+}
+
+struct Hs256(Hmac<Sha256>);
+
+impl Hs256 {
+    fn boxed(algorithm: Algorithm, key: &[u8]) -> Result<Box<Self>, JwtError> {
+        if algorithm != Algorithm::HS256 {
+            return Err(ErrorKind::InvalidAlgorithm.into());
+        }
+        let mac = Hmac::new_from_slice(key).map_err(|_| ErrorKind::InvalidKeyFormat)?;
+        Ok(Box::new(Self(mac)))
+    }
+}
+
+impl Signer<Vec<u8>> for Hs256 {
+    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, signature::Error> {
+        Ok(self.0.clone().chain_update(message).finalize().into_bytes().to_vec())
+    }
+}
+
+impl Verifier<Vec<u8>> for Hs256 {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
+        // Constant time, and the full length only.
+        let mac = self.0.clone().chain_update(message);
+        mac.verify_slice(signature).map_err(|_| signature::Error::new())
+    }
+}
+
+impl JwtSigner for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+impl JwtVerifier for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+/// The secret that signs tokens. Wiped on drop, never printed.
+#[derive(Clone)]
+pub struct SigningKey {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+}
+
+/// A signing key has at least one byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the signing key is empty")]
+pub struct EmptyKey;
+
+impl SigningKey {
+    /// Any length from one byte on, since sites bring the key they have; 32 random bytes are best.
+    ///
+    /// # Errors
+    /// [`EmptyKey`]: with it, everybody could sign.
+    pub fn from_bytes(key: &[u8]) -> Result<Self, EmptyKey> {
+        init();
+        if key.is_empty() {
+            return Err(EmptyKey);
+        }
+        Ok(Self {
+            encoding: EncodingKey::from_secret(key),
+            decoding: DecodingKey::from_secret(key),
+        })
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningKey([redacted])")
+    }
+}
+
+/// What a token says. Times are whole seconds since the Unix epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Claims {
+    /// The first second in which the token is no longer valid.
+    pub exp: i64,
+    /// When it was issued.
+    pub iat: i64,
+    /// Always `access_token`.
+    pub sub: String,
+    /// Who the client is and what it may do.
+    pub permissions: Permissions,
+}
+
+/// The `permissions` object of upstream's tokens, as of the time of issue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Permissions {
+    /// Never empty.
+    pub client_id: String,
+    /// The role's name as written in the token, known or not; absent = `contributor`.
+    #[serde(default = "default_role", deserialize_with = "role_or_default")]
+    pub role: String,
+    /// Queue (or `*`) to the highest priority allowed.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub max_priority: BTreeMap<String, i64>,
+    /// Restricted queues that the client may use.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub allowed_queues: Vec<String>,
+    /// Queue (or `*`) to the longest reservation allowed, in seconds.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub max_reservation_time: BTreeMap<String, i64>,
+    /// Only where the client has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+fn default_role() -> String {
+    DEFAULT_ROLE.to_owned()
+}
+
+fn role_or_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_else(default_role))
+}
+
+fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Why no token was issued.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    /// [`verify`] would refuse it.
+    #[error("a token needs a client id")]
+    NoClientId,
+    /// The permissions do not fit into [`MAX_TOKEN_LEN`].
+    #[error("the permissions are too long for a token")]
+    TooLong,
+    /// Not seen in practice.
+    #[error("signing failed: {0}")]
+    Signing(#[from] JwtError),
+}
+
+/// A token valid from `now` for `lifetime_secs`.
+///
+/// # Errors
+/// [`IssueError`].
+pub fn issue(
+    key: &SigningKey,
+    permissions: Permissions,
+    now: Timestamp,
+    lifetime_secs: u32,
+) -> Result<String, IssueError> {
+    if permissions.client_id.is_empty() {
+        return Err(IssueError::NoClientId);
+    }
+    let iat = now.as_secs();
+    let exp = iat.saturating_add(i64::from(lifetime_secs));
+    let claims = Claims { exp, iat, sub: SUBJECT.to_owned(), permissions };
+    let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key.encoding)?;
+    if token.len() > MAX_TOKEN_LEN { Err(IssueError::TooLong) } else { Ok(token) }
+}
+
+/// Why a token is refused. The texts are upstream's; its clients look for "expired".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// `exp` has passed.
+    #[error("Token has expired")]
+    Expired,
+    /// Not three parts of base64 with JSON in them, or too long.
+    #[error("Unable to decode token")]
+    Undecodable,
+    /// Signed with another key, or changed since.
+    #[error("Invalid Token signature")]
+    BadSignature,
+    /// Another algorithm, another subject, a claim of the wrong type, or no client id.
+    #[error("Invalid Token")]
+    Invalid,
+    /// `exp`, `iat` or `sub` is absent.
+    #[error("Token missing required claim: {0}")]
+    MissingClaim(&'static str),
+    /// `iat` is in the future.
+    #[error("Token not yet valid")]
+    NotYetValid,
+}
+
+impl TokenError {
+    /// 401 (a new token would help) rather than 403.
+    #[must_use]
+    pub const fn is_unauthenticated(self) -> bool {
+        matches!(self, Self::Expired | Self::NotYetValid)
+    }
+}
+
+/// Claims before anything but the JSON is believed.
+#[derive(Deserialize)]
+struct RawClaims {
+    exp: Option<Value>,
+    iat: Option<Value>,
+    sub: Option<Value>,
+    permissions: Option<Value>,
+}
+
+/// The claims of a token that this key signed and that is valid at `now`, give or take `leeway_secs`.
+///
+/// # Errors
+/// [`TokenError`].
+pub fn verify(
+    key: &SigningKey,
+    token: &str,
+    now: Timestamp,
+    leeway_secs: u32,
+) -> Result<Claims, TokenError> {
+    if token.len() > MAX_TOKEN_LEN {
+        return Err(TokenError::Undecodable);
+    }
+    require_hs256(token)?;
+
+    // Time is checked below: `jsonwebtoken` would read the clock itself.
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    let raw: RawClaims = jsonwebtoken::decode(token, &key.decoding, &validation)
+        .map_err(|error| match error.kind() {
+            ErrorKind::InvalidSignature => TokenError::BadSignature,
+            ErrorKind::InvalidToken
+            | ErrorKind::Base64(_)
+            | ErrorKind::Json(_)
+            | ErrorKind::Utf8(_) => TokenError::Undecodable,
+            _ => TokenError::Invalid,
+        })?
+        .claims;
+
+    // Absence is reported first, in upstream's order.
+    let exp = raw.exp.ok_or(TokenError::MissingClaim("exp"))?;
+    let iat = raw.iat.ok_or(TokenError::MissingClaim("iat"))?;
+    let sub = raw.sub.ok_or(TokenError::MissingClaim("sub"))?;
+    let exp = exp.as_i64().ok_or(TokenError::Invalid)?;
+    let iat = iat.as_i64().ok_or(TokenError::Invalid)?;
+
+    let (now, leeway) = (now.as_secs(), i64::from(leeway_secs));
+    if iat > now.saturating_add(leeway) {
+        return Err(TokenError::NotYetValid);
+    }
+    if exp <= now.saturating_sub(leeway) {
+        return Err(TokenError::Expired);
+    }
+    if sub != SUBJECT {
+        return Err(TokenError::Invalid);
+    }
+    let permissions = raw.permissions.unwrap_or_default();
+    let permissions: Permissions =
+        serde_json::from_value(permissions).map_err(|_| TokenError::Invalid)?;
+    if permissions.client_id.is_empty() {
+        return Err(TokenError::Invalid);
+    }
+    Ok(Claims { exp, iat, sub: SUBJECT.to_owned(), permissions })
+}
+
+/// `jsonwebtoken` answers `alg: none` and broken JSON with the same error; upstream tells them apart.
+fn require_hs256(token: &str) -> Result<(), TokenError> {
+    #[derive(Deserialize)]
+    struct JustAlg {
+        alg: Option<Value>,
+    }
+    let head = token.split('.').next().unwrap_or_default();
+    let head = URL_SAFE_NO_PAD.decode(head).map_err(|_| TokenError::Undecodable)?;
+    let head: JustAlg = serde_json::from_slice(&head).map_err(|_| TokenError::Undecodable)?;
+    if head.alg.is_some_and(|alg| alg == "HS256") { Ok(()) } else { Err(TokenError::Invalid) }
+}
+
+/// The token in an `Authorization` header: today's clients send `Bearer <token>`, those of 2025 the
+/// bare token. `None` = no token meant (`Basic ..`, other schemes, an empty header).
+///
+/// `Bearer` without a token is `Some("")`, which [`verify`] refuses: not an anonymous caller.
+#[must_use]
+pub fn strip_bearer(header: &str) -> Option<&str> {
+    let header = header.trim();
+    let (scheme, rest) = header.split_once(char::is_whitespace).unwrap_or((header, ""));
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Some(rest.trim_start())
+    } else {
+        (rest.is_empty() && !header.is_empty()).then_some(header)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,294 @@
+//! Client secrets: argon2id hashing and checking in bounded memory.
+//!
+//! One default hash fills 19 MiB. A semaphore alone does not bound that: the allocator keeps the
+//! freed blocks of every thread that ever hashed (991 MiB measured with two permits). So a permit
+//! here *is* a preallocated buffer, and the number of buffers never changes.
+//!
+//! Every call blocks for tens of milliseconds and may wait for a permit as well: call it from a
+//! blocking thread.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+pub use argon2::Params;
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Version};
+use secrecy::zeroize::{Zeroize, Zeroizing};
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+use super::refresh::random_bytes;
+
+/// Callers that may wait for a permit before [`Error::Busy`] is answered.
+const MAX_WAITING: usize = 64;
+/// The largest `m` (KiB) obeyed in a stored hash: 256 MiB.
+const MAX_MEMORY_KIB: u32 = 256 * 1024;
+/// The largest `m * t` (KiB written) obeyed in a stored hash: 4 GiB, some seconds of work.
+const MAX_WORK_KIB: u64 = 16 * MAX_MEMORY_KIB as u64;
+
+/// Why a secret was neither hashed nor judged.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Too many callers wait already; the client should try again in a second or so.
+    #[error("too many secrets are being checked at once")]
+    Busy,
+    /// The stored text cannot be checked against; the reason never quotes it. Deny and log.
+    #[error("the stored secret is unusable: {0}")]
+    Corrupt(&'static str),
+    /// An empty secret is never hashed.
+    #[error("an empty secret is not allowed")]
+    Empty,
+    /// The parameters given to [`Passwords::with_params`] exceed what a stored hash may ask for.
+    #[error("argon2 parameters beyond the limit")]
+    Excessive,
+    /// No memory for a buffer.
+    #[error("not enough memory for hashing")]
+    OutOfMemory,
+    /// The operating system gave no random bytes.
+    #[error("no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+    /// argon2 refused its input.
+    #[error("hashing failed: {0}")]
+    Hashing(#[from] argon2::Error),
+    /// The result could not be written as a PHC string.
+    #[error("encoding a hash failed: {0}")]
+    Encoding(#[from] argon2::password_hash::Error),
+}
+
+/// How a presented secret relates to the stored hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The right secret.
+    Match,
+    /// The right secret, stored as bcrypt or with weaker parameters: store [`Passwords::hash`] of it.
+    MatchNeedsRehash,
+    /// The wrong secret, or no such client.
+    Mismatch,
+}
+
+/// `min(cores, 2)`: more permits cost 19 MiB each and starve the request threads.
+#[must_use]
+pub fn default_permits() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(2))
+}
+
+/// Hashes and checks client secrets, at most `permits` at a time.
+pub struct Passwords {
+    params: Params,
+    /// What unknown clients are checked against; it has no secret that fits.
+    dummy: PasswordHash,
+    pool: Pool,
+}
+
+impl Passwords {
+    /// With argon2id m=19456 KiB, t=2, p=1. Takes `permits` (at least 1) times 19 MiB at once.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], [`Error::Random`].
+    pub fn new(permits: usize) -> Result<Self, Error> {
+        Self::with_params(Params::default(), permits)
+    }
+
+    /// With other parameters; tests use `Params::new(8, 1, 1, None)`.
+    ///
+    /// # Errors
+    /// [`Error::Excessive`], [`Error::OutOfMemory`], [`Error::Random`].
+    pub fn with_params(params: Params, permits: usize) -> Result<Self, Error> {
+        if !affordable(&params) {
+            return Err(Error::Excessive);
+        }
+        let dummy = phc(&params, &random_bytes::<16>()?, &random_bytes::<32>()?)?;
+        let pool = Pool::new(permits.max(1), params.block_count())?;
+        Ok(Self { params, dummy, pool })
+    }
+
+    /// A PHC string (`$argon2id$v=19$m=..,t=..,p=..$salt$hash`) with a fresh salt.
+    ///
+    /// # Errors
+    /// [`Error::Empty`], [`Error::Busy`], [`Error::Random`].
+    pub fn hash(&self, secret: &SecretString) -> Result<String, Error> {
+        let secret = secret.expose_secret().as_bytes();
+        if secret.is_empty() {
+            return Err(Error::Empty);
+        }
+        let salt = random_bytes::<16>()?;
+        let mut output = Zeroizing::new([0; Params::DEFAULT_OUTPUT_LEN]);
+        let mut permit = self.pool.acquire()?;
+        argon2id(&self.params, Version::V0x13).hash_password_into_with_memory(
+            secret,
+            &salt,
+            &mut *output,
+            &mut permit.blocks[..],
+        )?;
+        Ok(phc(&self.params, &salt, &*output)?.to_string())
+    }
+
+    /// Checks `secret` against the stored argon2id or bcrypt text; `None` = unknown client.
+    ///
+    /// Unknown clients and unusable hashes cost what a real check costs, so that the time does not
+    /// tell which ids exist. (A client still on bcrypt can be told apart: its cost is its own.)
+    /// bcrypt reads the first 72 bytes of a secret only, as the Python servers that stored it did,
+    /// and any cost is obeyed: an import should refuse absurd ones (16 is seconds, 31 is days).
+    ///
+    /// # Errors
+    /// [`Error::Busy`]; [`Error::Corrupt`] = deny, and log it; [`Error::OutOfMemory`].
+    pub fn verify(&self, stored: Option<&str>, secret: &SecretString) -> Result<Verdict, Error> {
+        let secret = secret.expose_secret().as_bytes();
+        // Decided before looking at `stored`, so this short cut tells nothing about it.
+        if secret.is_empty() {
+            return Ok(Verdict::Mismatch);
+        }
+        let mut permit = self.pool.acquire()?;
+        let Some(stored) = stored else {
+            self.check_argon2(&self.dummy, secret, &mut permit.blocks)?;
+            return Ok(Verdict::Mismatch);
+        };
+        let verdict = self.check(stored, secret, &mut permit.blocks);
+        if matches!(verdict, Err(Error::Corrupt(_))) {
+            self.check_argon2(&self.dummy, secret, &mut permit.blocks)?;
+        }
+        verdict
+    }
+
+    fn check(&self, stored: &str, secret: &[u8], blocks: &mut [Block]) -> Result<Verdict, Error> {
+        if ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| stored.starts_with(prefix)) {
+            return match bcrypt::verify(secret, stored) {
+                Ok(true) => Ok(Verdict::MatchNeedsRehash),
+                Ok(false) => Ok(Verdict::Mismatch),
+                Err(_) => Err(Error::Corrupt("malformed bcrypt")),
+            };
+        }
+        match PasswordHash::new(stored) {
+            Ok(hash) if hash.algorithm == ARGON2ID_IDENT => {
+                self.check_argon2(&hash, secret, blocks)
+            }
+            _ => Err(Error::Corrupt("neither argon2id nor bcrypt")),
+        }
+    }
+
+    fn check_argon2(
+        &self,
+        stored: &PasswordHash,
+        secret: &[u8],
+        blocks: &mut [Block],
+    ) -> Result<Verdict, Error> {
+        let (Some(salt), Some(expected)) = (&stored.salt, &stored.hash) else {
+            return Err(Error::Corrupt("argon2 without salt or hash"));
+        };
+        let version = stored.version.map_or(Ok(Version::default()), Version::try_from);
+        let (Ok(version), Ok(params)) = (version, Params::try_from(stored)) else {
+            return Err(Error::Corrupt("unknown argon2 parameters"));
+        };
+        if !affordable(&params) {
+            return Err(Error::Corrupt("argon2 parameters beyond the limit"));
+        }
+
+        // A hash from elsewhere may need more than the pool's buffers hold; still one per permit.
+        let mut larger;
+        let blocks = if params.block_count() > blocks.len() {
+            larger = allocate(params.block_count())?;
+            &mut larger[..]
+        } else {
+            blocks
+        };
+        let mut buffer = Zeroizing::new([0; Output::MAX_LENGTH]);
+        let output = &mut buffer[..expected.len()];
+        argon2id(&params, version).hash_password_into_with_memory(secret, salt, output, blocks)?;
+
+        let weaker = params.m_cost() < self.params.m_cost()
+            || params.t_cost() < self.params.t_cost()
+            || expected.len() < Params::DEFAULT_OUTPUT_LEN
+            || version < Version::default();
+        Ok(match (bool::from(output.ct_eq(expected.as_bytes())), weaker) {
+            (true, false) => Verdict::Match,
+            (true, true) => Verdict::MatchNeedsRehash,
+            (false, _) => Verdict::Mismatch,
+        })
+    }
+}
+
+fn argon2id(params: &Params, version: Version) -> Argon2<'static> {
+    Argon2::new(Algorithm::Argon2id, version, params.clone())
+}
+
+fn phc(params: &Params, salt: &[u8], output: &[u8]) -> Result<PasswordHash, Error> {
+    Ok(PasswordHash {
+        algorithm: ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(params)?,
+        salt: Some(Salt::new(salt).map_err(argon2::password_hash::Error::from)?),
+        hash: Some(Output::new(output).map_err(argon2::password_hash::Error::from)?),
+    })
+}
+
+/// A stored hash names its own price; a mistyped or hostile one must not take the machine.
+fn affordable(params: &Params) -> bool {
+    params.m_cost() <= MAX_MEMORY_KIB
+        && u64::from(params.m_cost()) * u64::from(params.t_cost()) <= MAX_WORK_KIB
+}
+
+type Blocks = Zeroizing<Vec<Block>>;
+
+fn allocate(count: usize) -> Result<Blocks, Error> {
+    let mut blocks = Vec::new();
+    blocks.try_reserve_exact(count).map_err(|_| Error::OutOfMemory)?;
+    blocks.resize(count, Block::new());
+    Ok(Zeroizing::new(blocks))
+}
+
+/// The buffers, lent one per running hash.
+struct Pool {
+    state: Mutex<PoolState>,
+    returned: Condvar,
+}
+
+struct PoolState {
+    free: Vec<Blocks>,
+    waiting: usize,
+}
+
+impl Pool {
+    fn new(permits: usize, blocks: usize) -> Result<Self, Error> {
+        let free = (0..permits).map(|_| allocate(blocks)).collect::<Result<_, _>>()?;
+        let state = Mutex::new(PoolState { free, waiting: 0 });
+        Ok(Self { state, returned: Condvar::new() })
+    }
+
+    fn acquire(&self) -> Result<Permit<'_>, Error> {
+        let mut state = self.lock();
+        if state.free.is_empty() && state.waiting >= MAX_WAITING {
+            return Err(Error::Busy);
+        }
+        state.waiting += 1;
+        loop {
+            if let Some(blocks) = state.free.pop() {
+                state.waiting -= 1;
+                return Ok(Permit { pool: self, blocks });
+            }
+            state = self.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Poison is ignored: nothing that can panic runs under this lock.
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to hash, and the memory for it. Dropping gives both back, also when hashing panics.
+struct Permit<'a> {
+    pool: &'a Pool,
+    blocks: Blocks,
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        // The blocks hold values derived from the secret. `Vec::zeroize` would also empty the vector.
+        self.blocks.iter_mut().zeroize();
+        let blocks = std::mem::take(&mut self.blocks);
+        self.pool.lock().free.push(blocks);
+        self.pool.returned.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests;
