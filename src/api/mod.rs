@@ -1,39 +1,92 @@
 //! The HTTP API: the whole route table on one screen, one folder per noun, one file per verb.
 
+mod admin;
 mod agents;
+mod client_permissions;
 mod job;
+mod oauth2;
 mod queues;
+mod restricted_queues;
 mod result;
 mod root;
+mod routes;
 mod wire;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post, put};
 
-use crate::http::{ApiError, App};
+use self::routes::{Routes, may};
+use crate::auth::Action::{
+    Administer, Greet, LocalOnly, ManageClients, ReadState, ReportAgent, SeeRestrictions, UseLab,
+    WorkJob,
+};
+use crate::http::App;
 
-/// All routes. `GET` also answers `HEAD`; where that would have an effect, `HEAD` has a handler of its own.
+/// The API. `GET` also answers `HEAD`; where that would have an effect, `HEAD` has a handler of its own.
 pub fn routes(app: App) -> Router {
-    Router::new()
-        .route("/v1", get(root::get))
-        .route("/v1/job", get(job::claim::get).head(job::claim::head).post(job::submit::post))
-        .route("/v1/job/search", get(job::search::get))
-        .route("/v1/job/{id}", get(job::show::get))
-        .route("/v1/job/{id}/action", post(job::action::post))
-        .route("/v1/job/{id}/attachments", get(job::attachments::get).post(job::attachments::post))
-        .route("/v1/job/{id}/position", get(job::position::get))
-        .route("/v1/result/{id}", get(result::show::get).post(result::post::post))
-        .route("/v1/result/{id}/artifact", get(result::artifact::get).post(result::artifact::post))
-        .route("/v1/agents/queues", get(agents::queues::get).post(agents::queues::post))
-        .route("/v1/agents/images", post(agents::images::post))
-        .route("/v1/agents/images/{queue}", get(agents::images::get))
-        .route("/v1/agents/data", get(agents::data::list))
-        .route("/v1/agents/data/{name}", get(agents::data::get).post(agents::data::post))
-        .route("/v1/agents/provision_logs/{name}", post(agents::provision_logs::post))
-        .route("/v1/queues/wait_times", get(queues::wait_times::get))
-        .route("/v1/queues/{queue}/agents", get(queues::agents::get))
-        .route("/v1/queues/{queue}/jobs", get(queues::jobs::get))
-        .fallback(async || ApiError::no_route())
-        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
-        .with_state(app)
+    table(Routes::new(app)).finish()
+}
+
+#[rustfmt::skip]
+fn table(routes: Routes) -> Routes {
+    routes
+        .at("/v1", [may(Greet, get(root::get))])
+        .at("/v1/job", [
+            may(UseLab, post(job::submit::post)),
+            may(WorkJob, get(job::claim::get).head(job::claim::head)),
+        ])
+        .at("/v1/job/search", [may(UseLab, get(job::search::get))])
+        .at("/v1/job/{id}", [may(UseLab, get(job::show::get))])
+        .at("/v1/job/{id}/action", [may(UseLab, post(job::action::post))])
+        .at("/v1/job/{id}/attachments", [
+            may(WorkJob, get(job::attachments::get)),
+            may(UseLab, post(job::attachments::post)),
+        ])
+        .at("/v1/job/{id}/position", [may(UseLab, get(job::position::get))])
+        .at("/v1/result/{id}", [
+            may(ReadState, get(result::show::get)),
+            may(WorkJob, post(result::post::post)),
+        ])
+        .at("/v1/result/{id}/artifact", [
+            may(UseLab, get(result::artifact::get)),
+            may(WorkJob, post(result::artifact::post)),
+        ])
+        .at("/v1/agents/queues", [
+            may(UseLab, get(agents::queues::get)),
+            may(ReportAgent, post(agents::queues::post)),
+        ])
+        .at("/v1/agents/images", [may(ReportAgent, post(agents::images::post))])
+        .at("/v1/agents/images/{queue}", [may(UseLab, get(agents::images::get))])
+        .at("/v1/agents/data", [may(UseLab, get(agents::data::list))])
+        .at("/v1/agents/data/{name}", [
+            may(ReadState, get(agents::data::get)),
+            may(ReportAgent, post(agents::data::post)),
+        ])
+        .at("/v1/agents/provision_logs/{name}", [may(WorkJob, post(agents::provision_logs::post))])
+        .at("/v1/queues/wait_times", [may(UseLab, get(queues::wait_times::get))])
+        .at("/v1/queues/{queue}/agents", [may(UseLab, get(queues::agents::get))])
+        .at("/v1/queues/{queue}/jobs", [may(UseLab, get(queues::jobs::get))])
+        .at("/v1/oauth2/token", [may(Greet, get(oauth2::token::issue).post(oauth2::token::issue))])
+        .at("/v1/oauth2/refresh", [may(Greet, post(oauth2::refresh::post))])
+        .at("/v1/oauth2/revoke", [may(Administer, post(oauth2::revoke::post))])
+        .at("/v1/restricted-queues", [may(SeeRestrictions, get(restricted_queues::list::get))])
+        .at("/v1/restricted-queues/{queue}", [
+            may(SeeRestrictions, get(restricted_queues::show::get)),
+            may(ManageClients, post(restricted_queues::add_owner::post)),
+            may(ManageClients, delete(restricted_queues::remove_owner::delete)),
+        ])
+        .at("/v1/client-permissions", [
+            may(ManageClients, get(client_permissions::list::get)),
+            may(ManageClients, post(client_permissions::create::post)),
+        ])
+        .at("/v1/client-permissions/{id}", [
+            may(ManageClients, get(client_permissions::show::get)),
+            may(ManageClients, put(client_permissions::edit::put)),
+            may(Administer, delete(client_permissions::delete::delete)),
+        ])
+        .at("/admin/clients/{id}", [
+            may(LocalOnly, post(admin::client::create)),
+            may(LocalOnly, put(admin::client::edit)),
+        ])
+        .at("/admin/restricted-queues/{queue}", [may(LocalOnly, delete(admin::queue::open))])
 }

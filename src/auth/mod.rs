@@ -1,8 +1,11 @@
-//! Who is calling: client secrets, access tokens, refresh tokens, and the brake on guessing.
-//!
-//! Nothing here reads the time, and nothing here knows of HTTP or of the store.
+//! Who somebody is and what they may do: passwords, tokens, the policy.
 
+pub mod identity;
 pub mod jwt;
 pub mod passwords;
+pub mod policy;
 pub mod refresh;
 pub mod throttle;
+
+pub use identity::{Identity, Permissions};
+pub use policy::{Action, Denied, MayAdminister, MayManage};

@@ -80,7 +80,7 @@ pub struct Passwords {
 }
 
 impl Passwords {
-    /// With argon2id m=19456 KiB, t=2, p=1. Takes `permits` (at least 1) times 19 MiB at once.
+    /// With argon2id m=19456 KiB, t=2, p=1. Takes 19 MiB for each of `permits` (at least 1) when it is first needed.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`], [`Error::Random`].
@@ -97,7 +97,7 @@ impl Passwords {
             return Err(Error::Excessive);
         }
         let dummy = phc(&params, &random_bytes::<16>()?, &random_bytes::<32>()?)?;
-        let pool = Pool::new(permits.max(1), params.block_count())?;
+        let pool = Pool::new(permits.max(1), params.block_count());
         Ok(Self { params, dummy, pool })
     }
 
@@ -235,22 +235,24 @@ fn allocate(count: usize) -> Result<Blocks, Error> {
     Ok(Zeroizing::new(blocks))
 }
 
-/// The buffers, lent one per running hash.
+/// The buffers, lent one per running hash. A server that nobody logs in to has none.
 struct Pool {
+    blocks: usize,
     state: Mutex<PoolState>,
     returned: Condvar,
 }
 
 struct PoolState {
-    free: Vec<Blocks>,
+    /// `None` stands for a buffer that was not needed yet.
+    free: Vec<Option<Blocks>>,
     waiting: usize,
 }
 
 impl Pool {
-    fn new(permits: usize, blocks: usize) -> Result<Self, Error> {
-        let free = (0..permits).map(|_| allocate(blocks)).collect::<Result<_, _>>()?;
+    fn new(permits: usize, blocks: usize) -> Self {
+        let free = (0..permits).map(|_| None).collect();
         let state = Mutex::new(PoolState { free, waiting: 0 });
-        Ok(Self { state, returned: Condvar::new() })
+        Self { blocks, state, returned: Condvar::new() }
     }
 
     fn acquire(&self) -> Result<Permit<'_>, Error> {
@@ -260,12 +262,23 @@ impl Pool {
         }
         state.waiting += 1;
         loop {
+            // The one that was returned last: the others stay unneeded while nobody logs in beside.
             if let Some(blocks) = state.free.pop() {
                 state.waiting -= 1;
-                return Ok(Permit { pool: self, blocks });
+                drop(state);
+                return self.permit(blocks);
             }
             state = self.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    fn permit(&self, blocks: Option<Blocks>) -> Result<Permit<'_>, Error> {
+        let mut permit = Permit { pool: self, blocks: blocks.unwrap_or_default() };
+        if permit.blocks.is_empty() {
+            // Dropped on failure, which gives the right back.
+            permit.blocks = allocate(self.blocks)?;
+        }
+        Ok(permit)
     }
 
     /// Poison is ignored: nothing that can panic runs under this lock.
@@ -285,7 +298,8 @@ impl Drop for Permit<'_> {
         // The blocks hold values derived from the secret. `Vec::zeroize` would also empty the vector.
         self.blocks.iter_mut().zeroize();
         let blocks = std::mem::take(&mut self.blocks);
-        self.pool.lock().free.push(blocks);
+        let returned = (!blocks.is_empty()).then_some(blocks);
+        self.pool.lock().free.push(returned);
         self.pool.returned.notify_one();
     }
 }

@@ -1,5 +1,10 @@
 //! The command line: one file per subcommand.
 
+mod admin;
+mod client;
+mod output;
+mod queue;
+mod secret;
 mod serve;
 
 use std::process::ExitCode;
@@ -20,6 +25,12 @@ struct Cli {
 enum Command {
     /// Run the server
     Serve(serve::Args),
+    /// Manage clients: create, list, show, edit, set-secret, delete, import
+    #[command(name = "client-admin", visible_alias = "client")]
+    ClientAdmin(client::Args),
+    /// Manage restricted queues: list, restrict, unrestrict
+    #[command(name = "queue-admin", visible_alias = "queue")]
+    QueueAdmin(queue::Args),
 }
 
 /// Parses the command line, runs it and says how it ended: 0 ok, 1 failed, 2 usage, 4 data directory in use,
@@ -28,6 +39,8 @@ enum Command {
 pub fn run() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
+        Command::ClientAdmin(args) => client::run(args),
+        Command::QueueAdmin(args) => queue::run(args),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -36,6 +49,13 @@ pub fn run() -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// The environment, as far as it is text.
+fn environment() -> config::Env {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 /// Why a command failed: what to print, and the exit code.

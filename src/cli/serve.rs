@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::Failure;
-use crate::config::{Env, Raw, Settings};
+use super::{Failure, environment};
+use crate::config::{Raw, Settings};
 use crate::log;
 use crate::server::{Server, terminated};
 
@@ -19,10 +19,7 @@ pub(super) struct Args {
 
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let env: Env = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    let settings = Settings::load(args.settings, args.config.as_deref(), &env)?;
+    let settings = Settings::load(args.settings, args.config.as_deref(), &environment())?;
     log::init(settings.log_format, &settings.log).map_err(|message| Failure::new(2, message))?;
     raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()

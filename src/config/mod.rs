@@ -4,6 +4,7 @@
 //! [`Settings`]. The environment is passed in as a map, so that precedence is a matter of unit tests.
 
 mod raw;
+mod secret;
 mod value;
 
 use std::collections::BTreeMap;
@@ -11,8 +12,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
+use secrecy::SecretString;
+
 pub use raw::Raw;
-pub use value::{LogFormat, Size, Span};
+pub use value::{LogFormat, Mode, Proxies, Size, Span};
 
 /// The environment.
 pub type Env = BTreeMap<String, String>;
@@ -69,6 +73,12 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where to listen; port 0 picks a free one.
     pub listen: SocketAddr,
+    /// What callers without a token may do.
+    pub access: Mode,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The key that signs tokens, if the site brings its own.
+    pub jwt_signing_key: Option<SecretString>,
     /// Bytes of the database's page cache.
     pub cache_size: usize,
     /// The largest JSON body, bytes.
@@ -85,6 +95,8 @@ pub struct Settings {
     pub keep_agents: Duration,
     /// How long queues that nobody advertises are kept.
     pub keep_queues: Duration,
+    /// How long refresh tokens that nobody uses are kept.
+    pub keep_refresh_tokens: Duration,
     /// How long requests may go on after SIGTERM.
     pub shutdown_timeout: Duration,
     /// How log lines look.
@@ -114,6 +126,9 @@ impl Settings {
         Ok(Self {
             data_dir: data_dir(raw.data_dir, env)?,
             listen: raw.listen.unwrap_or(listen),
+            access: raw.access.unwrap_or_default(),
+            trusted_proxies: raw.trusted_proxies.unwrap_or_default().0,
+            jwt_signing_key: secret::find("jwt_signing_key", raw.jwt_signing_key_file, env)?,
             cache_size: cache_size.ok_or_else(|| Error::Value {
                 key: "cache_size",
                 message: "at least 1MiB is needed".to_owned(),
@@ -125,6 +140,9 @@ impl Settings {
             keep_files: age(raw.keep_files),
             keep_agents: age(raw.keep_agents),
             keep_queues: age(raw.keep_queues),
+            keep_refresh_tokens: raw
+                .keep_refresh_tokens
+                .map_or(Duration::from_hours(90 * 24), |span| span.0),
             shutdown_timeout: raw.shutdown_timeout.map_or(Duration::from_secs(20), |span| span.0),
             log_format: raw.log_format.unwrap_or_default(),
             log: raw.log.unwrap_or_else(|| "info".to_owned()),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::value::{LogFormat, Size, Span};
+use super::value::{LogFormat, Mode, Proxies, Size, Span};
 use super::{Env, Error};
 
 macro_rules! settings {
@@ -41,6 +41,12 @@ settings! {
     data_dir: PathBuf, "DIR";
     /// Where to listen; port 0 picks a free one [default: 127.0.0.1:8000]
     listen: SocketAddr, "ADDR:PORT";
+    /// What callers without a token may do: open, contributor or locked [default: open]
+    access: Mode, "MODE";
+    /// Networks of proxies whose X-Forwarded-For is believed, separated by commas
+    trusted_proxies: Proxies, "CIDR,..";
+    /// A file with the key that signs tokens [default: one that the server makes for itself]
+    jwt_signing_key_file: PathBuf, "FILE";
     /// The database's page cache [default: 64MiB]
     cache_size: Size, "SIZE";
     /// The largest JSON body [default: 16MiB]
@@ -57,6 +63,8 @@ settings! {
     keep_agents: Span, "TIME";
     /// How long queues that nobody advertises are kept [default: 7d]
     keep_queues: Span, "TIME";
+    /// How long refresh tokens that nobody uses are kept [default: 90d]
+    keep_refresh_tokens: Span, "TIME";
     /// How long requests may go on after SIGTERM [default: 20s]
     shutdown_timeout: Span, "TIME";
     /// How log lines look: text or json [default: text]

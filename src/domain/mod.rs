@@ -6,6 +6,7 @@ pub mod clock;
 pub mod id;
 pub mod job;
 pub mod name;
+pub mod role;
 pub mod state;
 pub mod wait;
 
@@ -13,4 +14,5 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use id::JobId;
 pub use job::{Attachments, EndedBy};
 pub use name::{AgentName, ClientId, NameError, QueueName, Tag};
+pub use role::{Access, Role};
 pub use state::{JobState, LogKind, Phase};

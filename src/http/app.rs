@@ -1,11 +1,18 @@
 //! What every handler shares.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::http::StatusCode;
+use ipnet::IpNet;
+use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use super::error::ApiError;
-use crate::domain::{Clock, Timestamp};
+use crate::auth::jwt::SigningKey;
+use crate::auth::passwords::{self, Passwords, Verdict};
+use crate::auth::throttle::Throttle;
+use crate::domain::{Access, Clock, Timestamp};
 use crate::ops;
 use crate::store::{ReadTx, Store, WriteTx};
 
@@ -26,6 +33,22 @@ impl Default for Limits {
     }
 }
 
+/// Who may do what, and how they prove it.
+pub struct Auth {
+    /// What callers without a token may do.
+    pub access: Access,
+    /// Signs access tokens.
+    pub key: SigningKey,
+    /// Hashes and checks secrets.
+    pub passwords: Passwords,
+    /// Slows down whoever guesses.
+    pub throttle: Throttle,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<IpNet>,
+    /// How long a refresh token lives without being used.
+    pub refresh_idle: Duration,
+}
+
 /// The application: what is shared by all requests. Cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Shared>);
@@ -34,19 +57,26 @@ struct Shared {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
     limits: Limits,
+    auth: Auth,
 }
 
 impl App {
     /// An application on an opened store.
     #[must_use]
-    pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
-        Self(Arc::new(Shared { store, clock, limits }))
+    pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, limits: Limits, auth: Auth) -> Self {
+        Self(Arc::new(Shared { store, clock, limits, auth }))
     }
 
     /// How large requests may be.
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.0.limits
+    }
+
+    /// Who may do what.
+    #[must_use]
+    pub fn auth(&self) -> &Auth {
+        &self.0.auth
     }
 
     /// The store, for what is not a transaction: blobs.
@@ -110,6 +140,37 @@ impl App {
         Ok(outcome?)
     }
 
+    /// Hashes a secret.
+    ///
+    /// # Errors
+    /// 503 while too many wait for the same.
+    pub async fn hash(&self, secret: SecretString) -> Result<String, ApiError> {
+        let app = self.clone();
+        let hashed = self.blocking(move || app.auth().passwords.hash(&secret)).await?;
+        hashed.map_err(|error| password_error(&error))
+    }
+
+    /// Checks a secret against a hash; no hash costs the same time and never matches.
+    ///
+    /// # Errors
+    /// 503 while too many wait for the same.
+    pub async fn verify(
+        &self,
+        hash: Option<String>,
+        secret: SecretString,
+    ) -> Result<Verdict, ApiError> {
+        let app = self.clone();
+        let verify = move || app.auth().passwords.verify(hash.as_deref(), &secret);
+        match self.blocking(verify).await? {
+            // Nobody can log in with such a hash; that must look like any other failure from outside.
+            Err(error @ passwords::Error::Corrupt(_)) => {
+                tracing::error!(%error, "a stored hash is unusable");
+                Ok(Verdict::Mismatch)
+            }
+            verdict => verdict.map_err(|error| password_error(&error)),
+        }
+    }
+
     /// Runs something that blocks (files) away from the threads that serve requests.
     ///
     /// # Errors
@@ -121,5 +182,19 @@ impl App {
         tokio::task::spawn_blocking(run)
             .await
             .map_err(|_| ApiError::from(ops::Error::from(crate::store::Error::Panicked)))
+    }
+}
+
+fn password_error(error: &passwords::Error) -> ApiError {
+    match error {
+        passwords::Error::Busy => {
+            let message = "Too many logins at once; try again";
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(1)
+        }
+        passwords::Error::Empty => ApiError::bad_request("A secret must not be empty"),
+        error => {
+            tracing::error!(%error, "hashing failed");
+            ApiError::internal()
+        }
     }
 }

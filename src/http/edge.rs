@@ -1,22 +1,34 @@
 //! What happens to every request before the router sees it, and to every answer after.
 
+use axum::Router;
 use axum::extract::Request;
 use axum::http::header::{ALLOW, HeaderValue, LOCATION};
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
+use tower::ServiceExt;
+
 use super::error::ApiError;
 use super::reply;
+
+/// Answers a request: from outside or from this process, through the same doors.
+pub async fn answer(router: Router, request: Request) -> Response {
+    let method = request.method().clone();
+    match clean_path(request) {
+        Err(response) => response,
+        Ok(request) => match router.oneshot(request).await {
+            Ok(response) => complete_allow(&method, response),
+            Err(never) => match never {},
+        },
+    }
+}
 
 /// The path as the router knows it, or an answer at once.
 ///
 /// A slash at the end is ignored; repeated slashes are answered with a redirect to the clean path (308 keeps method and
 /// body); an encoded slash matches no route. Must wrap the router from outside: a layer inside runs after routing.
-///
-/// # Errors
-/// The answer.
 #[expect(clippy::result_large_err, reason = "the error is the answer, used once per request")]
-pub fn clean_path(mut request: Request) -> Result<Request, Response> {
+fn clean_path(mut request: Request) -> Result<Request, Response> {
     let path = request.uri().path();
     if path.contains("//") {
         return Err(redirect(&collapse(path), request.uri().query()));
@@ -56,8 +68,7 @@ fn redirect(path: &str, query: Option<&str>) -> Response {
 }
 
 /// Answers `OPTIONS` and completes `Allow`, where the router has said 405.
-#[must_use]
-pub fn complete_allow(method: &Method, mut response: Response) -> Response {
+fn complete_allow(method: &Method, mut response: Response) -> Response {
     if response.status() != StatusCode::METHOD_NOT_ALLOWED {
         return response;
     }

@@ -6,6 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::reply;
+use crate::auth::Denied;
+use crate::auth::jwt::TokenError;
 use crate::{ops, store};
 
 /// The answer to a request that was not done.
@@ -130,13 +132,39 @@ impl From<ops::Error> for ApiError {
         let message = error.to_string();
         match error {
             E::NoJob => Self::new(StatusCode::NOT_FOUND, message),
-            E::BadJobId => Self::bad_request(message),
+            E::BadJobId | E::BadRefresh(_) | E::RevokedRefresh(_) => Self::bad_request(message),
             E::JobFinished => Self::text(StatusCode::BAD_REQUEST, message),
             E::NotWaiting(_) | E::NoAttachments(_) => {
                 Self::text(StatusCode::UNPROCESSABLE_ENTITY, message)
             }
+            E::NoClient | E::NotRestricted | E::NoAgentOnQueue => {
+                Self::new(StatusCode::NOT_FOUND, message)
+            }
+            E::ClientExists => Self::new(StatusCode::CONFLICT, message),
+            E::SystemAdmin(_) | E::LastAdmin(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
+            }
+            E::Denied(denied) => denied.into(),
             E::AllAgentsExcluded => Self::new(StatusCode::UNPROCESSABLE_ENTITY, message),
             E::Store(error) => store_error(&error),
+        }
+    }
+}
+
+impl From<TokenError> for ApiError {
+    fn from(error: TokenError) -> Self {
+        let unauthenticated = error.is_unauthenticated();
+        let status = if unauthenticated { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unauthenticated(message) => Self::new(StatusCode::UNAUTHORIZED, message),
+            Denied::Forbidden(message) => Self::new(StatusCode::FORBIDDEN, message),
+            Denied::Hidden => Self::no_route(),
         }
     }
 }

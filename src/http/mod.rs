@@ -3,8 +3,10 @@
 //! The only modules that name axum or tokio are this one and those above it.
 
 pub mod app;
+pub mod audit;
 pub mod body;
 pub mod caller;
+pub mod client;
 pub mod cookie;
 pub mod edge;
 pub mod error;
@@ -16,10 +18,10 @@ pub mod reply;
 pub mod stream;
 pub mod upload;
 
-pub use app::{App, Limits};
+pub use app::{App, Auth, Limits};
 pub use body::{ApiJson, ResultJson};
 pub use caller::Caller;
 pub use error::{ApiError, ApiResult};
 pub use fields::Fields;
-pub use path::{AgentPath, JobPath, QueuePath};
+pub use path::{AgentPath, JobPath, QueuePath, TextPath};
 pub use query::ApiQuery;

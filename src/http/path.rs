@@ -15,6 +15,18 @@ async fn parameter(parts: &mut Parts) -> Result<String, ApiError> {
     if all.is_empty() { Err(ApiError::no_route()) } else { Ok(all.swap_remove(0).1) }
 }
 
+/// The one parameter of a path, as text.
+#[derive(Clone)]
+pub struct TextPath(pub String);
+
+impl<S: Sync> FromRequestParts<S> for TextPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        parameter(parts).await.map(Self)
+    }
+}
+
 /// The job in a path. A bad id is answered with the usual envelope.
 #[derive(Clone, Copy)]
 pub struct JobPath(pub JobId);

@@ -36,7 +36,7 @@ pub fn post_agent(
         if from != to {
             let event = Event {
                 at: now,
-                actor: by.actor.clone(),
+                actor: by.actor(),
                 what: what.to_owned(),
                 from: from.cloned().unwrap_or_default(),
                 to: to.cloned().unwrap_or_default(),

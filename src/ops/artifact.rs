@@ -43,7 +43,7 @@ pub fn put_attachments(
     tx.update_job(&old, &job)?;
     let event = Event {
         at: now,
-        actor: by.actor.clone(),
+        actor: by.actor(),
         what: "attachments".to_owned(),
         from: "waiting".to_owned(),
         to: "complete".to_owned(),

@@ -20,6 +20,6 @@ pub fn cancel(tx: &mut WriteTx<'_>, now: Timestamp, id: JobId, by: &By) -> Resul
         ..old.clone()
     };
     tx.update_job(&old, &job)?;
-    job_changed(tx, now, &by.actor, (&old, &job), "")?;
+    job_changed(tx, now, by, (&old, &job), "")?;
     Ok(())
 }

@@ -47,7 +47,7 @@ pub fn claim(
     let seconds = u32::try_from(now.since(old.created_at).as_secs()).unwrap_or(u32::MAX);
     tx.append_wait(&job.queue, seconds)?;
     tx.update_job(&old, &job)?;
-    job_changed(tx, now, &by.actor, (&old, &job), "claimed")?;
+    job_changed(tx, now, by, (&old, &job), "claimed")?;
     claimed(tx, job).map(Some)
 }
 

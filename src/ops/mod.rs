@@ -7,21 +7,28 @@ mod agent;
 mod artifact;
 mod cancel;
 mod claim;
+mod client;
 mod queue;
+mod restriction;
 mod result;
 mod search;
 mod submit;
+mod token;
 
 pub use agent::{post_agent, post_provision};
 pub use artifact::{awaiting_attachments, put_artifact, put_attachments};
 pub use cancel::cancel;
 pub use claim::{Claimed, claim};
+pub use client::{ClientChange, Done, Put, SYSTEM_ADMIN, delete_client, put_client, replace_hash};
 pub use queue::{QueueKnown, advertise, advertised_images, queue_known};
+pub use restriction::{add_owner, open_queue, remove_owner, restricted_to};
 pub use result::{Posted, post_result};
 pub use search::{Match, Search};
 pub use submit::{Submission, submit};
+pub use token::{remember_refresh, revoke_refresh, use_refresh};
 
-use crate::domain::{AgentName, JobId, Timestamp};
+use crate::auth::{Denied, Identity};
+use crate::domain::{AgentName, ClientId, JobId, Timestamp};
 use crate::store::{self, Actor, Event, Job, Subject, WriteTx};
 
 /// Why something was not done.
@@ -45,6 +52,33 @@ pub enum Error {
     /// The job excludes every agent of its queue.
     #[error("There are no agents on the specified queue that are allowed to run this job")]
     AllAgentsExcluded,
+    /// There is no such client.
+    #[error("Error: Specified client_id does not exist.")]
+    NoClient,
+    /// There is such a client.
+    #[error("Error: Client already exists")]
+    ClientExists,
+    /// The first admin is changed at this machine only.
+    #[error("Error: System admin client cannot by {0} from API.")]
+    SystemAdmin(&'static str),
+    /// Without an admin nobody could manage the server over HTTP.
+    #[error("Error: The last admin client cannot be {0} from API.")]
+    LastAdmin(&'static str),
+    /// The queue is not restricted.
+    #[error("Error: Restricted queue not found.")]
+    NotRestricted,
+    /// A queue that no agent serves cannot be restricted.
+    #[error("Error: No agent is associated with the specified queue.")]
+    NoAgentOnQueue,
+    /// A refresh token is of no use.
+    #[error("{0}")]
+    BadRefresh(&'static str),
+    /// A refresh token that was taken back is used again.
+    #[error("Refresh token revoked.")]
+    RevokedRefresh(ClientId),
+    /// The caller may not do this.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -53,17 +87,30 @@ pub enum Error {
 /// Who asks, as far as a use case cares.
 #[derive(Clone, Debug)]
 pub struct By {
-    /// Who is written into the history.
-    pub actor: Actor,
+    /// Who it is.
+    pub identity: Identity,
     /// The agent that the caller says it is.
     pub agent: Option<AgentName>,
+}
+
+impl By {
+    /// Who is written into the history.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        match (&self.identity, &self.agent) {
+            (Identity::LocalAdmin, _) => Actor::LocalAdmin,
+            (_, Some(agent)) => Actor::Agent(agent.clone()),
+            (Identity::Client(permissions), None) => Actor::Client(permissions.client.clone()),
+            (Identity::Anonymous, None) => Actor::Anonymous,
+        }
+    }
 }
 
 /// Adds a change of a job to its history, unless nothing changed.
 fn job_changed(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
-    actor: &Actor,
+    by: &By,
     (old, new): (&Job, &Job),
     why: &str,
 ) -> Result<(), store::Error> {
@@ -72,7 +119,7 @@ fn job_changed(
     }
     let event = Event {
         at: now,
-        actor: actor.clone(),
+        actor: by.actor(),
         what: "state".to_owned(),
         from: old.state.to_string(),
         to: new.state.to_string(),

@@ -54,7 +54,7 @@ pub fn post_result(
     }
     if job != old {
         tx.update_job(&old, &job)?;
-        job_changed(tx, now, &by.actor, (&old, &job), "")?;
+        job_changed(tx, now, by, (&old, &job), "")?;
     }
     Ok(())
 }

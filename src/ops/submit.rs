@@ -1,9 +1,12 @@
 //! A job enters its queue.
 
 use super::{By, Error, job_changed};
+use crate::auth::{Denied, Identity, Permissions};
 use crate::domain::{AgentName, Attachments, JobId, JobState, QueueName, Tag, Timestamp};
-use crate::store::{Actor, AgentReads, Event, Job, JobReads, Subject, WriteTx};
+use crate::store::{AgentReads, ClientReads, Event, Job, JobReads, Subject, WriteTx};
 
+/// A reservation up to this many seconds needs no rights.
+const FREE_RESERVATION: i64 = 21_600;
 /// How many agents of a queue are looked at together.
 const PAGE: usize = 256;
 
@@ -21,6 +24,8 @@ pub struct Submission {
     pub tags: Vec<Tag>,
     /// The agents that must not have it.
     pub exclude_agents: Vec<AgentName>,
+    /// How long it reserves its device, seconds, if it says so.
+    pub reserve_seconds: Option<i64>,
     /// It names attachments, so it waits for their archive.
     pub attachments: bool,
     /// The JSON object that the agent gets, without `job_id`.
@@ -31,7 +36,7 @@ pub struct Submission {
 /// the results before it.
 ///
 /// # Errors
-/// [`Error::AllAgentsExcluded`].
+/// [`Error::AllAgentsExcluded`], [`Error::BadJobId`], [`Error::Denied`].
 pub fn submit(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
@@ -43,6 +48,7 @@ pub fn submit(
         None => JobId::new(),
         Some(text) => JobId::parse(text).ok_or(Error::BadJobId)?,
     };
+    check_permissions(tx, submission, &by.identity)?;
     let old = tx.job(id)?;
     let job = Job {
         id,
@@ -60,10 +66,7 @@ pub fn submit(
         acknowledged: false,
         lease_until: None,
         queue_until: None,
-        client: match &by.actor {
-            Actor::Client(id) => Some(id.clone()),
-            _ => None,
-        },
+        client: by.identity.client().cloned(),
         pinned: old.as_ref().is_some_and(|old| old.pinned),
         secrets: false,
         tags: submission.tags.clone(),
@@ -75,11 +78,11 @@ pub fn submit(
     }
     if let Some(old) = old {
         tx.remove_job(&old)?;
-        job_changed(tx, now, &by.actor, (&old, &job), "submitted again")?;
+        job_changed(tx, now, by, (&old, &job), "submitted again")?;
     } else {
         let event = Event {
             at: now,
-            actor: by.actor.clone(),
+            actor: by.actor(),
             what: "state".to_owned(),
             from: String::new(),
             to: job.state.to_string(),
@@ -106,5 +109,60 @@ fn check_exclusions(tx: &WriteTx<'_>, submission: &Submission) -> Result<(), Err
         if agents.iter().any(|agent| !submission.exclude_agents.contains(&agent.name)) {
             return Ok(());
         }
+    }
+}
+
+/// What needs rights: a priority, a restricted queue, a long reservation, refused in this order (upstream's).
+fn check_permissions(
+    tx: &WriteTx<'_>,
+    submission: &Submission,
+    identity: &Identity,
+) -> Result<(), Error> {
+    let (queue, priority) = (&submission.queue, submission.priority);
+    if priority != 0 {
+        demand(
+            identity,
+            |client| priority <= client.priority(queue),
+            || format!("Authentication required for setting priority: {priority}"),
+            || format!("Not enough permissions to push to {queue} with priority {priority}"),
+        )?;
+    }
+    if tx.is_restricted(queue)? {
+        demand(
+            identity,
+            |client| client.may_use(queue),
+            || format!("Authentication required to push to restricted queue: {queue}"),
+            || format!("Not enough permissions to push to the restricted queue: {queue}"),
+        )?;
+    }
+    if let Some(seconds) = submission.reserve_seconds.filter(|&seconds| seconds > FREE_RESERVATION)
+    {
+        demand(
+            identity,
+            |client| seconds <= client.reservation_time(queue),
+            || format!("Authentication required for setting timeout: {seconds}"),
+            || {
+                format!(
+                    "Not enough permissions to push to {queue} with reservation timeout {seconds}"
+                )
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// Refuses whoever has no token, or a token that does not say so. The local administrator needs none; a client with
+/// the role of an admin does, as upstream.
+fn demand(
+    identity: &Identity,
+    suffices: impl FnOnce(&Permissions) -> bool,
+    unauthenticated: impl FnOnce() -> String,
+    forbidden: impl FnOnce() -> String,
+) -> Result<(), Denied> {
+    match identity {
+        Identity::LocalAdmin => Ok(()),
+        Identity::Anonymous => Err(Denied::Unauthenticated(unauthenticated())),
+        Identity::Client(permissions) if suffices(permissions) => Ok(()),
+        Identity::Client(_) => Err(Denied::Forbidden(forbidden())),
     }
 }

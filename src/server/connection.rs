@@ -12,11 +12,12 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
 
+use crate::http::caller::{Local, Peer};
 use crate::http::edge;
 
 /// How long a connection may be silent between requests, or take to send a request's head.
@@ -38,30 +39,59 @@ pub(super) async fn accept(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let (router, stop, abort) = (router.clone(), stop.clone(), abort.clone());
+                keep_alive(&stream);
+                let from = From::Network(peer);
+                let serving = serve(stream, from, router.clone(), stop.clone());
+                let abort = abort.clone();
                 tasks.spawn(async move {
                     tokio::select! {
-                        () = serve(stream, peer, router, stop) => {}
+                        () = serving => {}
                         () = abort.cancelled() => {}
                     }
                 });
             }
             Err(error) => {
-                // Out of file descriptors, mostly: others will close soon.
                 tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                breathe().await;
             }
         }
     }
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
+/// After a failed accept: out of file descriptors, mostly, and others will close soon.
+pub(super) async fn breathe() {
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}
+
+fn keep_alive(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
     let probes = socket2::TcpKeepalive::new().with_time(KEEPALIVE);
-    let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&probes);
+    let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&probes);
+}
+
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum From {
+    Network(SocketAddr),
+    /// The admin socket.
+    Socket,
+}
+
+/// Serves one connection until it ends, or until the request in flight is answered once `stop` is called.
+pub(super) async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    from: From,
+    router: Router,
+    stop: CancellationToken,
+) {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let router = router.clone();
-        async move { Ok::<_, Infallible>(answer(router, request.map(Body::new)).await) }
+        let mut request = request.map(Body::new);
+        match from {
+            From::Network(peer) => request.extensions_mut().insert(Peer(peer.ip())).map(|_| ()),
+            From::Socket => request.extensions_mut().insert(Local).map(|_| ()),
+        };
+        async move { Ok::<_, Infallible>(answer(router, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -76,20 +106,14 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, stop: Cancel
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "a connection broke off");
+        tracing::debug!(?from, %error, "a connection broke off");
     }
 }
 
 async fn answer(router: Router, request: Request) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let begun = Instant::now();
-    let response = match edge::clean_path(request) {
-        Err(response) => response,
-        Ok(request) => match router.oneshot(request).await {
-            Ok(response) => edge::complete_allow(&method, response),
-            Err(never) => match never {},
-        },
-    };
+    let response = edge::answer(router, request).await;
     tracing::debug!(
         %method,
         path,

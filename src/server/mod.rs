@@ -1,6 +1,8 @@
 //! A running server: bound, joined, shut down.
 
+mod admin;
 mod connection;
+mod keys;
 mod signals;
 mod sweeper;
 
@@ -8,18 +10,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use admin::SOCKET;
 pub use signals::terminated;
 
 use crate::api;
-use crate::config::Settings;
-use crate::domain::{Clock, SystemClock};
-use crate::http::{App, Limits};
-use crate::store::{self, Ages, Options, Store};
+use crate::auth::jwt::SigningKey;
+use crate::auth::passwords::{self, Passwords};
+use crate::auth::throttle::{self, Throttle};
+use crate::config::{Mode, Settings};
+use crate::domain::{Access, Clock, SystemClock};
+use crate::http::{App, Auth, Limits};
+use crate::store::{self, Ages, ClientReads, Options, Store};
 
 /// Why a server does not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +42,12 @@ pub enum Error {
     /// The store cannot be opened or closed.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// A key cannot be read or made.
+    #[error(transparent)]
+    Key(#[from] keys::Error),
+    /// There is not enough memory for hashing passwords, or the like.
+    #[error("passwords cannot be hashed: {0}")]
+    Passwords(#[from] passwords::Error),
     /// A write failed, so that nobody knows what the disk holds.
     #[error("the database could not be written: {0}")]
     Fatal(String),
@@ -74,12 +87,8 @@ impl Server {
         let addr = listener
             .local_addr()
             .map_err(|source| Error::Listen { addr: settings.listen, source })?;
-        let limits = Limits {
-            json: settings.max_json_size,
-            result: settings.max_result_size,
-            upload: settings.max_upload_size,
-        };
-        let app = App::new(Arc::clone(&store), clock, limits);
+        let admin = admin::listen(&settings.data_dir)?;
+        let app = app(Arc::clone(&store), clock, settings)?;
         let server = Self {
             addr,
             store,
@@ -90,12 +99,21 @@ impl Server {
             fatal,
         };
         let router = api::routes(app.clone());
+        let tokens = (server.stop.clone(), server.abort.clone());
         server.tasks.spawn(connection::accept(
             listener,
+            router.clone(),
+            server.tasks.clone(),
+            tokens.clone(),
+        ));
+        server.tasks.spawn(admin::accept(
+            admin,
+            settings.data_dir.join(SOCKET),
             router,
             server.tasks.clone(),
-            (server.stop.clone(), server.abort.clone()),
+            tokens,
         ));
+        hint_at_first_admin(&app);
         server.tasks.spawn(sweeper::sweep(app, ages(settings), server.stop.clone()));
         tracing::info!("listening on http://{addr}");
         Ok(server)
@@ -139,18 +157,70 @@ impl Server {
     }
 }
 
+/// The application on an opened store, without a server around it.
+///
+/// # Errors
+/// [`Error`].
+pub fn app(store: Arc<Store>, clock: Arc<dyn Clock>, settings: &Settings) -> Result<App, Error> {
+    let key = match &settings.jwt_signing_key {
+        Some(key) => key.expose_secret().as_bytes().to_vec(),
+        None => keys::load_or_make(&settings.data_dir, "jwt.key")?,
+    };
+    let auth = Auth {
+        access: match settings.access {
+            Mode::Open => Access::Open,
+            Mode::Contributor => Access::Contributor,
+            Mode::Locked => Access::Locked,
+        },
+        key: SigningKey::from_bytes(&key)
+            .map_err(|_| keys::Error::Empty("the signing key".into()))?,
+        passwords: Passwords::new(passwords::default_permits())?,
+        throttle: Throttle::new(throttle::Limits::default()),
+        proxies: settings.trusted_proxies.clone(),
+        refresh_idle: settings.keep_refresh_tokens,
+    };
+    let limits = Limits {
+        json: settings.max_json_size,
+        result: settings.max_result_size,
+        upload: settings.max_upload_size,
+    };
+    Ok(App::new(store, clock, limits, auth))
+}
+
+fn hint_at_first_admin(app: &App) {
+    let none = app.read(|tx| tx.clients_after(None, 1)).is_ok_and(|clients| clients.is_empty());
+    if none {
+        tracing::info!(
+            "there is no client yet; create the admin with: \
+             testflinger-server client-admin create testflinger-admin --role admin"
+        );
+    }
+}
+
+/// Opens the store of a data directory, which is created if need be.
+///
+/// # Errors
+/// What the store says.
+pub fn open_store(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    on_fatal: store::OnFatal,
+) -> Result<Store, store::Error> {
+    store::create_private(&settings.data_dir)?;
+    Store::open(&settings.data_dir, Options { cache: settings.cache_size, clock, on_fatal })
+}
+
 async fn open(
     settings: &Settings,
     clock: Arc<dyn Clock>,
     failed: watch::Sender<Option<String>>,
 ) -> Result<Store, Error> {
-    let (dir, cache) = (settings.data_dir.clone(), settings.cache_size);
+    let settings = settings.clone();
     let opened = tokio::task::spawn_blocking(move || {
-        store::create_private(&dir)?;
         let on_fatal = Box::new(move |error: &store::Error| {
             failed.send_replace(Some(error.to_string()));
         });
-        Store::open(&dir, Options { cache, clock, on_fatal })
+        open_store(&settings, clock, on_fatal)
     });
     Ok(opened.await.unwrap_or(Err(store::Error::Panicked))?)
 }
@@ -165,5 +235,6 @@ const fn ages(settings: &Settings) -> Ages {
         files: settings.keep_files,
         agents: settings.keep_agents,
         queues: settings.keep_queues,
+        refresh: settings.keep_refresh_tokens,
     }
 }

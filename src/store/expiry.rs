@@ -10,7 +10,10 @@ use super::blob::{self, BlobKind};
 use super::key::Key;
 use super::rows::{Direction, Rows, WriteTx};
 use super::tables::Table;
-use super::{Advertised, AgentReads, BlobReads, Error, Job, JobReads, QueueReads, Subject};
+use super::{
+    Advertised, AgentReads, BlobReads, ClientReads, Error, Job, JobReads, QueueReads, Refresh,
+    Subject,
+};
 use crate::domain::{AgentName, JobId, QueueName, Timestamp};
 
 /// How old each class may get.
@@ -24,6 +27,8 @@ pub struct Ages {
     pub agents: Duration,
     /// Queues that nobody advertises any more.
     pub queues: Duration,
+    /// Refresh tokens that nobody uses.
+    pub refresh: Duration,
 }
 
 /// What has an age.
@@ -34,10 +39,12 @@ pub(super) enum Kind {
     Blob,
     Agent,
     Queue,
+    Refresh,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Job, Self::Result, Self::Blob, Self::Agent, Self::Queue];
+    const ALL: [Self; 6] =
+        [Self::Job, Self::Result, Self::Blob, Self::Agent, Self::Queue, Self::Refresh];
 
     const fn byte(self) -> u8 {
         match self {
@@ -46,6 +53,7 @@ impl Kind {
             Self::Blob => b'b',
             Self::Agent => b'a',
             Self::Queue => b'q',
+            Self::Refresh => b't',
         }
     }
 
@@ -55,6 +63,7 @@ impl Kind {
             Self::Blob => ages.files,
             Self::Agent => ages.agents,
             Self::Queue => ages.queues,
+            Self::Refresh => ages.refresh,
         }
     }
 
@@ -126,7 +135,7 @@ impl WriteTx<'_> {
         let id = match kind {
             Kind::Job => Some(job_id(key)?),
             Kind::Blob => blob::parse_key(key).map(|(id, _)| id),
-            Kind::Result | Kind::Agent | Kind::Queue => None,
+            Kind::Result | Kind::Agent | Kind::Queue | Kind::Refresh => None,
         };
         let job = id.map(|id| self.job(id)).transpose()?.flatten();
         Ok(job.is_some_and(|job| job.pinned || (kind == Kind::Blob && !job.state.is_finished())))
@@ -180,6 +189,14 @@ impl WriteTx<'_> {
                     return Ok(false);
                 };
                 self.remove_advertised(&queue)?;
+            }
+            Kind::Refresh => {
+                let digest = key.try_into().unwrap_or_default();
+                let due = |token: &Refresh| token.used_at < before;
+                let Some(token) = self.refresh(&digest)?.filter(due) else {
+                    return Ok(false);
+                };
+                self.remove_refresh(&digest, &token)?;
             }
         }
         Ok(true)

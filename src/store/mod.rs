@@ -5,6 +5,7 @@
 
 mod agent;
 mod blob;
+mod client;
 mod codec;
 mod expiry;
 mod history;
@@ -28,6 +29,7 @@ use redb::{Database, DatabaseError, ReadableDatabase};
 pub use agent::{Agent, AgentPost, AgentReads, Provision};
 pub(crate) use blob::create_private;
 pub use blob::{Blob, BlobDir, BlobKind, BlobName, BlobReads, Upload};
+pub use client::{Client, ClientReads, Refresh};
 pub use expiry::{Ages, Swept};
 pub use history::{Actor, Event, HistoryReads, Subject};
 pub use job::{Ask, Job, JobReads, Listed};

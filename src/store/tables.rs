@@ -84,7 +84,7 @@ tables! {
     Client = "client-1",
     /// `queue` -> nothing: the queue is restricted to its owners, even when it has none
     Restricted = "restricted-1",
-    /// `queue | client` -> nothing: an owner
+    /// `queue | client` -> nothing: the client may use the queue when it is restricted
     Owner = "owner-1",
     /// SHA-256 of a refresh token -> `RefreshV1`
     Refresh = "refresh-1",

@@ -10,14 +10,18 @@ use crate::api::wire::agent;
 use crate::http::stream::{self, PAGE, Shape};
 use crate::http::{AgentPath, ApiJson, ApiResult, App, Caller, cookie, reply};
 use crate::ops;
-use crate::store::AgentReads;
+use crate::store::{self, AgentReads};
 
 /// All agents, in the order of their first appearance.
 pub(in crate::api) async fn list(State(app): State<App>) -> ApiResult<Response> {
     stream::list_or_empty(&app, Shape::Array, 0, |tx, after| {
         let agents = tx.agents_after(after, PAGE)?;
         let next = agents.last().filter(|_| agents.len() == PAGE).map(|agent| agent.seq);
-        Ok((agents.iter().map(agent::shown).collect(), next))
+        let mut rows = Vec::with_capacity(agents.len());
+        for agent in &agents {
+            rows.push(agent::shown(agent, &ops::restricted_to(tx, agent)?));
+        }
+        Ok((rows, next))
     })
     .await
 }
@@ -27,12 +31,18 @@ pub(in crate::api) async fn get(
     State(app): State<App>,
     AgentPath(name): AgentPath,
 ) -> ApiResult<Response> {
-    let Some(found) = app.read(|tx| tx.agent(&name))? else {
+    let shown = app.read(|tx| {
+        let Some(found) = tx.agent(&name)? else {
+            return Ok::<_, store::Error>(None);
+        };
+        Ok(Some(agent::shown(&found, &ops::restricted_to(tx, &found)?)))
+    })?;
+    let Some(shown) = shown else {
         let mut response = reply::json(&json!({}));
         *response.status_mut() = StatusCode::NOT_FOUND;
         return Ok(response);
     };
-    Ok(reply::json_text(agent::shown(&found)))
+    Ok(reply::json_text(shown))
 }
 
 /// Takes what an agent says about itself, and gives it the cookie by which it is known from then on.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{QueueName, Timestamp};
+use crate::domain::{ClientId, QueueName, Timestamp};
 use crate::http::{ApiError, Fields, json as text};
 use crate::store::{Agent, AgentPost, Provision};
 
@@ -33,12 +33,15 @@ pub(in crate::api) fn post(mut body: Fields) -> Result<AgentPost, ApiError> {
 }
 
 /// An agent, as JSON text.
-pub(in crate::api) fn shown(agent: &Agent) -> String {
+pub(in crate::api) fn shown(
+    agent: &Agent,
+    restricted_to: &BTreeMap<QueueName, Vec<ClientId>>,
+) -> String {
     let mut members = agent.fields.clone();
     let mut add = |name: &str, value: String| members.insert(name.to_owned(), value);
     add("name", text::text(&agent.name));
     add("updated_at", text::text(&agent.updated_at));
-    add("restricted_to", "{}".to_owned());
+    add("restricted_to", text::text(restricted_to));
     if let Some((passed, count)) = agent.streak {
         add("provision_streak_type", text::text(&if passed { "pass" } else { "fail" }));
         add("provision_streak_count", text::text(&count));

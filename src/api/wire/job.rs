@@ -29,7 +29,7 @@ pub(in crate::api) fn submission(mut body: Fields) -> Result<Submission, ApiErro
     let exclude_agents: Vec<AgentName> = names(&mut body, "exclude_agents");
     provision_data(&mut body);
     body.nested("test_data", test_data);
-    body.nested("reserve_data", reserve_data);
+    let reserve_seconds = body.nested("reserve_data", reserve_data).flatten();
     let attachments =
         body.names().any(|name| name.ends_with("_data") && names_attachments(&body, name));
     let id = body.take("job_id").and_then(|json| serde_json::from_str::<String>(&json).ok());
@@ -41,6 +41,7 @@ pub(in crate::api) fn submission(mut body: Fields) -> Result<Submission, ApiErro
         priority,
         tags,
         exclude_agents,
+        reserve_seconds,
         attachments,
         body: text::object(&members),
     })
@@ -74,7 +75,8 @@ fn test_data(data: &mut Fields) {
     });
 }
 
-fn reserve_data(data: &mut Fields) {
+/// Checks a reservation and gives its length in seconds, if it says one.
+fn reserve_data(data: &mut Fields) -> Option<i64> {
     let keys = data.strings("ssh_keys").unwrap_or_default();
     let bad = keys.iter().enumerate().filter(|(_, key)| !is_key(key));
     let errors: serde_json::Map<String, Value> = bad
@@ -89,7 +91,7 @@ fn reserve_data(data: &mut Fields) {
     {
         data.set("timeout", &json!(seconds));
     }
-    data.integer("timeout");
+    data.integer("timeout")
 }
 
 /// `^(lp|gh):(\S+)$`

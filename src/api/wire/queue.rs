@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::QueueName;
+use crate::domain::{ClientId, QueueName};
 use crate::http::{ApiError, Fields};
 
 /// Reads advertised queues: names and descriptions.
@@ -58,4 +58,14 @@ fn refused(message: &str) -> ApiError {
     let mut errors = Map::new();
     errors.insert("_schema".to_owned(), json!([message]));
     ApiError::validation(&errors)
+}
+
+/// A restricted queue and its owners, as JSON text.
+pub(in crate::api) fn restricted(queue: &QueueName, owners: &[ClientId]) -> String {
+    #[derive(serde::Serialize)]
+    struct Restricted<'a> {
+        owners: &'a [ClientId],
+        queue: &'a QueueName,
+    }
+    crate::http::json::text(&Restricted { owners, queue })
 }

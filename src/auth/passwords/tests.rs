@@ -238,6 +238,7 @@ fn a_panic_gives_the_permit_back_wiped() {
     assert!(panicked.is_err());
     assert_eq!(passwords.verify(None, &secret("x")).unwrap(), Verdict::Mismatch);
     let state = passwords.pool.lock();
-    assert_eq!(state.free[0].len(), 8);
-    assert!(state.free[0].iter().all(|block| block.as_ref().iter().all(|word| *word == 0)));
+    let blocks = state.free[0].as_ref().unwrap();
+    assert_eq!(blocks.len(), 8);
+    assert!(blocks.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)));
 }

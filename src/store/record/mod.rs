@@ -4,12 +4,14 @@
 
 mod agent;
 mod blob;
+mod client;
 mod history;
 mod job;
 mod queue;
 
 pub(super) use agent::{AgentLogV1, AgentV1, ProvisionV1};
 pub(super) use blob::BlobV1;
+pub(super) use client::{ClientV1, RefreshV1};
 pub(super) use history::HistoryV1;
 pub(super) use job::JobV1;
 pub(super) use queue::QueueV1;

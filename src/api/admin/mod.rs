@@ -1,0 +1,4 @@
+//! `/admin`: what exists on the admin socket alone.
+
+pub(super) mod client;
+pub(super) mod queue;

@@ -1,0 +1,23 @@
+//! `GET /v1/restricted-queues/<queue>`
+
+use axum::extract::State;
+use axum::response::Response;
+
+use crate::api::wire::queue::restricted;
+use crate::http::{ApiResult, App, QueuePath, reply};
+use crate::ops;
+use crate::store::ClientReads;
+
+/// The owners of a restricted queue.
+pub(in crate::api) async fn get(
+    State(app): State<App>,
+    QueuePath(queue): QueuePath,
+) -> ApiResult<Response> {
+    let owners = app.read(|tx| {
+        if !tx.is_restricted(&queue)? {
+            return Err(ops::Error::NotRestricted);
+        }
+        Ok(tx.owners(&queue)?)
+    })?;
+    Ok(reply::json_text(restricted(&queue, &owners)))
+}

@@ -1,0 +1,180 @@
+//! Who may do what: the one table (wire contract section 2, architecture section 5).
+//!
+//! Every route names an [`Action`]; nothing else decides. What only managers and admins may do also takes a proof of it
+//! as an argument ([`MayManage`], [`MayAdminister`]), which only this file can make.
+
+use super::Identity;
+use crate::domain::{Access, ClientId, Role};
+
+/// A group of endpoints with the same callers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// The greeting, the token endpoints.
+    Greet,
+    /// What people do: submit, look, cancel, fetch artifacts.
+    UseLab,
+    /// What an agent does with a job: take it, report on it.
+    WorkJob,
+    /// What an agent says about itself.
+    ReportAgent,
+    /// What both do: read a result, read an agent.
+    ReadState,
+    /// See which queues are restricted.
+    SeeRestrictions,
+    /// Restrict queues, see and change clients.
+    ManageClients,
+    /// Remove clients, revoke tokens.
+    Administer,
+    /// What exists on the admin socket alone.
+    LocalOnly,
+}
+
+use Role::{Admin, Agent, Contributor, Manager};
+
+impl Action {
+    /// All actions.
+    pub const ALL: [Self; 9] = [
+        Self::Greet,
+        Self::UseLab,
+        Self::WorkJob,
+        Self::ReportAgent,
+        Self::ReadState,
+        Self::SeeRestrictions,
+        Self::ManageClients,
+        Self::Administer,
+        Self::LocalOnly,
+    ];
+
+    /// The roles that may do it, where a token is needed for it.
+    const fn roles(self) -> &'static [Role] {
+        match self {
+            Self::Greet => &Role::ALL,
+            Self::UseLab | Self::SeeRestrictions => &[Admin, Manager, Contributor],
+            Self::WorkJob => &[Agent],
+            Self::ReportAgent => &[Admin, Manager, Agent],
+            Self::ReadState => &[Admin, Manager, Contributor, Agent],
+            Self::ManageClients => &[Admin, Manager],
+            Self::Administer => &[Admin],
+            Self::LocalOnly => &[],
+        }
+    }
+
+    /// What callers without a token may do in a mode; with [`Access::Open`] any token may do that too.
+    const fn needs_no_token(self, access: Access) -> bool {
+        matches!(
+            (self, access),
+            (Self::Greet, _)
+                | (
+                    Self::UseLab | Self::WorkJob | Self::ReportAgent | Self::ReadState,
+                    Access::Open
+                )
+                | (Self::UseLab | Self::ReadState | Self::SeeRestrictions, Access::Contributor)
+        )
+    }
+}
+
+/// Why somebody may not do something. The sentences are upstream's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// A token is needed: 401.
+    #[error("{0}")]
+    Unauthenticated(String),
+    /// The token's role or rights do not suffice: 403.
+    #[error("{0}")]
+    Forbidden(String),
+    /// There is no such path for this caller: 404.
+    #[error("not found")]
+    Hidden,
+}
+
+/// Whether somebody may do something.
+///
+/// # Errors
+/// Why not.
+pub fn check(action: Action, access: Access, identity: &Identity) -> Result<(), Denied> {
+    let roles = action.roles();
+    match identity {
+        Identity::LocalAdmin => Ok(()),
+        _ if action == Action::LocalOnly => Err(Denied::Hidden),
+        Identity::Client(permissions) if roles.contains(&permissions.role) => Ok(()),
+        // In the open mode a token never takes away what its bearer could do without it.
+        Identity::Client(_) if access == Access::Open && action.needs_no_token(access) => Ok(()),
+        Identity::Client(_) => Err(wrong_role(roles)),
+        Identity::Anonymous if action.needs_no_token(access) => Ok(()),
+        // Here the nameless are contributors, as upstream's are: the wrong role, not none.
+        Identity::Anonymous
+            if access == Access::Contributor
+                && matches!(action, Action::WorkJob | Action::ReportAgent) =>
+        {
+            Err(wrong_role(roles))
+        }
+        Identity::Anonymous => Err(Denied::Unauthenticated(
+            "Authentication is required for specified endpoint".to_owned(),
+        )),
+    }
+}
+
+fn wrong_role(roles: &[Role]) -> Denied {
+    let words: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+    Denied::Forbidden(format!("Specified action requires role: {}", words.join(", ")))
+}
+
+/// A proof that its holder may restrict queues and change clients, with whose right that is.
+#[derive(Clone, Debug)]
+pub struct MayManage {
+    by: Option<(ClientId, Role)>,
+}
+
+impl MayManage {
+    /// The client that manages; `None` for the local administrator.
+    #[must_use]
+    pub fn client(&self) -> Option<&ClientId> {
+        self.by.as_ref().map(|(client, _)| client)
+    }
+
+    /// Whether it is the local administrator, who is exempt from the limits of HTTP callers.
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        self.by.is_none()
+    }
+
+    /// Whether a client of this role may be changed by, or made of, this manager.
+    #[must_use]
+    pub fn covers(&self, role: Role) -> bool {
+        self.by.as_ref().is_none_or(|(_, own)| role <= *own)
+    }
+}
+
+/// A proof that its holder may remove clients and revoke tokens.
+#[derive(Clone, Debug)]
+pub struct MayAdminister {
+    local: bool,
+}
+
+impl MayAdminister {
+    /// Whether it is the local administrator, who is exempt from the limits of HTTP callers.
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        self.local
+    }
+}
+
+impl Identity {
+    /// A proof that this caller may manage.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_manage(&self, access: Access) -> Result<MayManage, Denied> {
+        check(Action::ManageClients, access, self)?;
+        Ok(MayManage { by: self.client().cloned().zip(self.role()) })
+    }
+
+    /// A proof that this caller may administer.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_administer(&self, access: Access) -> Result<MayAdminister, Denied> {
+        check(Action::Administer, access, self)?;
+        Ok(MayAdminister { local: matches!(self, Self::LocalAdmin) })
+    }
+}

@@ -1,0 +1,107 @@
+//! How admin commands reach the data: a running server over its admin socket, else the data directory itself. Both ways
+//! lead to the same router.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Failure, environment};
+use crate::config::{Raw, Settings};
+use crate::domain::SystemClock;
+use crate::http::client::{Client, Reply};
+use crate::server;
+use crate::store;
+
+/// Where the data is.
+#[derive(clap::Args)]
+pub(super) struct Place {
+    /// The data directory [default: as for serve]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The configuration file [default: /etc/testflinger-server/config.toml if it exists]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// An administrator at work.
+pub(super) struct Admin {
+    runtime: tokio::runtime::Runtime,
+    client: Client,
+    store: Option<Arc<store::Store>>,
+}
+
+impl Admin {
+    /// Finds the server or opens its data, and says which on standard error.
+    pub(super) fn open(place: Place) -> Result<Self, Failure> {
+        let flags = Raw { data_dir: place.data_dir, ..Raw::default() };
+        let settings = Settings::load(flags, place.config.as_deref(), &environment())?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::new(1, error.to_string()))?;
+        let dir = settings.data_dir.display();
+        let socket = settings.data_dir.join(server::SOCKET);
+        if let Ok(client) = runtime.block_on(Client::connect(&socket)) {
+            eprintln!("using the running server of {dir}");
+            return Ok(Self { runtime, client, store: None });
+        }
+        let clock = Arc::new(SystemClock);
+        let store = Arc::new(server::open_store(&settings, clock.clone(), Box::new(|_| {}))?);
+        eprintln!("no server is running; using {dir}");
+        let app = server::app(Arc::clone(&store), clock, &settings)?;
+        let client = Client::in_process(crate::api::routes(app));
+        Ok(Self { runtime, client, store: Some(store) })
+    }
+
+    /// Sends a request; an answer that is an error becomes a failure with its sentence.
+    pub(super) fn call(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<String, Failure> {
+        let reply = self.try_call(method, path, body)?;
+        if (200..300).contains(&reply.status) { Ok(reply.body) } else { Err(failure(&reply)) }
+    }
+
+    /// Sends a request.
+    pub(super) fn try_call(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Reply, Failure> {
+        let sent = self.runtime.block_on(self.client.send(method, path, body));
+        sent.map_err(|message| Failure::new(1, message))
+    }
+
+    /// Closes what was opened.
+    pub(super) fn close(self) -> Result<(), Failure> {
+        if let Some(store) = self.store {
+            store.close()?;
+        }
+        Ok(())
+    }
+}
+
+/// What an error answer says, and the exit code for it.
+pub(super) fn failure(reply: &Reply) -> Failure {
+    let value: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+    let message = match (value["message"].as_str(), &value["detail"]["json"]) {
+        (Some(message), Value::Null) => message.trim_start_matches("Error: ").to_owned(),
+        (Some(message), detail) => format!("{message}: {detail}"),
+        (None, _) => reply.body.trim().to_owned(),
+    };
+    let code = match reply.status {
+        409 => 3,
+        422 => 2,
+        _ => 1,
+    };
+    Failure::new(code, message)
+}
+
+/// A name as a path segment.
+pub(super) fn segment(name: &str) -> String {
+    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
+}

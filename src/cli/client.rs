@@ -1,0 +1,201 @@
+//! `client-admin`
+
+mod import;
+
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+use secrecy::ExposeSecret;
+use serde_json::{Map, Value, json};
+
+use super::Failure;
+use super::admin::{Admin, Place, segment};
+use super::output::{self, Format, cell};
+use super::secret::Source;
+
+/// Arguments of `client-admin`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Create a client; its secret is asked for
+    Create {
+        /// Its id
+        id: String,
+        #[command(flatten)]
+        rights: Rights,
+        #[command(flatten)]
+        source: Source,
+    },
+    /// List all clients
+    List(Format),
+    /// Show one client
+    Show {
+        /// Its id
+        id: String,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Change what a client may do; what is not given stays
+    Edit {
+        /// Its id
+        id: String,
+        #[command(flatten)]
+        rights: Rights,
+    },
+    /// Give a client a new secret
+    SetSecret {
+        /// Its id
+        id: String,
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Delete a client; its tokens are dead at once
+    Delete {
+        /// Its id
+        id: String,
+    },
+    /// Read client records of an existing server: one JSON object a line, as mongoexport writes them
+    Import {
+        /// The file
+        file: PathBuf,
+        /// Say what would happen and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// What a client may do.
+#[derive(clap::Args)]
+struct Rights {
+    /// Its role [default for a new client: contributor]
+    #[arg(long)]
+    role: Option<Role>,
+    /// The highest priority that its jobs may have on a queue, * for all; may be repeated
+    #[arg(long, value_name = "QUEUE=N", value_parser = limit)]
+    max_priority: Vec<(String, i64)>,
+    /// The longest reservation in seconds on a queue, * for all; may be repeated
+    #[arg(long, value_name = "QUEUE=SECONDS", value_parser = limit)]
+    max_reservation_time: Vec<(String, i64)>,
+    /// A restricted queue that it may use; may be repeated
+    #[arg(long, value_name = "QUEUE")]
+    allowed_queue: Vec<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Role {
+    /// Everything
+    Admin,
+    /// Also manages clients and restricted queues
+    Manager,
+    /// Submits jobs
+    Contributor,
+    /// Takes jobs and reports on them
+    Agent,
+}
+
+fn limit(text: &str) -> Result<(String, i64), String> {
+    let (queue, number) = text.rsplit_once('=').ok_or("write it as QUEUE=NUMBER")?;
+    let number = number.parse().map_err(|_| format!("{number:?} is no whole number"))?;
+    Ok((queue.to_owned(), number))
+}
+
+impl Rights {
+    fn body(&self) -> Map<String, Value> {
+        let mut body = Map::new();
+        if let Some(role) = self.role.and_then(|role| role.to_possible_value()) {
+            body.insert("role".to_owned(), json!(role.get_name()));
+        }
+        let limits = |limits: &[(String, i64)]| {
+            Value::Object(limits.iter().cloned().map(|(k, v)| (k, json!(v))).collect())
+        };
+        if !self.max_priority.is_empty() {
+            body.insert("max_priority".to_owned(), limits(&self.max_priority));
+        }
+        if !self.max_reservation_time.is_empty() {
+            body.insert("max_reservation_time".to_owned(), limits(&self.max_reservation_time));
+        }
+        if !self.allowed_queue.is_empty() {
+            body.insert("allowed_queues".to_owned(), json!(self.allowed_queue));
+        }
+        body
+    }
+}
+
+fn admin_path(id: &str) -> String {
+    format!("/admin/clients/{}", segment(id))
+}
+
+fn public_path(id: &str) -> String {
+    format!("/v1/client-permissions/{}", segment(id))
+}
+
+/// Runs `client-admin`.
+pub(super) fn run(args: Args) -> Result<(), Failure> {
+    let mut admin = Admin::open(args.place)?;
+    let done = command(&mut admin, args.command);
+    admin.close().and(done)
+}
+
+fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Create { id, rights, source } => {
+            let secret = source.read(&id)?;
+            let mut body = rights.body();
+            body.insert("client_secret".to_owned(), json!(secret.value.expose_secret()));
+            admin.call("POST", &admin_path(&id), Some(&Value::Object(body)))?;
+            eprintln!("created {id}");
+            secret.show();
+        }
+        Command::List(format) => {
+            let rows = admin.call("GET", "/v1/client-permissions", None)?;
+            let columns =
+                ["client_id", "role", "max_priority", "max_reservation_time", "allowed_queues"];
+            output::list(&rows, format, &columns)?;
+        }
+        Command::Show { id, format } => {
+            let row = admin.call("GET", &public_path(&id), None)?;
+            show(&row, format);
+        }
+        Command::Edit { id, rights } => {
+            let body = rights.body();
+            if body.is_empty() {
+                return Err(Failure::new(2, "nothing to change: give --role or a limit"));
+            }
+            admin.call("PUT", &admin_path(&id), Some(&Value::Object(body)))?;
+            eprintln!("changed {id}");
+        }
+        Command::SetSecret { id, source } => {
+            // Asked first, so that nobody types a secret twice for a client that is not there.
+            admin.call("GET", &public_path(&id), None)?;
+            let secret = source.read(&id)?;
+            let body = json!({ "client_secret": secret.value.expose_secret() });
+            admin.call("PUT", &admin_path(&id), Some(&body))?;
+            eprintln!("{id} has a new secret");
+            secret.show();
+        }
+        Command::Delete { id } => {
+            admin.call("DELETE", &public_path(&id), None)?;
+            eprintln!("deleted {id}");
+        }
+        Command::Import { file, dry_run } => import::run(admin, &file, dry_run)?,
+    }
+    Ok(())
+}
+
+fn show(row: &str, format: Format) {
+    let value: Value = serde_json::from_str(row).unwrap_or_default();
+    if let (Value::Object(members), false) = (&value, format.json()) {
+        for (name, value) in members {
+            println!("{:22}{}", name.replace('_', " "), cell(value));
+        }
+    } else {
+        print!("{row}");
+    }
+}

@@ -1,0 +1,174 @@
+//! `client-admin import`: client records of an existing server.
+//!
+//! A line is a JSON object as `mongoexport --collection client_permissions` writes it: `client_id`,
+//! `client_secret_hash` (bcrypt), `role`, `max_priority`, `max_reservation_time`, `allowed_queues`. The hash is kept as
+//! it is; the first good login replaces it by argon2id. Importing twice changes nothing.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::super::Failure;
+use super::super::admin::{Admin, failure};
+use super::{admin_path, public_path};
+
+/// bcrypt doubles its work with each step of the cost; 2^16 rounds take seconds, and whoever logs in pays for them.
+const HIGHEST_COST: u32 = 16;
+
+#[derive(Default)]
+struct Counts {
+    created: usize,
+    there: usize,
+    refused: usize,
+}
+
+/// Reads the file and creates the clients that are not there yet.
+pub(super) fn run(admin: &mut Admin, file: &Path, dry_run: bool) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::new(1, format!("{}: {error}", file.display()));
+    let reader = BufReader::new(std::fs::File::open(file).map_err(failed)?);
+    let mut counts = Counts::default();
+    for (number, line) in reader.lines().enumerate() {
+        let line = line.map_err(failed)?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        match read(&line) {
+            Ok((id, body)) => one(admin, &id, &body, dry_run, &mut counts)?,
+            Err(message) => {
+                eprintln!("line {}: {message}", number + 1);
+                counts.refused += 1;
+            }
+        }
+    }
+    let verb = if dry_run { "would be created" } else { "created" };
+    println!(
+        "{} {verb}, {} already there, {} refused",
+        counts.created, counts.there, counts.refused
+    );
+    if counts.refused > 0 { Err(Failure::new(1, "some records were refused")) } else { Ok(()) }
+}
+
+fn one(
+    admin: &mut Admin,
+    id: &str,
+    body: &Value,
+    dry_run: bool,
+    counts: &mut Counts,
+) -> Result<(), Failure> {
+    if admin.try_call("GET", &public_path(id), None)?.status == 200 {
+        eprintln!("{id}: already there, left alone");
+        counts.there += 1;
+        return Ok(());
+    }
+    if dry_run {
+        println!("{id}: would be created");
+        counts.created += 1;
+        return Ok(());
+    }
+    let reply = admin.try_call("POST", &admin_path(id), Some(body))?;
+    if reply.status == 200 {
+        println!("{id}: created");
+        counts.created += 1;
+    } else {
+        eprintln!("{id}: {}", failure(&reply).message);
+        counts.refused += 1;
+    }
+    Ok(())
+}
+
+/// The id and what to create; an error never repeats the hash.
+fn read(line: &str) -> Result<(String, Value), String> {
+    let record: Value =
+        serde_json::from_str(line).map_err(|error| format!("no JSON object: {error}"))?;
+    let text = |name: &str| record[name].as_str().filter(|text| !text.is_empty());
+    let id = text("client_id").ok_or("client_id is missing")?.to_owned();
+    let hash =
+        text("client_secret_hash").ok_or_else(|| format!("{id}: client_secret_hash is missing"))?;
+    check_hash(hash).map_err(|message| format!("{id}: {message}"))?;
+    let mut body = Map::new();
+    body.insert("secret_hash".to_owned(), json!(hash));
+    for name in ["role", "email", "allowed_queues"] {
+        body.insert(name.to_owned(), record[name].clone());
+    }
+    for name in ["max_priority", "max_reservation_time"] {
+        body.insert(name.to_owned(), numbers(&record[name]));
+    }
+    Ok((id, Value::Object(body)))
+}
+
+/// MongoDB's extended JSON writes numbers as objects: `{"$numberInt": "5"}`.
+fn numbers(value: &Value) -> Value {
+    let plain = |value: &Value| match value {
+        Value::Object(map) if map.len() == 1 => map
+            .iter()
+            .find(|(key, _)| key.starts_with("$number"))
+            .map_or_else(|| value.clone(), |(_, number)| number.clone()),
+        other => other.clone(),
+    };
+    match value {
+        Value::Object(map) => {
+            Value::Object(map.iter().map(|(key, value)| (key.clone(), plain(value))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// `$2b$08$` and 53 characters.
+fn check_hash(hash: &str) -> Result<(), String> {
+    let parts: Vec<&str> = hash.split('$').collect();
+    let [_, kind, cost, rest] = parts[..] else {
+        return Err("the hash is not bcrypt's".to_owned());
+    };
+    let cost: u32 = cost.parse().map_err(|_| "the hash is not bcrypt's".to_owned())?;
+    if !matches!(kind, "2a" | "2b" | "2y") || rest.len() != 53 {
+        return Err("the hash is not bcrypt's".to_owned());
+    }
+    if cost > HIGHEST_COST {
+        return Err(format!(
+            "bcrypt cost {cost} is above {HIGHEST_COST}: every login would take minutes; give the client a new secret"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "$2b$08$abcdefghijklmnopqrstuuJ8Uj8YhQ6zJ1ZqKx0m8Zb1c2d3e4f5g";
+
+    #[test]
+    fn records_as_mongoexport_writes_them_are_read() {
+        let line = json!({
+            "_id": { "$oid": "6650" },
+            "client_id": "ci",
+            "client_secret_hash": HASH,
+            "role": "contributor",
+            "max_priority": { "q": { "$numberInt": "5" }, "*": 1 },
+            "max_reservation_time": {},
+            "allowed_queues": ["rq"],
+        });
+        let (id, body) = read(&line.to_string()).unwrap();
+        assert_eq!(id, "ci");
+        assert_eq!(body["max_priority"], json!({ "q": "5", "*": 1 }));
+        assert_eq!(body["allowed_queues"], json!(["rq"]));
+    }
+
+    #[test]
+    fn unusable_records_are_refused_without_repeating_the_hash() {
+        let record =
+            |hash: &str| json!({ "client_id": "ci", "client_secret_hash": hash }).to_string();
+        let costly = HASH.replace("$08$", "$31$");
+        for (line, word) in [
+            ("{", "JSON"),
+            ("{}", "client_id"),
+            ("{\"client_id\": \"ci\"}", "client_secret_hash"),
+            (&record("hunter2"), "bcrypt"),
+            (&record(&costly), "cost 31"),
+        ] {
+            let error = read(line).unwrap_err();
+            assert!(error.contains(word) && !error.contains("hunter2"), "{error}");
+        }
+    }
+}

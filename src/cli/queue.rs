@@ -1,0 +1,71 @@
+//! `queue-admin`
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::Failure;
+use super::admin::{Admin, Place, segment};
+use super::output::{self, Format};
+
+/// Arguments of `queue-admin`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List restricted queues and their owners
+    List(Format),
+    /// Restrict a queue to its owners, and make a client one of them
+    Restrict {
+        /// The queue
+        queue: String,
+        /// The client
+        #[arg(long, value_name = "ID")]
+        owner: String,
+    },
+    /// Take a queue from one owner, or open it to everybody
+    Unrestrict {
+        /// The queue
+        queue: String,
+        /// The client to take it from [default: all of them]
+        #[arg(long, value_name = "ID")]
+        owner: Option<String>,
+    },
+}
+
+/// Runs `queue-admin`.
+pub(super) fn run(args: Args) -> Result<(), Failure> {
+    let mut admin = Admin::open(args.place)?;
+    let done = command(&mut admin, args.command);
+    admin.close().and(done)
+}
+
+fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::List(format) => {
+            let rows = admin.call("GET", "/v1/restricted-queues", None)?;
+            output::list(&rows, format, &["queue", "owners"])?;
+        }
+        Command::Restrict { queue, owner } => {
+            let path = format!("/v1/restricted-queues/{}", segment(&queue));
+            admin.call("POST", &path, Some(&json!({ "client_id": owner })))?;
+            println!("{queue} is restricted; {owner} may use it");
+        }
+        Command::Unrestrict { queue, owner: Some(owner) } => {
+            let path = format!("/v1/restricted-queues/{}", segment(&queue));
+            admin.call("DELETE", &path, Some(&json!({ "client_id": owner })))?;
+            println!("{owner} may no longer use {queue} when it is restricted");
+        }
+        Command::Unrestrict { queue, owner: None } => {
+            let path = format!("/admin/restricted-queues/{}", segment(&queue));
+            admin.call("DELETE", &path, None)?;
+            println!("{queue} is open to everybody");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! Roles and access modes.
+
+/// What a client may do; the policy says what that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// No rights of its own (a role of the older server).
+    User,
+    /// An agent: takes jobs and reports.
+    Agent,
+    /// Somebody who submits jobs.
+    Contributor,
+    /// Somebody who also manages clients and restricted queues.
+    Manager,
+    /// Everything.
+    Admin,
+}
+
+impl Role {
+    /// All roles, the most powerful first: the order in which errors list them.
+    pub const ALL: [Self; 5] =
+        [Self::Admin, Self::Manager, Self::Contributor, Self::Agent, Self::User];
+
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Agent => "agent",
+            Self::Contributor => "contributor",
+            Self::Manager => "manager",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The role with this word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What callers without a token may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Everything that the requirement document leaves unauthenticated, what agents do included.
+    #[default]
+    Open,
+    /// What a contributor may do; agents need tokens.
+    Contributor,
+    /// Nothing but to ask for a token.
+    Locked,
+}

@@ -1,0 +1,88 @@
+//! Requests of the local administrator: over the admin socket, or straight into a router of this process.
+
+use std::path::Path;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CONTENT_TYPE, HOST};
+use http_body_util::BodyExt;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::UnixStream;
+
+use super::caller::Local;
+use super::edge;
+
+/// What came back.
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// The body as text.
+    pub body: String,
+}
+
+/// Sends requests as the local administrator.
+pub struct Client(Way);
+
+enum Way {
+    Socket(SendRequest<Body>),
+    Process(Box<Router>),
+}
+
+impl Client {
+    /// Connects to the admin socket of a running server.
+    ///
+    /// # Errors
+    /// When nobody listens there.
+    pub async fn connect(socket: &Path) -> std::io::Result<Self> {
+        let stream = UnixStream::connect(socket).await?;
+        let (sender, connection) =
+            handshake(TokioIo::new(stream)).await.map_err(std::io::Error::other)?;
+        tokio::spawn(async move {
+            // Its end shows in the next request.
+            let _ = connection.await;
+        });
+        Ok(Self(Way::Socket(sender)))
+    }
+
+    /// Uses a router of this process.
+    #[must_use]
+    pub fn in_process(router: Router) -> Self {
+        Self(Way::Process(Box::new(router)))
+    }
+
+    /// Sends a request and reads the answer whole: admin answers are lists of clients and queues.
+    ///
+    /// # Errors
+    /// A sentence that says how the connection failed.
+    pub async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Reply, String> {
+        let mut request = Request::builder().method(method).uri(path).header(HOST, "localhost");
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let mut request = request.body(body).map_err(|error| error.to_string())?;
+        let broken = |error: hyper::Error| format!("the server broke the connection: {error}");
+        let response = match &mut self.0 {
+            Way::Socket(sender) => {
+                sender.ready().await.map_err(broken)?;
+                sender.send_request(request).await.map_err(broken)?.map(Body::new)
+            }
+            Way::Process(router) => {
+                request.extensions_mut().insert(Local);
+                edge::answer(router.as_ref().clone(), request).await
+            }
+        };
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.map_err(|error| error.to_string())?;
+        let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+        Ok(Reply { status, body })
+    }
+}

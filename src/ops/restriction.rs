@@ -1,0 +1,95 @@
+//! Queues are restricted to their owners.
+
+use std::collections::BTreeMap;
+
+use super::Error;
+use crate::auth::MayManage;
+use crate::domain::{ClientId, QueueName};
+use crate::store::{self, Agent, AgentReads, ClientReads, WriteTx};
+
+/// Makes a client an owner of a queue, which is restricted from then on.
+///
+/// # Errors
+/// [`Error::NoClient`]; [`Error::NoAgentOnQueue`], except for the local administrator, who may restrict a queue before
+/// its agents appear.
+pub fn add_owner(
+    tx: &mut WriteTx<'_>,
+    queue: &QueueName,
+    owner: &ClientId,
+    may: &MayManage,
+) -> Result<(), Error> {
+    let mut client = tx.client(owner)?.ok_or(Error::NoClient)?;
+    if !may.is_local() && tx.queue_agents_after(queue, 0, 1)?.is_empty() {
+        return Err(Error::NoAgentOnQueue);
+    }
+    let queues = client.allowed_queues.get_or_insert_default();
+    if !queues.contains(queue) {
+        queues.push(queue.clone());
+        tx.put_client(&client)?;
+    }
+    Ok(tx.restrict(queue)?)
+}
+
+/// Takes a queue from a client. The queue opens when nobody owns it any more, never while others do.
+///
+/// # Errors
+/// [`Error::NotRestricted`].
+pub fn remove_owner(
+    tx: &mut WriteTx<'_>,
+    queue: &QueueName,
+    owner: &ClientId,
+    _: &MayManage,
+) -> Result<(), Error> {
+    if !tx.is_restricted(queue)? {
+        return Err(Error::NotRestricted);
+    }
+    take_from(tx, queue, owner)?;
+    if tx.owners(queue)?.is_empty() {
+        tx.unrestrict(queue)?;
+    }
+    Ok(())
+}
+
+/// Opens a queue to everybody and takes it from all its owners.
+///
+/// # Errors
+/// [`Error::NotRestricted`].
+pub fn open_queue(tx: &mut WriteTx<'_>, queue: &QueueName, _: &MayManage) -> Result<(), Error> {
+    if !tx.is_restricted(queue)? {
+        return Err(Error::NotRestricted);
+    }
+    for owner in tx.owners(queue)? {
+        take_from(tx, queue, &owner)?;
+    }
+    Ok(tx.unrestrict(queue)?)
+}
+
+fn take_from(tx: &mut WriteTx<'_>, queue: &QueueName, owner: &ClientId) -> Result<(), Error> {
+    if let Some(mut client) = tx.client(owner)?
+        && let Some(queues) = &mut client.allowed_queues
+        && queues.contains(queue)
+    {
+        queues.retain(|allowed| allowed != queue);
+        tx.put_client(&client)?;
+    }
+    Ok(())
+}
+
+/// The restricted queues of an agent and who owns them; such an agent asks for jobs of these queues only, so queues
+/// without an owner are left out.
+///
+/// # Errors
+/// What the disk says.
+pub fn restricted_to(
+    tx: &impl ClientReads,
+    agent: &Agent,
+) -> Result<BTreeMap<QueueName, Vec<ClientId>>, store::Error> {
+    let mut found = BTreeMap::new();
+    for queue in &agent.queues {
+        if tx.is_restricted(queue)? {
+            found.insert(queue.clone(), tx.owners(queue)?);
+        }
+    }
+    found.retain(|_, owners| !owners.is_empty());
+    Ok(found)
+}

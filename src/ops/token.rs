@@ -1,0 +1,64 @@
+//! Refresh tokens are issued, used and taken back.
+
+use std::time::Duration;
+
+use super::Error;
+use crate::auth::MayAdminister;
+use crate::domain::{ClientId, Timestamp};
+use crate::store::{Client, ClientReads, Refresh, WriteTx};
+
+/// Remembers a new refresh token of a client.
+///
+/// # Errors
+/// [`Error::NoClient`] when the client was removed while it logged in.
+pub fn remember_refresh(
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+    digest: &[u8; 32],
+    client: &ClientId,
+) -> Result<(), Error> {
+    tx.client(client)?.ok_or(Error::NoClient)?;
+    let token = Refresh { client: client.clone(), created_at: now, used_at: now, revoked: false };
+    Ok(tx.put_refresh(digest, &token)?)
+}
+
+/// The client that a refresh token belongs to, as it is now; the token lives on from this moment.
+///
+/// # Errors
+/// [`Error::BadRefresh`] for one that is unknown, revoked, or was not used for `idle`.
+pub fn use_refresh(
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+    digest: &[u8; 32],
+    idle: Duration,
+) -> Result<Client, Error> {
+    let token = tx.refresh(digest)?.ok_or(Error::BadRefresh("Invalid refresh token."))?;
+    if token.revoked {
+        return Err(Error::RevokedRefresh(token.client));
+    }
+    if now.since(token.used_at) > idle {
+        return Err(Error::BadRefresh("Refresh token expired"));
+    }
+    let client = tx.client(&token.client)?;
+    let client = client.ok_or(Error::BadRefresh("Invalid refresh token."))?;
+    tx.put_refresh(digest, &Refresh { used_at: now, ..token })?;
+    Ok(client)
+}
+
+/// Takes a refresh token back and says whose it was.
+///
+/// # Errors
+/// [`Error::BadRefresh`] for one that is unknown or was taken back before.
+pub fn revoke_refresh(
+    tx: &mut WriteTx<'_>,
+    digest: &[u8; 32],
+    _: &MayAdminister,
+) -> Result<ClientId, Error> {
+    let token = tx.refresh(digest)?.ok_or(Error::BadRefresh("Refresh token not found"))?;
+    if token.revoked {
+        return Err(Error::BadRefresh("Refresh token has already been revoked"));
+    }
+    let client = token.client.clone();
+    tx.put_refresh(digest, &Refresh { revoked: true, ..token })?;
+    Ok(client)
+}
