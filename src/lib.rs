@@ -1,7 +1,7 @@
 //! A Testflinger server in one binary.
 //!
 //! Arrows point one way only, and a test enforces it:
-//! `cli -> server -> api -> http -> ops -> {store, auth} -> domain`; `config` and `log` are leaves that `cli` and `server` use.
+//! `cli -> server -> api -> http -> {ops, webhook} -> {store, auth} -> domain`; `config` and `log` are leaves that `cli` and `server` use.
 //!
 //! | folder | what it knows |
 //! |---|---|
@@ -10,6 +10,7 @@
 //! | [`api`] | routes, and what goes over the wire |
 //! | [`http`] | extractors, errors, answers; the only place besides the above that names axum and tokio |
 //! | [`ops`] | one use case, one function, one transaction |
+//! | [`webhook`] | requests to webhooks, and where those may be |
 //! | [`auth`] | passwords, tokens, who may do what |
 //! | [`store`] | what is kept; the only place that names redb and bincode |
 //! | [`domain`] | ids, names, states, times |
@@ -24,3 +25,4 @@ pub mod log;
 pub mod ops;
 pub mod server;
 pub mod store;
+pub mod webhook;

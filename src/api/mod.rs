@@ -42,6 +42,7 @@ fn table(routes: Routes) -> Routes {
             may(WorkJob, get(job::attachments::get)),
             may(UseLab, post(job::attachments::post)),
         ])
+        .at("/v1/job/{id}/events", [may(WorkJob, post(job::events::post))])
         .at("/v1/job/{id}/position", [may(UseLab, get(job::position::get))])
         .at("/v1/result/{id}", [
             may(ReadState, get(result::show::get)),
@@ -50,6 +51,18 @@ fn table(routes: Routes) -> Routes {
         .at("/v1/result/{id}/artifact", [
             may(UseLab, get(result::artifact::get)),
             may(WorkJob, post(result::artifact::post)),
+        ])
+        .at("/v1/result/{id}/log/{kind}", [
+            may(UseLab, get(result::log::get)),
+            may(WorkJob, post(result::log::post)),
+        ])
+        .at("/v1/result/{id}/output", [
+            may(UseLab, get(result::drain::output::get).head(result::drain::output::head)),
+            may(WorkJob, post(result::drain::output::post)),
+        ])
+        .at("/v1/result/{id}/serial_output", [
+            may(UseLab, get(result::drain::serial::get).head(result::drain::serial::head)),
+            may(WorkJob, post(result::drain::serial::post)),
         ])
         .at("/v1/agents/queues", [
             may(UseLab, get(agents::queues::get)),

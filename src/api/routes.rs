@@ -6,7 +6,7 @@ use axum::routing::MethodRouter;
 
 use crate::auth::Action;
 use crate::http::caller::guard;
-use crate::http::{ApiError, App};
+use crate::http::{ApiError, App, compression};
 
 /// Handlers with the action that their callers must be allowed.
 pub(super) struct Guarded(Action, MethodRouter<App>);
@@ -42,6 +42,7 @@ impl Routes {
         self.router
             .fallback(async || ApiError::no_route())
             .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+            .layer(compression::layer())
             .with_state(self.app)
     }
 }

@@ -16,7 +16,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 pub use raw::Raw;
-pub use value::{LogFormat, Mode, Proxies, Size, Span};
+pub use value::{LogFormat, Mode, Origins, Proxies, Size, Span};
 
 /// The environment.
 pub type Env = BTreeMap<String, String>;
@@ -77,6 +77,10 @@ pub struct Settings {
     pub access: Mode,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where job events may be sent; empty for the mode's default.
+    pub webhook_origins: Vec<String>,
+    /// The bearer token for webhooks.
+    pub webhook_auth: Option<SecretString>,
     /// The key that signs tokens, if the site brings its own.
     pub jwt_signing_key: Option<SecretString>,
     /// Bytes of the database's page cache.
@@ -95,6 +99,8 @@ pub struct Settings {
     pub keep_agents: Duration,
     /// How long queues that nobody advertises are kept.
     pub keep_queues: Duration,
+    /// How long output that is read once waits for its reader.
+    pub keep_output: Duration,
     /// How long refresh tokens that nobody uses are kept.
     pub keep_refresh_tokens: Duration,
     /// How long requests may go on after SIGTERM.
@@ -128,6 +134,8 @@ impl Settings {
             listen: raw.listen.unwrap_or(listen),
             access: raw.access.unwrap_or_default(),
             trusted_proxies: raw.trusted_proxies.unwrap_or_default().0,
+            webhook_origins: webhook_origins(raw.webhook_url, env)?,
+            webhook_auth: secret::find("webhook_auth", raw.webhook_auth_file, env)?,
             jwt_signing_key: secret::find("jwt_signing_key", raw.jwt_signing_key_file, env)?,
             cache_size: cache_size.ok_or_else(|| Error::Value {
                 key: "cache_size",
@@ -140,6 +148,7 @@ impl Settings {
             keep_files: age(raw.keep_files),
             keep_agents: age(raw.keep_agents),
             keep_queues: age(raw.keep_queues),
+            keep_output: raw.keep_output.map_or(Duration::from_hours(4), |span| span.0),
             keep_refresh_tokens: raw
                 .keep_refresh_tokens
                 .map_or(Duration::from_hours(90 * 24), |span| span.0),
@@ -164,6 +173,22 @@ pub fn data_dir(setting: Option<PathBuf>, env: &Env) -> Result<PathBuf, Error> {
     let home = || var("HOME").map(|dir| Path::new(dir).join(".local/share/testflinger-server"));
     let found = setting.or(state).or_else(snap).or_else(xdg).or_else(home);
     found.ok_or(Error::NoDataDir)
+}
+
+/// The setting, else upstream's variable of the same meaning.
+fn webhook_origins(setting: Option<Origins>, env: &Env) -> Result<Vec<String>, Error> {
+    let upstream = || {
+        let value = env.get("WEBHOOK_URL").filter(|value| !value.is_empty())?;
+        Some(value.parse::<Origins>().map_err(|message| Error::Variable {
+            name: "WEBHOOK_URL".to_owned(),
+            value: value.clone(),
+            message,
+        }))
+    };
+    Ok(match setting {
+        Some(origins) => origins.0,
+        None => upstream().transpose()?.unwrap_or_default().0,
+    })
 }
 
 fn read_file(file: Option<&Path>, env: &Env) -> Result<Raw, Error> {

@@ -6,16 +6,16 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::value::{LogFormat, Mode, Proxies, Size, Span};
+use super::value::{LogFormat, Mode, Origins, Proxies, Size, Span};
 use super::{Env, Error};
 
 macro_rules! settings {
-    ($($(#[doc = $doc:literal])* $name:ident: $type:ty, $value:literal;)*) => {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty, $value:literal;)*) => {
         /// What one source says: a flag `--a-b`, a variable `TESTFLINGER_A_B`, a key `a_b` in the file.
         #[derive(Clone, Debug, Default, Deserialize, clap::Args)]
         #[serde(default, deny_unknown_fields)]
         pub struct Raw {
-            $($(#[doc = $doc])* #[arg(long, value_name = $value)] pub $name: Option<$type>,)*
+            $($(#[doc = $doc])+ #[arg(long, value_name = $value)] pub $name: Option<$type>,)*
         }
 
         impl Raw {
@@ -45,6 +45,11 @@ settings! {
     access: Mode, "MODE";
     /// Networks of proxies whose X-Forwarded-For is believed, separated by commas
     trusted_proxies: Proxies, "CIDR,..";
+    /// Where job events may be sent, separated by commas, such as https://ci.example.com
+    /// [default: anywhere in open mode, else nowhere]
+    webhook_url: Origins, "URL,..";
+    /// A file with the bearer token for webhooks
+    webhook_auth_file: PathBuf, "FILE";
     /// A file with the key that signs tokens [default: one that the server makes for itself]
     jwt_signing_key_file: PathBuf, "FILE";
     /// The database's page cache [default: 64MiB]
@@ -63,6 +68,8 @@ settings! {
     keep_agents: Span, "TIME";
     /// How long queues that nobody advertises are kept [default: 7d]
     keep_queues: Span, "TIME";
+    /// How long output that is read once waits for its reader [default: 4h]
+    keep_output: Span, "TIME";
     /// How long refresh tokens that nobody uses are kept [default: 90d]
     keep_refresh_tokens: Span, "TIME";
     /// How long requests may go on after SIGTERM [default: 20s]

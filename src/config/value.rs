@@ -137,6 +137,37 @@ macro_rules! words {
 words!(LogFormat: "text" => Text, "json" => Json);
 words!(Mode: "open" => Open, "contributor" => Contributor, "locked" => Locked);
 
+/// Origins of URLs (scheme, host and port), separated by commas; a path is ignored, as upstream does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Origins(pub Vec<String>);
+
+impl FromStr for Origins {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let origin = |text: &str| {
+            let url = text.to_ascii_lowercase();
+            let (scheme, rest) = url.split_once("://").unwrap_or_default();
+            let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            if !matches!(scheme, "http" | "https") || host.is_empty() || host.contains('@') {
+                return Err(format!("{text:?} is no URL such as https://ci.example.com"));
+            }
+            Ok(format!("{scheme}://{host}"))
+        };
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts.map(origin).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl TryFrom<String> for Origins {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
 /// Networks, separated by commas; a plain address is a network of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use ipnet::IpNet;
 use secrecy::SecretString;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::error::ApiError;
 use crate::auth::jwt::SigningKey;
@@ -15,6 +15,10 @@ use crate::auth::throttle::Throttle;
 use crate::domain::{Access, Clock, Timestamp};
 use crate::ops;
 use crate::store::{ReadTx, Store, WriteTx};
+use crate::webhook::{self, Webhooks};
+
+/// How many webhooks are asked at the same time.
+const WEBHOOKS: usize = 32;
 
 /// How large requests may be, bytes.
 #[derive(Clone, Copy, Debug)]
@@ -58,13 +62,22 @@ struct Shared {
     clock: Arc<dyn Clock>,
     limits: Limits,
     auth: Auth,
+    webhooks: Webhooks,
+    turns: Semaphore,
 }
 
 impl App {
     /// An application on an opened store.
     #[must_use]
-    pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, limits: Limits, auth: Auth) -> Self {
-        Self(Arc::new(Shared { store, clock, limits, auth }))
+    pub fn new(
+        store: Arc<Store>,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+        auth: Auth,
+        webhooks: Webhooks,
+    ) -> Self {
+        let turns = Semaphore::new(WEBHOOKS);
+        Self(Arc::new(Shared { store, clock, limits, auth, webhooks, turns }))
     }
 
     /// How large requests may be.
@@ -169,6 +182,21 @@ impl App {
             }
             verdict => verdict.map_err(|error| password_error(&error)),
         }
+    }
+
+    /// Sends a body to a webhook. Only so many at a time: a slow webhook must not take the threads that files and
+    /// passwords need.
+    ///
+    /// # Errors
+    /// Only when it panics; the inner error is the webhook's.
+    pub async fn webhook(
+        &self,
+        url: String,
+        body: String,
+    ) -> Result<Result<webhook::Answer, webhook::Error>, ApiError> {
+        let _turn = self.0.turns.acquire().await;
+        let app = self.clone();
+        self.blocking(move || app.0.webhooks.put(&url, &body)).await
     }
 
     /// Runs something that blocks (files) away from the threads that serve requests.

@@ -51,6 +51,14 @@ impl ApiError {
         Self { status, body: Body::Text(message.into()), header: None }
     }
 
+    /// 400 with an object where the message usually is (wire contract 3.18).
+    #[must_use]
+    pub fn object(message: &Value) -> Self {
+        let mut error = Self::bad_request("");
+        error.body = Body::Json(json!({ "detail": {}, "message": message }));
+        error
+    }
+
     /// 400 with the usual envelope.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)

@@ -37,6 +37,24 @@ pub fn compact(json: &str) -> String {
     out
 }
 
+/// Compact JSON text with a blank after each comma and colon, as Python writes it.
+#[must_use]
+pub fn spaced(compact: &str) -> String {
+    let mut out = String::with_capacity(compact.len() + compact.len() / 8);
+    let (mut in_string, mut escaped) = (false, false);
+    for c in compact.chars() {
+        out.push(c);
+        if in_string {
+            (in_string, escaped) = (escaped || c != '"', !escaped && c == '\\');
+        } else if matches!(c, ',' | ':') {
+            out.push(' ');
+        } else {
+            in_string = c == '"';
+        }
+    }
+    out
+}
+
 /// An object of members whose values are JSON text already.
 #[must_use]
 pub fn object(members: &BTreeMap<String, String>) -> String {

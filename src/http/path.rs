@@ -9,10 +9,8 @@ use crate::domain::{AgentName, JobId, QueueName};
 
 /// The one parameter of a path, decoded. Bytes that are no UTF-8 match no route.
 async fn parameter(parts: &mut Parts) -> Result<String, ApiError> {
-    let Path(mut all) = Path::<Vec<(String, String)>>::from_request_parts(parts, &())
-        .await
-        .map_err(|_| ApiError::no_route())?;
-    if all.is_empty() { Err(ApiError::no_route()) } else { Ok(all.swap_remove(0).1) }
+    let TextPaths([text]) = TextPaths::from_request_parts(parts, &()).await?;
+    Ok(text)
 }
 
 /// The one parameter of a path, as text.
@@ -24,6 +22,22 @@ impl<S: Sync> FromRequestParts<S> for TextPath {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         parameter(parts).await.map(Self)
+    }
+}
+
+/// The parameters of a path with several, as text.
+#[derive(Clone)]
+pub struct TextPaths<const N: usize>(pub [String; N]);
+
+impl<S: Sync, const N: usize> FromRequestParts<S> for TextPaths<N> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let Path(all) = Path::<Vec<(String, String)>>::from_request_parts(parts, &())
+            .await
+            .map_err(|_| ApiError::no_route())?;
+        let values: Vec<String> = all.into_iter().map(|(_, value)| value).collect();
+        values.try_into().map(Self).map_err(|_| ApiError::no_route())
     }
 }
 

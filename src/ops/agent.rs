@@ -1,8 +1,8 @@
 //! Agents say how they are.
 
-use super::{By, Error};
+use super::{By, Error, acknowledge};
 use crate::domain::{AgentName, JobId, Timestamp};
-use crate::store::{Agent, AgentPost, AgentReads, Event, JobReads, Provision, Subject, WriteTx};
+use crate::store::{Agent, AgentPost, AgentReads, Event, Provision, Subject, WriteTx};
 
 /// The members whose changes go into an agent's history.
 const TOLD: [&str; 6] = ["state", "comment", "queues", "location", "provision_type", "job_id"];
@@ -45,23 +45,10 @@ pub fn post_agent(
             tx.append_history(&Subject::Agent(name.clone()), &event)?;
         }
     }
-    acknowledge(tx, name, post)
-}
-
-/// An agent that names a job has got it.
-fn acknowledge(tx: &mut WriteTx<'_>, name: &AgentName, post: &AgentPost) -> Result<(), Error> {
-    let named =
-        post.fields.get("job_id").and_then(|json| serde_json::from_str::<String>(json).ok());
-    let Some(id) = named.as_deref().and_then(JobId::from_path) else {
-        return Ok(());
-    };
-    let Some(old) = tx.job(id)? else {
-        return Ok(());
-    };
-    if old.agent.as_ref() == Some(name) && !old.acknowledged {
-        let mut job = old.clone();
-        job.acknowledged = true;
-        tx.update_job(&old, &job)?;
+    if let Some(id) = agent.text("job_id").as_deref().and_then(JobId::from_path) {
+        // Without a cookie too: the path says who it is.
+        let by = By { agent: Some(name.clone()), ..by.clone() };
+        acknowledge(tx, id, &by)?;
     }
     Ok(())
 }

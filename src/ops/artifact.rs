@@ -8,7 +8,8 @@ use crate::store::{Blob, BlobKind, Event, Job, JobReads, Subject, WriteTx};
 ///
 /// # Errors
 /// Only what the store says.
-pub fn put_artifact(tx: &mut WriteTx<'_>, id: JobId, blob: &Blob) -> Result<(), Error> {
+pub fn put_artifact(tx: &mut WriteTx<'_>, id: JobId, blob: &Blob, by: &By) -> Result<(), Error> {
+    super::acknowledge(tx, id, by)?;
     Ok(tx.put_blob(id, BlobKind::Artifact, blob)?)
 }
 

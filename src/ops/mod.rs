@@ -8,6 +8,7 @@ mod artifact;
 mod cancel;
 mod claim;
 mod client;
+mod log;
 mod queue;
 mod restriction;
 mod result;
@@ -20,6 +21,7 @@ pub use artifact::{awaiting_attachments, put_artifact, put_attachments};
 pub use cancel::cancel;
 pub use claim::{Claimed, claim};
 pub use client::{ClientChange, Done, Put, SYSTEM_ADMIN, delete_client, put_client, replace_hash};
+pub use log::{append_fragment, append_text};
 pub use queue::{QueueKnown, advertise, advertised_images, queue_known};
 pub use restriction::{add_owner, open_queue, remove_owner, restricted_to};
 pub use result::{Posted, post_result};
@@ -29,7 +31,7 @@ pub use token::{remember_refresh, revoke_refresh, use_refresh};
 
 use crate::auth::{Denied, Identity};
 use crate::domain::{AgentName, ClientId, JobId, Timestamp};
-use crate::store::{self, Actor, Event, Job, Subject, WriteTx};
+use crate::store::{self, Actor, Event, Job, JobReads, Subject, WriteTx};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -126,4 +128,22 @@ fn job_changed(
         why: why.to_owned(),
     };
     tx.append_history(&Subject::Job(new.id), &event)
+}
+
+/// Whoever says by cookie that it is the agent of a job, and names that job, has got it.
+///
+/// # Errors
+/// Only what the store says.
+pub fn acknowledge(tx: &mut WriteTx<'_>, id: JobId, by: &By) -> Result<(), Error> {
+    if let Some(old) = tx.job(id)?.filter(|job| is_news(job, by.agent.as_ref())) {
+        let job = Job { acknowledged: true, ..old.clone() };
+        tx.update_job(&old, &job)?;
+    }
+    Ok(())
+}
+
+/// Whether a request of this agent about a job shows for the first time that the agent got the job.
+#[must_use]
+pub fn is_news(job: &Job, agent: Option<&AgentName>) -> bool {
+    agent.is_some() && job.agent.as_ref() == agent && !job.acknowledged
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{By, Error, job_changed};
+use super::{By, Error, is_news, job_changed};
 use crate::domain::{EndedBy, JobId, JobState, Timestamp};
 use crate::store::{Job, JobReads, WriteTx};
 
@@ -46,7 +46,7 @@ pub fn post_result(
         return Ok(());
     };
     let mut job = old.clone();
-    job.acknowledged |= by.agent.is_some() && by.agent == old.agent;
+    job.acknowledged |= is_news(&old, by.agent.as_ref());
     if let Some(state) = posted.state.clone().filter(|state| may_become(&old, state)) {
         job.finished_at = state.is_finished().then_some(now);
         job.ended_by = state.is_finished().then_some(EndedBy::Agent);

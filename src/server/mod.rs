@@ -27,6 +27,7 @@ use crate::config::{Mode, Settings};
 use crate::domain::{Access, Clock, SystemClock};
 use crate::http::{App, Auth, Limits};
 use crate::store::{self, Ages, ClientReads, Options, Store};
+use crate::webhook::{Targets, Webhooks};
 
 /// Why a server does not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
@@ -184,7 +185,12 @@ pub fn app(store: Arc<Store>, clock: Arc<dyn Clock>, settings: &Settings) -> Res
         result: settings.max_result_size,
         upload: settings.max_upload_size,
     };
-    Ok(App::new(store, clock, limits, auth))
+    let targets = match (settings.access, &settings.webhook_origins[..]) {
+        (Mode::Open, []) => Targets::Any,
+        (_, origins) => Targets::Origins(origins.to_vec()),
+    };
+    let webhooks = Webhooks::new(targets, settings.webhook_auth.clone());
+    Ok(App::new(store, clock, limits, auth, webhooks))
 }
 
 fn hint_at_first_admin(app: &App) {
@@ -236,5 +242,6 @@ const fn ages(settings: &Settings) -> Ages {
         agents: settings.keep_agents,
         queues: settings.keep_queues,
         refresh: settings.keep_refresh_tokens,
+        drain: settings.keep_output,
     }
 }

@@ -11,8 +11,8 @@ use super::key::Key;
 use super::rows::{Direction, Rows, WriteTx};
 use super::tables::Table;
 use super::{
-    Advertised, AgentReads, BlobReads, ClientReads, Error, Job, JobReads, QueueReads, Refresh,
-    Subject,
+    Advertised, AgentReads, BlobReads, ClientReads, Error, Job, JobReads, Log, LogReads,
+    QueueReads, Refresh, Subject,
 };
 use crate::domain::{AgentName, JobId, QueueName, Timestamp};
 
@@ -27,6 +27,8 @@ pub struct Ages {
     pub agents: Duration,
     /// Queues that nobody advertises any more.
     pub queues: Duration,
+    /// Text of logs that is read once and nobody reads.
+    pub drain: Duration,
     /// Refresh tokens that nobody uses.
     pub refresh: Duration,
 }
@@ -40,11 +42,12 @@ pub(super) enum Kind {
     Agent,
     Queue,
     Refresh,
+    Drain,
 }
 
 impl Kind {
-    const ALL: [Self; 6] =
-        [Self::Job, Self::Result, Self::Blob, Self::Agent, Self::Queue, Self::Refresh];
+    const ALL: [Self; 7] =
+        [Self::Job, Self::Result, Self::Blob, Self::Agent, Self::Queue, Self::Refresh, Self::Drain];
 
     const fn byte(self) -> u8 {
         match self {
@@ -54,6 +57,7 @@ impl Kind {
             Self::Agent => b'a',
             Self::Queue => b'q',
             Self::Refresh => b't',
+            Self::Drain => b'd',
         }
     }
 
@@ -64,6 +68,7 @@ impl Kind {
             Self::Agent => ages.agents,
             Self::Queue => ages.queues,
             Self::Refresh => ages.refresh,
+            Self::Drain => ages.drain,
         }
     }
 
@@ -136,6 +141,11 @@ impl WriteTx<'_> {
             Kind::Job => Some(job_id(key)?),
             Kind::Blob => blob::parse_key(key).map(|(id, _)| id),
             Kind::Result | Kind::Agent | Kind::Queue | Kind::Refresh => None,
+            // More may be written as long as the log is there.
+            Kind::Drain => {
+                let written = Log::parse(key).map(|log| self.log_written(log)).transpose()?;
+                return Ok(written.flatten().is_some());
+            }
         };
         let job = id.map(|id| self.job(id)).transpose()?.flatten();
         Ok(job.is_some_and(|job| job.pinned || (kind == Kind::Blob && !job.state.is_finished())))
@@ -163,6 +173,7 @@ impl WriteTx<'_> {
                     return Ok(false);
                 }
                 self.remove_result(id)?;
+                self.remove_logs(id)?;
             }
             Kind::Blob => {
                 let Some((id, which)) = blob::parse_key(key) else {
@@ -198,6 +209,15 @@ impl WriteTx<'_> {
                 };
                 self.remove_refresh(&digest, &token)?;
             }
+            Kind::Drain => {
+                let Some(log) = Log::parse(key) else {
+                    return Err(Error::Corrupt("expiry row of a log".to_owned()));
+                };
+                if self.log_written(log)?.is_some_and(|at| at < before) {
+                    self.drained(log, u64::MAX)?;
+                }
+                return Ok(false);
+            }
         }
         Ok(true)
     }
@@ -208,6 +228,7 @@ impl WriteTx<'_> {
     /// What the disk says.
     pub fn forget(&mut self, id: JobId) -> Result<(), Error> {
         self.remove_result(id)?;
+        self.remove_logs(id)?;
         for kind in BlobKind::ALL {
             self.remove_blob(id, kind)?;
         }

@@ -74,6 +74,10 @@ impl Tail<'_> {
         u64::from_be_bytes(self.bytes())
     }
 
+    pub(crate) fn signed(&mut self) -> i64 {
+        (self.number() ^ (1 << 63)).cast_signed()
+    }
+
     pub(crate) fn priority(&mut self) -> i64 {
         (!self.number() ^ (1 << 63)).cast_signed()
     }

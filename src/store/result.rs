@@ -16,7 +16,7 @@ use crate::domain::{JobId, Timestamp};
 /// Values above this many bytes are cut.
 const INLINE: usize = 32 * 1024;
 /// The size of a piece. A multiple of the page size, large enough that a 43 MB log has a few hundred.
-const CHUNK: usize = 128 * 1024;
+pub const CHUNK: u64 = 128 * 1024;
 
 const INLINE_MARK: u8 = 0;
 const CHUNKED_MARK: u8 = 1;
@@ -90,7 +90,7 @@ impl WriteTx<'_> {
             [&[INLINE_MARK], json.as_bytes()].concat()
         } else {
             let mut count: u64 = 0;
-            for piece in json.as_bytes().chunks(CHUNK) {
+            for piece in json.as_bytes().chunks(usize::try_from(CHUNK).unwrap_or(usize::MAX)) {
                 self.put(Table::ResultChunk, &prefix.clone().number(count), piece)?;
                 count += 1;
             }

@@ -52,9 +52,9 @@ tables! {
     Result = "result-1",
     /// `id | member | n` -> a chunk of the JSON text of a large value
     ResultChunk = "result-chunk-1",
-    /// `id | log | fragment number | n` -> `FragmentV1`
+    /// `id | log | phase | fragment number | copy` -> 8 bytes of time, text
     Fragment = "fragment-1",
-    /// `id | log | n` -> text that was posted and not yet drained
+    /// `id | log | n` -> text that nobody has read yet
     Drain = "drain-1",
     /// `id | log` -> `LogTailV1`: what the next line needs to know
     LogTail = "log-tail-1",

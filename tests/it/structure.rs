@@ -8,11 +8,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("auth", &["domain"]),
     ("ops", &["store", "auth", "domain"]),
-    ("http", &["ops", "store", "auth", "domain"]),
-    ("api", &["http", "ops", "store", "auth", "domain"]),
+    ("webhook", &[]),
+    ("http", &["ops", "webhook", "store", "auth", "domain"]),
+    ("api", &["http", "webhook", "ops", "store", "auth", "domain"]),
     ("config", &[]),
     ("log", &["config"]),
-    ("server", &["api", "http", "ops", "store", "auth", "domain", "config"]),
+    ("server", &["api", "http", "webhook", "ops", "store", "auth", "domain", "config"]),
     ("cli", &["server", "api", "http", "ops", "store", "auth", "domain", "config", "log"]),
 ];
 
@@ -26,6 +27,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("tokio", &["http", "api", "server", "cli"]),
     ("hyper", &["http", "server"]),
     ("clap", &["cli", "config"]),
+    ("ureq", &["webhook"]),
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {

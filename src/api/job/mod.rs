@@ -3,6 +3,7 @@
 pub(super) mod action;
 pub(super) mod attachments;
 pub(super) mod claim;
+pub(super) mod events;
 pub(super) mod position;
 pub(super) mod search;
 pub(super) mod show;

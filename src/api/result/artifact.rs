@@ -5,7 +5,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, HeaderValue};
 use axum::response::Response;
 
 use crate::http::path::JobTextPath;
-use crate::http::{ApiResult, App, reply, upload};
+use crate::http::{ApiResult, App, Caller, reply, upload};
 use crate::ops;
 use crate::store::BlobKind;
 
@@ -26,12 +26,13 @@ pub(in crate::api) async fn get(
 /// Takes an artifact; the newest wins. The job need not exist.
 pub(in crate::api) async fn post(
     State(app): State<App>,
+    caller: Caller,
     JobTextPath(id): JobTextPath,
     request: Request,
 ) -> ApiResult<Response> {
     let arrived = upload::receive(&app, request).await?;
-    let blob = arrived.blob.clone();
-    app.write(move |tx, _| ops::put_artifact(tx, id, &blob)).await?;
+    let (blob, by) = (arrived.blob.clone(), caller.by());
+    app.write(move |tx, _| ops::put_artifact(tx, id, &blob, &by)).await?;
     arrived.keep();
     Ok(reply::ok())
 }

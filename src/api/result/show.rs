@@ -2,82 +2,90 @@
 
 use std::collections::BTreeMap;
 
-use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
-use futures_util::stream::try_unfold;
 
-use crate::api::wire::result::is_log;
-use crate::domain::JobId;
-use crate::http::stream::Broken;
+use super::pieces::Pieces;
+use crate::api::wire::result::{is_log, log_of};
+use crate::domain::{JobId, LogKind, Phase};
 use crate::http::{ApiResult, App, Caller, JobPath, json, reply};
 use crate::ops;
-use crate::store::{JobReads, Member, ResultReads};
+use crate::store::{self, FragmentRow, JobReads, Log, LogReads, Member, ReadTx, ResultReads};
 
-/// What was posted, and the state. An agent asks only for the state, every ten seconds, so it gets no logs.
+/// The value of a member of the answer.
+enum Shown {
+    Posted(Member),
+    /// Put together from fragments.
+    Assembled(Log, Phase, Vec<FragmentRow>),
+}
+
+/// What was posted, the logs, and the state. An agent asks only for the state, every ten seconds, so it gets no logs.
 pub(in crate::api) async fn get(
     State(app): State<App>,
     caller: Caller,
     JobPath(id): JobPath,
 ) -> ApiResult<Response> {
-    let members = app.read(|tx| {
-        let mut members = tx.result(id)?;
+    let (members, news) = app.read(|tx| {
+        let mut members: BTreeMap<String, Shown> = tx
+            .result(id)?
+            .into_iter()
+            .map(|(name, member)| (name, Shown::Posted(member)))
+            .collect();
         if caller.agent.is_some() {
             members.retain(|name, _| !is_log(name));
+        } else {
+            assemble(tx, id, &mut members)?;
         }
-        if let Some(job) = tx.job(id)? {
-            members.insert("job_state".to_owned(), Member::Inline(json::text(&job.state)));
+        let job = tx.job(id)?;
+        if let Some(job) = &job {
+            let state = Member::Inline(json::text(&job.state));
+            members.insert("job_state".to_owned(), Shown::Posted(state));
         }
-        Ok::<_, ops::Error>(members)
+        let news = job.is_some_and(|job| ops::is_news(&job, caller.agent.as_ref()));
+        Ok::<_, ops::Error>((members, news))
     })?;
-    if members.is_empty() {
-        Ok(reply::nothing())
-    } else {
-        Ok(reply::json_stream(body(app, id, members)))
+    if news {
+        // The agent's first sign of life about this job; no later look writes.
+        let by = caller.by();
+        app.write(move |tx, _| ops::acknowledge(tx, id, &by)).await?;
     }
-}
-
-/// A piece of the answer.
-enum Piece {
-    Text(String),
-    /// The chunk of a member with this number.
-    Chunk(String, u64),
-}
-
-/// The members as a JSON object; large ones are read while they are sent.
-fn body(app: App, id: JobId, members: BTreeMap<String, Member>) -> Body {
-    let mut pieces = Vec::new();
-    let mut text = String::new();
+    if members.is_empty() {
+        return Ok(reply::nothing());
+    }
+    let mut pieces = Pieces::new(id);
     for (name, member) in members {
-        text.push(if text.is_empty() && pieces.is_empty() { '{' } else { ',' });
-        text.push_str(&json::text(&name));
-        text.push(':');
+        pieces.name(&name);
         match member {
-            Member::Inline(json) => text.push_str(&json),
-            Member::Chunked(count) => {
-                pieces.push(Piece::Text(std::mem::take(&mut text)));
-                pieces.extend((0..count).map(|n| Piece::Chunk(name.clone(), n)));
+            Shown::Posted(Member::Inline(json)) => pieces.text(&json),
+            Shown::Posted(Member::Chunked(count)) => pieces.chunks(&name, count),
+            Shown::Assembled(log, phase, rows) => pieces.fragments(log, phase, rows),
+        }
+    }
+    pieces.text("}\n");
+    Ok(pieces.reply(app))
+}
+
+/// Adds the logs that were posted in fragments; one that was posted whole wins.
+fn assemble(
+    tx: &ReadTx,
+    id: JobId,
+    members: &mut BTreeMap<String, Shown>,
+) -> Result<(), store::Error> {
+    for kind in LogKind::ALL {
+        let log = Log(id, kind);
+        if tx.log_written(log)?.is_none() {
+            continue;
+        }
+        for phase in Phase::ALL {
+            let name = log_of(phase, kind);
+            if members.contains_key(&name) {
+                continue;
+            }
+            let rows = tx.fragments(log, phase, i64::MIN, None)?;
+            if !rows.is_empty() {
+                members.insert(name, Shown::Assembled(log, phase, rows));
             }
         }
     }
-    text.push_str("}\n");
-    if pieces.is_empty() {
-        return Body::from(text);
-    }
-    pieces.push(Piece::Text(text));
-    Body::from_stream(try_unfold(pieces.into_iter(), move |mut pieces| {
-        let app = app.clone();
-        async move {
-            let bytes = match pieces.next() {
-                None => return Ok(None),
-                Some(Piece::Text(text)) => Bytes::from(text),
-                Some(Piece::Chunk(member, n)) => {
-                    let chunk = app.scan(move |tx| tx.result_chunk(id, &member, n)).await;
-                    // Gone when the result was posted anew meanwhile.
-                    Bytes::from(chunk.ok().flatten().ok_or(Broken)?)
-                }
-            };
-            Ok::<_, Broken>(Some((bytes, pieces)))
-        }
-    }))
+    Ok(())
 }

@@ -2,6 +2,8 @@
 
 pub(super) mod agent;
 pub(super) mod client;
+pub(super) mod event;
 pub(super) mod job;
+pub(super) mod log;
 pub(super) mod queue;
 pub(super) mod result;

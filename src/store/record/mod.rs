@@ -7,6 +7,7 @@ mod blob;
 mod client;
 mod history;
 mod job;
+mod log;
 mod queue;
 
 pub(super) use agent::{AgentLogV1, AgentV1, ProvisionV1};
@@ -14,6 +15,7 @@ pub(super) use blob::BlobV1;
 pub(super) use client::{ClientV1, RefreshV1};
 pub(super) use history::HistoryV1;
 pub(super) use job::JobV1;
+pub(super) use log::LogTailV1;
 pub(super) use queue::QueueV1;
 
 /// Declares a first version: its tag, and that nothing came before it.

@@ -1,0 +1,26 @@
+//! `POST /v1/job/<id>/events`
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::api::wire::event::{event, refused};
+use crate::http::{ApiError, ApiJson, ApiResult, App, JobPath, reply};
+use crate::webhook::Error;
+
+/// Passes events on to the webhook that they name, and its answer back. The job need not exist.
+pub(in crate::api) async fn post(
+    State(app): State<App>,
+    JobPath(_): JobPath,
+    ApiJson(body): ApiJson,
+) -> ApiResult<Response> {
+    let event = event(body)?;
+    let answer = app.webhook(event.webhook, event.body).await?.map_err(|error| match error {
+        Error::Refused(message) => refused(message),
+        Error::Timeout => ApiError::text(StatusCode::GATEWAY_TIMEOUT, "Webhook Timeout"),
+        Error::Unreachable => ApiError::new(StatusCode::BAD_GATEWAY, "Webhook unreachable"),
+    })?;
+    let mut response = reply::text(answer.text);
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    Ok(response)
+}

@@ -1,0 +1,107 @@
+//! `/v1/result/<id>/output` and `/serial_output`: text that is read once, by the older generation of clients.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::try_unfold;
+
+use crate::domain::LogKind;
+use crate::http::compression::About;
+use crate::http::path::JobTextPath;
+use crate::http::stream::Broken;
+use crate::http::{ApiResult, App, Caller, JobPath, body, reply};
+use crate::ops;
+use crate::store::{Log, LogReads};
+
+/// Takes text of any content type; what is no UTF-8 is replaced.
+async fn append(
+    app: App,
+    caller: Caller,
+    JobPath(id): JobPath,
+    kind: LogKind,
+    request: Request,
+) -> ApiResult<Response> {
+    let (parts, content) = request.into_parts();
+    let bytes = body::read(&parts.headers, content, app.limits().result).await?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let by = caller.by();
+    app.write(move |tx, now| ops::append_text(tx, now, (id, kind), &text, &by)).await?;
+    Ok(reply::ok())
+}
+
+/// Sends what nobody has read yet, lines between the pieces, and forgets it once it is sent: a reader that goes away in
+/// the middle loses nothing.
+async fn drain(app: App, JobTextPath(id): JobTextPath, kind: LogKind) -> ApiResult<Response> {
+    let log = Log(id, kind);
+    let pieces = app.scan(move |tx| tx.drain_pieces(log)).await?;
+    let Some(&(last, _)) = pieces.last() else {
+        return Ok(reply::nothing());
+    };
+    let size: usize = pieces.iter().map(|(_, size)| size + 1).sum();
+    let state = (pieces.into_iter().enumerate(), false);
+    let stream = try_unfold(state, move |(mut pieces, done)| {
+        let app = app.clone();
+        async move {
+            if let Some((index, (number, _))) = pieces.next() {
+                let piece = app.scan(move |tx| tx.drain_piece(log, number)).await;
+                let mut text = if index == 0 { Vec::new() } else { vec![b'\n'] };
+                text.extend(piece.map_err(|_| Broken)?.unwrap_or_default());
+                return Ok::<_, Broken>(Some((Bytes::from(text), (pieces, false))));
+            }
+            if !done {
+                // Before the end is sent, so that whoever has seen the end does not get the text again.
+                app.write(move |tx, _| Ok(tx.drained(log, last)?)).await.map_err(|_| Broken)?;
+                return Ok(Some((Bytes::new(), (pieces, true))));
+            }
+            Ok(None)
+        }
+    });
+    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    let mut response = ([(CONTENT_TYPE, kind)], Body::from_stream(stream)).into_response();
+    response.extensions_mut().insert(About(size as u64));
+    Ok(response)
+}
+
+/// What `GET` would answer, without forgetting anything.
+fn look(app: &App, JobTextPath(id): JobTextPath, kind: LogKind) -> ApiResult<Response> {
+    let pieces = app.read(|tx| tx.drain_pieces(Log(id, kind)))?;
+    let status = if pieces.is_empty() { StatusCode::NO_CONTENT } else { StatusCode::OK };
+    Ok(status.into_response())
+}
+
+macro_rules! verbs {
+    ($name:ident, $kind:expr) => {
+        /// The handlers of one of the two logs.
+        pub(in crate::api) mod $name {
+            use super::*;
+
+            pub(in crate::api) async fn get(
+                State(app): State<App>,
+                id: JobTextPath,
+            ) -> ApiResult<Response> {
+                drain(app, id, $kind).await
+            }
+
+            pub(in crate::api) async fn head(
+                State(app): State<App>,
+                id: JobTextPath,
+            ) -> ApiResult<Response> {
+                look(&app, id, $kind)
+            }
+
+            pub(in crate::api) async fn post(
+                State(app): State<App>,
+                caller: Caller,
+                id: JobPath,
+                request: Request,
+            ) -> ApiResult<Response> {
+                append(app, caller, id, $kind, request).await
+            }
+        }
+    };
+}
+
+verbs!(output, LogKind::Output);
+verbs!(serial, LogKind::Serial);

@@ -1,0 +1,99 @@
+//! Events go out to webhooks: one request, three seconds, no redirects, and only to where the site allows.
+//!
+//! This server asks on behalf of whoever names the URL, so the target is checked twice: the URL against the list of
+//! origins, and every address that its name resolves to against those that only this machine can reach. A name that
+//! resolves differently the second time (DNS rebinding) gains nothing, because the check sits in the resolver.
+
+mod target;
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use ureq::http::{Request, Uri};
+use ureq::unversioned::transport::DefaultConnector;
+
+pub use target::{Guard, Targets};
+
+/// How long a webhook may take, from the look-up to the last byte.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// The most of an answer that is passed on, bytes.
+const MAX_ANSWER: u64 = 1 << 20;
+
+/// What a webhook answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its body as text.
+    pub text: String,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The target is none that this site allows.
+    #[error("{0}")]
+    Refused(&'static str),
+    /// It took longer than three seconds.
+    #[error("Webhook Timeout")]
+    Timeout,
+    /// Nobody answers there.
+    #[error("Webhook unreachable")]
+    Unreachable,
+}
+
+/// Sends events to webhooks. Blocks; one request at a time per call.
+pub struct Webhooks {
+    targets: Targets,
+    bearer: Option<SecretString>,
+    agent: ureq::Agent,
+}
+
+impl Webhooks {
+    /// Webhooks at these targets, with a bearer token if the site has one.
+    #[must_use]
+    pub fn new(targets: Targets, bearer: Option<SecretString>) -> Self {
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            // Otherwise the proxy variables of the environment would lead around the guard.
+            .proxy(None)
+            .user_agent(concat!("testflinger-server/", env!("CARGO_PKG_VERSION")))
+            .build();
+        let agent = ureq::Agent::with_parts(config, DefaultConnector::new(), Guard::default());
+        Self { targets, bearer, agent }
+    }
+
+    /// Puts `body`, which is JSON, to `url`.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn put(&self, url: &str, body: &str) -> Result<Answer, Error> {
+        let uri: Uri = url.parse().map_err(|_| Error::Refused("Not a valid URL."))?;
+        self.targets.check(&uri)?;
+        let mut request = Request::put(uri).header("Content-Type", "application/json");
+        if let Some(bearer) = &self.bearer {
+            request = request.header("Authorization", format!("Bearer {}", bearer.expose_secret()));
+        }
+        let request = request.body(body).map_err(|_| Error::Refused("Not a valid URL."))?;
+        let mut response = self.agent.run(request).map_err(|error| failure(&error))?;
+        let status = response.status().as_u16();
+        let read =
+            response.body_mut().with_config().limit(MAX_ANSWER).lossy_utf8(true).read_to_string();
+        Ok(Answer { status, text: read.map_err(|error| failure(&error))? })
+    }
+}
+
+fn failure(error: &ureq::Error) -> Error {
+    tracing::info!(%error, "a webhook did not answer");
+    match error {
+        ureq::Error::Timeout(_) => Error::Timeout,
+        ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => Error::Timeout,
+        ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            Error::Refused(target::FORBIDDEN)
+        }
+        _ => Error::Unreachable,
+    }
+}
