@@ -1,9 +1,13 @@
 //! The product from outside: the real server on port 0, and where it matters the real program.
 //!
-//! `api` mirrors the URL space, `binary` starts the program, `structure` reads the sources.
+//! `api` mirrors the URL space, `binary` starts the program, `ops` and `store` use the library, `structure` reads the
+//! sources.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
 
 mod api;
+mod binary;
+mod ops;
+mod store;
 mod structure;
 mod support;

@@ -1,5 +1,7 @@
 use serde_json::Value;
 
+use super::{BOUNDARY, PATIENCE, part_head};
+
 /// Sends requests to one server, each with the same headers.
 #[derive(Clone)]
 pub(crate) struct Caller {
@@ -11,8 +13,6 @@ pub(crate) struct Caller {
 /// A part of a multipart body: name and bytes.
 pub(crate) struct Part<'a>(pub &'a str, pub &'a [u8]);
 
-const BOUNDARY: &str = "----boundary-of-the-test";
-
 impl Caller {
     pub(crate) fn new(url: String) -> Self {
         let config = ureq::Agent::config_builder()
@@ -20,7 +20,7 @@ impl Caller {
             .max_redirects(0)
             .proxy(None)
             .allow_non_standard_methods(true)
-            .timeout_global(Some(std::time::Duration::from_secs(60)))
+            .timeout_global(Some(PATIENCE))
             .build();
         Self { url, headers: Vec::new(), agent: config.into() }
     }
@@ -54,10 +54,7 @@ impl Caller {
     pub(crate) fn upload(&self, path: &str, parts: &[Part<'_>]) -> Answer {
         let mut body = Vec::new();
         for Part(name, bytes) in parts {
-            let head = format!(
-                "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"f\"\r\n\r\n"
-            );
-            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(part_head(name).as_bytes());
             body.extend_from_slice(bytes);
             body.extend_from_slice(b"\r\n");
         }

@@ -1,7 +1,31 @@
-//! A server for tests and somebody who calls it.
+//! A server for tests and somebody who calls it; the library's store; the program.
 
 mod caller;
+mod lab;
+mod program;
+mod raw;
 mod server;
 
-pub(crate) use caller::{Caller, Part};
-pub(crate) use server::TestServer;
+use std::time::{Duration, Instant};
+
+pub(crate) use caller::{Answer, Caller, Part};
+pub(crate) use lab::{Lab, agents, by, queues, submission};
+pub(crate) use program::{Program, run};
+pub(crate) use raw::{BOUNDARY, Connection, part_head};
+pub(crate) use server::{START, TestServer};
+
+/// A second of patience is an hour on a slow machine: the limit only keeps a broken test from hanging.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until something is so.
+#[track_caller]
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A UUID that no job has.
+pub(crate) const ZERO: &str = "00000000-0000-0000-0000-000000000000";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use testflinger_server::config::{Env, Raw, Settings};
-use testflinger_server::domain::{ManualClock, Timestamp};
+use testflinger_server::domain::{Clock, ManualClock, Timestamp};
 use testflinger_server::server::Server;
 
 use super::Caller;
@@ -15,7 +15,7 @@ pub(crate) const START: i64 = 1_795_435_200_000_000;
 /// The real server on a free port, with a data directory of its own and a clock that stands still.
 pub(crate) struct TestServer {
     dir: TempDir,
-    pub(crate) clock: Arc<ManualClock>,
+    clock: Arc<ManualClock>,
     running: Option<(tokio::runtime::Runtime, Server)>,
     raw: Raw,
 }
@@ -66,6 +66,11 @@ impl TestServer {
     /// Lets time pass.
     pub(crate) fn pass(&self, span: Duration) {
         self.clock.advance(span);
+    }
+
+    /// Steps the clock back, as an administrator or NTP does.
+    pub(crate) fn step_back(&self, span: Duration) {
+        self.clock.set(self.clock.now().minus(span));
     }
 
     pub(crate) fn url(&self) -> String {

@@ -22,7 +22,7 @@ fn a_submitted_job_is_handed_out_with_everything_that_was_submitted() {
 }
 
 #[test]
-fn the_highest_priority_over_all_queues_goes_first_then_submit_order() {
+fn submit_order_holds_over_several_queues() {
     let server = TestServer::start();
     let anyone = server.anonymous();
     let first = anyone.submit(&json!({ "job_queue": "b" }));
@@ -39,4 +39,13 @@ fn head_takes_no_job() {
     let id = anyone.submit(&json!({ "job_queue": "q" }));
     assert_eq!(anyone.send("HEAD", "/v1/job?queue=q", b"").status, 204);
     assert_eq!(anyone.claim("q"), Some(id));
+}
+
+#[test]
+fn a_claim_without_a_queue_is_refused_and_an_empty_name_is_a_queue() {
+    let server = TestServer::start();
+    let answer = server.anonymous().get("/v1/job");
+    let message = "No queue(s) specified in request".to_owned();
+    assert_eq!((answer.status, answer.message()), (400, message));
+    assert_eq!(server.anonymous().get("/v1/job?queue=").seen(), (204, String::new()));
 }

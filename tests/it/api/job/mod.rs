@@ -1,1 +1,7 @@
+mod action;
+mod attachments;
 mod claim;
+mod lists;
+mod redelivery;
+mod search;
+mod submit;

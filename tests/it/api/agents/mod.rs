@@ -1,0 +1,4 @@
+mod data;
+mod images;
+mod provision_logs;
+mod queues;

@@ -1,0 +1,3 @@
+mod agents;
+mod jobs;
+mod wait_times;

@@ -1,0 +1,4 @@
+mod crash;
+mod memory;
+mod start;
+mod stop;

@@ -1,0 +1,94 @@
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Output;
+
+use crate::store::open::set_schema;
+use crate::support::{Program, run};
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[track_caller]
+fn failed(output: &Output, code: i32, names: &[&str]) {
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    for name in names {
+        assert!(text.contains(name), "{name} is not in: {text}");
+    }
+}
+
+#[test]
+fn the_first_log_line_says_where_it_listens() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Program::serve(dir.path());
+    let first = program.log().remove(0);
+    assert!(first.ends_with(&format!("listening on {}", program.url)), "{first}");
+    assert!(program.url.starts_with("http://127.0.0.1:") && !program.url.ends_with(":0"));
+    assert_eq!(program.anonymous().get("/v1").status, 200);
+}
+
+#[test]
+fn only_its_user_may_look_into_the_data_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("a/data");
+    let _program = Program::serve(&data);
+    assert_eq!(mode(&data), 0o700);
+    assert_eq!(mode(&data.join("testflinger.redb")), 0o600);
+    assert_eq!(mode(&data.join("blobs")), 0o700);
+}
+
+#[test]
+fn a_second_server_on_the_same_data_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let first = Program::serve(dir.path());
+    let second = run(&["serve", "--listen", "127.0.0.1:0", "--data-dir", path], &[]);
+    failed(&second, 4, &[path, "in use by another server"]);
+    assert_eq!(first.anonymous().get("/v1").status, 200);
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    let path = dir.path().to_str().unwrap();
+    failed(&run(&["serve", "--listen", &addr, "--data-dir", path], &[]), 1, &[&addr]);
+}
+
+#[test]
+fn what_is_wrong_in_the_configuration_file_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.toml");
+    let path = file.to_str().unwrap();
+    for (text, key) in [("colour = 1", "colour"), ("keep_jobs = \"soon\"", "keep_jobs")] {
+        std::fs::write(&file, text).unwrap();
+        failed(&run(&["serve", "--config", path], &[]), 2, &[key, path]);
+        failed(&run(&["serve"], &[("TESTFLINGER_CONFIG", path)]), 2, &[key, path]);
+    }
+    std::fs::remove_file(&file).unwrap();
+    failed(&run(&["serve", "--config", path], &[]), 2, &[path]);
+}
+
+#[test]
+fn a_bad_variable_or_flag_is_named() {
+    let variable = ("TESTFLINGER_MAX_UPLOAD_SIZE", "huge");
+    failed(&run(&["serve"], &[variable]), 2, &[variable.0, variable.1]);
+    failed(&run(&["serve", "--keep-jobs", "soon"], &[]), 2, &["--keep-jobs", "soon"]);
+    failed(&run(&["serve", "--colour"], &[]), 2, &["--colour"]);
+    failed(&run(&["serve"], &[("TESTFLINGER_LOG", "a=b=c")]), 2, &["log"]);
+    failed(&run(&["serve"], &[]), 2, &["--data-dir"]);
+}
+
+#[test]
+fn data_of_a_newer_program_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let mut program = Program::serve(dir.path());
+    program.signal(rustix::process::Signal::TERM);
+    program.wait();
+    set_schema(dir.path(), 9);
+    let output = run(&["serve", "--listen", "127.0.0.1:0", "--data-dir", path], &[]);
+    failed(&output, 6, &["version 9", "up to 1"]);
+}

@@ -1,0 +1,4 @@
+mod agent;
+mod model;
+mod priority;
+mod retention;

@@ -1,0 +1,197 @@
+use std::time::Duration;
+
+use testflinger_server::domain::{Clock, JobId};
+use testflinger_server::ops::{self, Posted, Submission};
+use testflinger_server::store::{
+    Ages, AgentReads, BlobKind, BlobReads, HistoryReads, Job, JobReads, QueueReads, ResultReads,
+    Subject, Swept,
+};
+
+use crate::support::{Lab, agents, queues, submission};
+
+const DAY: Duration = Duration::from_hours(24);
+const WEEK: Duration = Duration::from_hours(7 * 24);
+
+fn sweep(lab: &Lab, limit: usize) -> Swept {
+    let ages = Ages { jobs: WEEK, files: WEEK, agents: WEEK, queues: WEEK };
+    lab.store.write::<_, ops::Error>(move |tx, now| Ok(tx.sweep(&ages, now, limit)?)).unwrap()
+}
+
+/// A job with a result, an artifact and attachments, which are as old as the lab's clock says.
+fn job(lab: &Lab) -> JobId {
+    let id = lab.submit(Submission { attachments: true, ..submission("q") }).unwrap();
+    let (mut archive, mut artifact) = (lab.blob(), lab.blob());
+    archive.created_at = lab.clock.now();
+    artifact.created_at = lab.clock.now();
+    let who = crate::support::by(None);
+    lab.store
+        .write(move |tx, now| {
+            ops::put_attachments(tx, now, id, &archive, &who)?;
+            ops::put_artifact(tx, id, &artifact)
+        })
+        .unwrap();
+    let long = format!("\"{}\"", "x".repeat(100_000));
+    let members = [("test_output".to_owned(), long), ("test_status".to_owned(), "0".to_owned())];
+    lab.post(id, Posted { members: members.into(), ..Posted::default() }, None);
+    id
+}
+
+fn files(lab: &Lab) -> usize {
+    let folders = std::fs::read_dir(lab.dir.path()).unwrap();
+    folders.map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().count()).sum()
+}
+
+/// What is left of a job: record, body, results, files, history.
+fn left(lab: &Lab, id: JobId) -> [bool; 6] {
+    let tx = lab.store.read().unwrap();
+    [
+        tx.job(id).unwrap().is_some(),
+        tx.job_body(id).unwrap().is_some(),
+        !tx.result(id).unwrap().is_empty(),
+        tx.blob(id, BlobKind::Artifact).unwrap().is_some(),
+        tx.blob(id, BlobKind::Attachments).unwrap().is_some(),
+        !tx.history(&Subject::Job(id)).unwrap().is_empty(),
+    ]
+}
+
+fn pin(lab: &Lab, id: JobId, pinned: bool) {
+    let old = lab.job(id).unwrap();
+    let new = Job { pinned, ..old.clone() };
+    lab.store.write::<_, ops::Error>(move |tx, _| Ok(tx.update_job(&old, &new)?)).unwrap();
+}
+
+#[test]
+fn a_finished_job_goes_after_a_week_with_everything_that_belongs_to_it() {
+    let lab = Lab::new();
+    let id = job(&lab);
+    lab.clock.advance(DAY);
+    lab.post_state(id, "complete", None);
+    lab.clock.advance(DAY * 6 + DAY / 2);
+    sweep(&lab, 100);
+    // The files count from their arrival, the job from its end.
+    assert_eq!(left(&lab, id), [true, true, true, false, false, true]);
+    lab.clock.advance(DAY / 2 + Duration::from_micros(1));
+    assert!(sweep(&lab, 100).removed > 0);
+    assert_eq!(left(&lab, id), [false; 6]);
+    assert_eq!(files(&lab), 0);
+    let tx = lab.store.read().unwrap();
+    assert_eq!(tx.jobs_after(0, 10).unwrap(), []);
+    assert_eq!(tx.queue_jobs_after(&queues(&["q"])[0], 0, 10).unwrap(), []);
+    assert_eq!(tx.result_chunk(id, "test_output", 0).unwrap(), None);
+}
+
+#[test]
+fn an_unfinished_job_never_goes_and_keeps_its_files() {
+    let lab = Lab::new();
+    let (waiting, running) = (job(&lab), job(&lab));
+    lab.post_state(running, "test", None);
+    for _ in 0..5 {
+        lab.clock.advance(DAY * 30);
+        assert_eq!(sweep(&lab, 100), Swept::default());
+    }
+    for id in [waiting, running] {
+        assert_eq!(left(&lab, id), [true; 6]);
+    }
+    assert_eq!(files(&lab), 4);
+    lab.post_state(running, "complete", None);
+    lab.clock.advance(DAY * 8);
+    sweep(&lab, 100);
+    assert_eq!(left(&lab, running), [false; 6]);
+    assert_eq!(files(&lab), 2);
+}
+
+#[test]
+fn a_pinned_job_never_goes_until_it_is_unpinned() {
+    let lab = Lab::new();
+    let id = job(&lab);
+    lab.cancel(id).unwrap();
+    pin(&lab, id, true);
+    for _ in 0..5 {
+        lab.clock.advance(DAY * 30);
+        assert_eq!(sweep(&lab, 100), Swept::default());
+        assert_eq!(left(&lab, id), [true; 6]);
+    }
+    pin(&lab, id, false);
+    lab.clock.advance(DAY * 8);
+    sweep(&lab, 100);
+    assert_eq!(left(&lab, id), [false; 6]);
+}
+
+#[test]
+fn a_sweep_removes_no_more_than_it_may_and_says_that_there_is_more() {
+    let lab = Lab::new();
+    for _ in 0..5 {
+        let id = lab.submit(submission("q")).unwrap();
+        lab.cancel(id).unwrap();
+    }
+    lab.clock.advance(DAY * 8);
+    let swept: Vec<Swept> = (0..4).map(|_| sweep(&lab, 2)).collect();
+    let expect = |removed, more| Swept { removed, more };
+    assert_eq!(swept, [expect(2, true), expect(2, true), expect(1, false), expect(0, false)]);
+}
+
+#[test]
+fn a_resubmitted_job_does_not_go_with_its_first_attempt() {
+    let lab = Lab::new();
+    let id = job(&lab);
+    lab.cancel(id).unwrap();
+    lab.clock.advance(DAY * 6);
+    lab.submit(Submission { id: Some(id.to_string()), ..submission("q") }).unwrap();
+    lab.clock.advance(DAY * 6);
+    assert_eq!(sweep(&lab, 100), Swept::default());
+    assert_eq!(lab.claim(&["q"], None), Some(id));
+}
+
+#[test]
+fn the_result_of_an_unknown_job_goes_a_week_after_its_last_post() {
+    let lab = Lab::new();
+    let id = JobId::new();
+    let post = || {
+        let members = [("x".to_owned(), "1".to_owned())].into();
+        lab.post(id, Posted { members, ..Posted::default() }, None);
+    };
+    let known = || !lab.store.read().unwrap().result(id).unwrap().is_empty();
+    post();
+    lab.clock.advance(DAY * 6);
+    post();
+    lab.clock.advance(DAY * 2);
+    sweep(&lab, 100);
+    assert!(known());
+    lab.clock.advance(DAY * 6);
+    sweep(&lab, 100);
+    assert!(!known());
+}
+
+#[test]
+fn silent_agents_and_queues_that_nobody_advertises_go() {
+    let lab = Lab::new();
+    lab.enrol(&["silent", "talks"], &["q"]);
+    lab.store
+        .write(|tx, now| {
+            let advertised = queues(&["old", "kept"]).into_iter().map(|q| (q, "d".to_owned()));
+            ops::advertise(tx, now, &advertised.collect())?;
+            let images = queues(&["images"]).into_iter().map(|q| (q, "{}".to_owned()));
+            ops::advertised_images(tx, &images.collect())
+        })
+        .unwrap();
+    lab.clock.advance(DAY * 5);
+    lab.enrol(&["talks"], &["q"]);
+    lab.store
+        .write(|tx, now| {
+            let again = queues(&["kept"]).into_iter().map(|q| (q, "d".to_owned()));
+            ops::advertise(tx, now, &again.collect())
+        })
+        .unwrap();
+    lab.clock.advance(DAY * 3);
+    assert_eq!(sweep(&lab, 100), Swept { removed: 2, more: false });
+    let tx = lab.store.read().unwrap();
+    let left: Vec<String> =
+        tx.agents_after(0, 10).unwrap().iter().map(|agent| agent.name.to_string()).collect();
+    assert_eq!(left, ["talks"]);
+    assert_eq!(tx.queue_agents_after(&queues(&["q"])[0], 0, 10).unwrap().len(), 1);
+    assert!(tx.agent(&agents(&["silent"])[0]).unwrap().is_none());
+    let left: Vec<String> =
+        tx.advertised_after(None, 10).unwrap().iter().map(|queue| queue.name.to_string()).collect();
+    // What only has images is not advertised, so it has no age.
+    assert_eq!(left, ["images", "kept"]);
+}

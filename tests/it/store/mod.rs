@@ -1,0 +1,2 @@
+mod commit;
+pub(crate) mod open;

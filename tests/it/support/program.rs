@@ -1,0 +1,92 @@
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{Caller, until};
+
+/// The program with an empty environment.
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_testflinger-server"));
+    command.env_clear();
+    command
+}
+
+/// Runs the program to its end.
+pub(crate) fn run(args: &[&str], env: &[(&str, &str)]) -> Output {
+    program().args(args).envs(env.iter().copied()).output().unwrap()
+}
+
+/// The program while it serves a data directory on a free port.
+pub(crate) struct Program {
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+    pub(crate) url: String,
+}
+
+impl Program {
+    /// Starts it and waits until it says where it listens.
+    pub(crate) fn serve(data_dir: &Path) -> Self {
+        let mut child = program()
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data_dir)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&log);
+        let reader = std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                kept.lock().unwrap().push(line);
+            }
+        });
+        let mut program = Self { child, log, reader: Some(reader), url: String::new() };
+        let url = |line: &String| line.split_once("listening on ").map(|(_, url)| url.to_owned());
+        until("the program listens", || {
+            let found = program.log().iter().find_map(url);
+            program.url = found.unwrap_or_default();
+            let gone = program.child.try_wait().unwrap();
+            assert!(gone.is_none(), "{gone:?}: {:?}", program.log());
+            !program.url.is_empty()
+        });
+        program
+    }
+
+    pub(crate) fn anonymous(&self) -> Caller {
+        Caller::new(self.url.clone())
+    }
+
+    /// The lines that it logged so far.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let status = self.child.wait().unwrap();
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        status
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
