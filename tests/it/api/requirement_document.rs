@@ -100,9 +100,8 @@ fn a_job_is_cancelled_once() {
     let server = TestServer::start();
     let anyone = server.anonymous();
     let id = anyone.submit(&json!({ "job_queue": "q" }));
-    let cancel = |id: &str| {
-        anyone.json("POST", &format!("/v1/job/{id}/action"), r#"{ "action":"cancel" }"#)
-    };
+    let cancel =
+        |id: &str| anyone.json("POST", &format!("/v1/job/{id}/action"), r#"{ "action":"cancel" }"#);
     assert_eq!(cancel(&id).seen(), (200, "OK".to_owned()));
     assert_eq!(anyone.state(&id), "cancelled");
     let again = (400, "The job is already completed or cancelled".to_owned());

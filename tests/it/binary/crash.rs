@@ -14,7 +14,8 @@ fn submit(url: &str, acknowledged: &Mutex<Vec<String>>) {
         ureq::Agent::config_builder().proxy(None).http_status_as_error(false).build().into();
     let body = json!({ "job_queue": "q" }).to_string();
     loop {
-        let request = agent.post(format!("{url}/v1/job")).header("Content-Type", "application/json");
+        let request =
+            agent.post(format!("{url}/v1/job")).header("Content-Type", "application/json");
         let Ok(mut answer) = request.send(&body) else { return };
         let Ok(text) = answer.body_mut().read_to_string() else { return };
         let value: Value = serde_json::from_str(&text).unwrap();
@@ -71,7 +72,9 @@ fn a_killed_server_leaves_no_half_file_after_the_next_start() {
     connection.send(&[0; 3_000_000]);
     let files = || {
         let folders = std::fs::read_dir(dir.path().join("blobs")).unwrap();
-        folders.map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().count()).sum::<usize>()
+        folders
+            .map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().count())
+            .sum::<usize>()
     };
     until("the upload is under way", || files() == 1);
     program.signal(Signal::KILL);

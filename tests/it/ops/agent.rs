@@ -42,7 +42,15 @@ fn the_last_hundred_provisionings_are_kept_for_unknown_agents_too() {
         let write = lab.store.write(move |tx, _| ops::post_provision(tx, &name(), &entry));
         write.unwrap();
     }
-    let codes: Vec<i64> = lab.store.read().unwrap().provisions(&name()).unwrap().iter().map(|p| p.exit_code).collect();
+    let codes: Vec<i64> = lab
+        .store
+        .read()
+        .unwrap()
+        .provisions(&name())
+        .unwrap()
+        .iter()
+        .map(|p| p.exit_code)
+        .collect();
     assert_eq!(codes, (3..103).collect::<Vec<i64>>());
 }
 

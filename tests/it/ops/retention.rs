@@ -3,7 +3,7 @@ use std::time::Duration;
 use testflinger_server::domain::{Clock, JobId};
 use testflinger_server::ops::{self, Posted, Submission};
 use testflinger_server::store::{
-    Ages, AgentReads, BlobKind, BlobReads, HistoryReads, Job, JobReads, QueueReads, ResultReads,
+    AgentReads, Ages, BlobKind, BlobReads, HistoryReads, Job, JobReads, QueueReads, ResultReads,
     Subject, Swept,
 };
 

@@ -87,9 +87,7 @@ fn a_panicking_operation_fails_alone() {
         panic!("another panic that the test wants")
     });
     let outcomes = batch(&lab.store, vec![good("a"), early, good("b"), late, good("c")]);
-    let panicked = |outcome: &Outcome| {
-        matches!(outcome, Err(ops::Error::Store(Error::Panicked)))
-    };
+    let panicked = |outcome: &Outcome| matches!(outcome, Err(ops::Error::Store(Error::Panicked)));
     let seen: Vec<bool> = outcomes.iter().map(panicked).collect();
     assert_eq!(seen, [false, true, false, true, false]);
     assert!(outcomes.iter().filter(|outcome| outcome.is_ok()).count() == 3, "{outcomes:?}");

@@ -69,7 +69,9 @@ fn an_encoded_slash_is_part_of_no_name() {
 fn names_may_hold_any_other_character() {
     let server = TestServer::start();
     let anyone = server.anonymous();
-    for (path, name) in [("a%20b", "a b"), ("%C3%A9", "é"), ("a%25b", "a%b"), ("%F0%9F%98%80", "😀")] {
+    for (path, name) in
+        [("a%20b", "a b"), ("%C3%A9", "é"), ("a%25b", "a%b"), ("%F0%9F%98%80", "😀")]
+    {
         let path = format!("/v1/agents/data/{path}");
         assert_eq!(anyone.post(&path, &json!({})).status, 200, "{path}");
         assert_eq!(anyone.get(&path).value()["name"], name, "{path}");
@@ -89,12 +91,9 @@ fn odd_spellings_of_an_id_are_valid_and_find_nothing() {
     let id = "abcdefab-cdef-abcd-efab-cdefabcdefab";
     anyone.submit(&json!({ "job_queue": "q", "job_id": id }));
     assert_eq!(anyone.get(&format!("/v1/job/{id}")).status, 200);
-    for odd in [
-        id.to_uppercase(),
-        format!("%7B{id}%7D"),
-        format!("urn:uuid:{id}"),
-        id.replace('-', ""),
-    ] {
+    for odd in
+        [id.to_uppercase(), format!("%7B{id}%7D"), format!("urn:uuid:{id}"), id.replace('-', "")]
+    {
         assert_eq!(anyone.get(&format!("/v1/job/{odd}")).seen(), (204, String::new()), "{odd}");
         assert_eq!(anyone.get(&format!("/v1/result/{odd}")).status, 204, "{odd}");
         let cancel = anyone.post(&format!("/v1/job/{odd}/action"), &json!({ "action": "cancel" }));

@@ -101,7 +101,8 @@ fn a_result_has_numbers_for_statuses_and_texts_for_logs() {
         "test_status": "x", "test_output": 1, "device_info": "d",
         "status": { "test": null, "reset": 1, "setup": "x" },
     });
-    let phases = "Must be one of: setup, provision, firmware_update, test, allocate, reserve, cleanup.";
+    let phases =
+        "Must be one of: setup, provision, firmware_update, test, allocate, reserve, cleanup.";
     assert_eq!(
         errors(path, &body),
         json!({

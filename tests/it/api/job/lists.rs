@@ -27,8 +27,13 @@ fn lists_of_any_length_are_answered_whole_and_in_order() {
     };
     let all = ids("/v1/queues/q/jobs");
     assert_eq!(all.len(), JOBS);
-    for path in ["", "?tags=t0&tags=t1", "?state=waiting", "?state=active", "?tags=t1&tags=t0&state=waiting"]
-    {
+    for path in [
+        "",
+        "?tags=t0&tags=t1",
+        "?state=waiting",
+        "?state=active",
+        "?tags=t1&tags=t0&state=waiting",
+    ] {
         assert_eq!(ids(&format!("/v1/job/search{path}")), all, "{path}");
     }
     assert_eq!(ids("/v1/job/search?tags=t0").len(), JOBS / 2);

@@ -110,7 +110,8 @@ fn excluded_agents_and_callers_without_a_name_do_not_get_a_job() {
     for name in ["a", "b"] {
         server.anonymous().post(&format!("/v1/agents/data/{name}"), &json!({ "queues": ["q"] }));
     }
-    let excluding = server.anonymous().submit(&json!({ "job_queue": "q", "exclude_agents": ["a"] }));
+    let excluding =
+        server.anonymous().submit(&json!({ "job_queue": "q", "exclude_agents": ["a"] }));
     assert_eq!(server.agent("a").claim("q"), None);
     assert_eq!(server.anonymous().claim("q"), None);
     let free = server.anonymous().submit(&json!({ "job_queue": "q" }));

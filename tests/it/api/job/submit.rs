@@ -90,7 +90,10 @@ fn order_and_states_outlive_a_restart() {
     server.restart();
     let last = submit(&server);
     let anyone = server.anonymous();
-    assert_eq!((anyone.state(&ids[0]), anyone.state(&ids[1])), ("running".into(), "cancelled".into()));
+    assert_eq!(
+        (anyone.state(&ids[0]), anyone.state(&ids[1])),
+        ("running".into(), "cancelled".into())
+    );
     for id in ids.into_iter().skip(2).chain([last]) {
         assert_eq!(anyone.claim("q"), Some(id));
     }

@@ -21,7 +21,8 @@ fn jobs_alone_make_no_queue() {
 fn an_agent_always_has_a_state_and_only_some_members_are_shown() {
     let server = TestServer::start();
     let anyone = server.anonymous();
-    anyone.post("/v1/agents/data/z", &json!({ "queues": ["p", "q"], "rack": 1, "identifier": "i" }));
+    anyone
+        .post("/v1/agents/data/z", &json!({ "queues": ["p", "q"], "rack": 1, "identifier": "i" }));
     anyone.post(
         "/v1/agents/data/a",
         &json!({

@@ -56,7 +56,8 @@ fn several_large_members_and_small_ones_between_come_back_unchanged() {
     let anyone = server.anonymous();
     let path = format!("/v1/result/{ZERO}");
     let large = "y".repeat(300_000);
-    let posted = json!({ "a": large, "b": 1, "c": [large, 2], "d": large, "test": "t", "test2": large });
+    let posted =
+        json!({ "a": large, "b": 1, "c": [large, 2], "d": large, "test": "t", "test2": large });
     anyone.post(&path, &posted);
     assert!(anyone.get(&path).value() == posted);
     anyone.post(&path, &json!({ "a": 1, "c": 2, "d": 3, "test2": 4 }));

@@ -22,7 +22,8 @@ fn posts_are_merged_by_member() {
     let anyone = server.anonymous();
     let path = job(&anyone);
     anyone.post(&path, &json!({ "setup_status": 0, "setup_output": "a", "job_state": "setup" }));
-    anyone.post(&path, &json!({ "setup_status": 1, "test_serial": "s", "device_info": { "ip": 1 } }));
+    anyone
+        .post(&path, &json!({ "setup_status": 1, "test_serial": "s", "device_info": { "ip": 1 } }));
     assert_eq!(
         anyone.get(&path).value(),
         json!({
