@@ -27,8 +27,7 @@ pub fn claim(
     by: &By,
 ) -> Result<Option<Claimed>, Error> {
     if let Some(agent) = &ask.agent
-        && let Some(job) = tx.unacknowledged(agent)?
-        && ask.queues.contains(&job.queue)
+        && let Some(job) = tx.unacknowledged(agent, &ask.queues)?
     {
         return claimed(tx, job).map(Some);
     }

@@ -191,11 +191,12 @@ pub trait JobReads {
     /// # Errors
     /// What the disk says.
     fn first_claimable(&self, ask: &Ask) -> Result<Option<JobId>, Error>;
-    /// An unfinished job that the agent was handed and has not acknowledged.
+    /// An unfinished job of these queues that the agent was handed and has not acknowledged.
     ///
     /// # Errors
     /// What the disk says.
-    fn unacknowledged(&self, agent: &AgentName) -> Result<Option<Job>, Error>;
+    fn unacknowledged(&self, agent: &AgentName, queues: &[QueueName])
+    -> Result<Option<Job>, Error>;
     /// How many waiting jobs of its queue stand before this one; `None` when it is not waiting. Reads those before it.
     ///
     /// # Errors
@@ -267,14 +268,19 @@ impl<R: Rows> JobReads for R {
         Ok(best.map(|(_, id)| id))
     }
 
-    fn unacknowledged(&self, agent: &AgentName) -> Result<Option<Job>, Error> {
+    fn unacknowledged(
+        &self,
+        agent: &AgentName,
+        queues: &[QueueName],
+    ) -> Result<Option<Job>, Error> {
         let mut ids = Vec::new();
         self.scan_prefix(Table::Held, &held(agent), None, &mut |key, _| {
             ids.push(JobId::from_bytes(Tail(key).bytes()));
             Ok(ControlFlow::Continue(()))
         })?;
         for id in ids {
-            if let Some(job) = self.job(id)?.filter(|job| !job.acknowledged) {
+            let lost = |job: &Job| !job.acknowledged && queues.contains(&job.queue);
+            if let Some(job) = self.job(id)?.filter(lost) {
                 return Ok(Some(job));
             }
         }

@@ -16,7 +16,8 @@ pub(in crate::api) async fn get(
 ) -> ApiResult<Response> {
     let ask = ask(&caller, &query)?;
     let something = app.read(|tx| {
-        let again = ask.agent.as_ref().map(|agent| tx.unacknowledged(agent)).transpose()?.flatten();
+        let lost = |agent| tx.unacknowledged(agent, &ask.queues);
+        let again = ask.agent.as_ref().map(lost).transpose()?.flatten();
         Ok::<_, ops::Error>(again.is_some() || tx.first_claimable(&ask)?.is_some())
     })?;
     if !something {
