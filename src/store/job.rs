@@ -80,11 +80,11 @@ impl Job {
             rows.push((Table::Waiting, self.place(), self.waiting_value()));
         } else if self.state.is_waiting() {
             rows.push((Table::AwaitingAttachments, self.place(), id.clone()));
-        }
-        if self.state.is_finished() {
+        } else if self.state.is_finished() {
             let since = self.finished_at.unwrap_or(self.created_at);
             rows.push((Table::Expiry, Kind::Job.key(since, self.id.as_bytes()), Vec::new()));
         } else if let Some(agent) = &self.agent {
+            // Not while it waits: a job that was posted back into its queue is anybody's.
             rows.push((Table::Held, held(agent).raw(&id), Vec::new()));
         }
         rows
