@@ -169,7 +169,8 @@ impl WriteTx<'_> {
             }
             Kind::Result => {
                 let id = job_id(key)?;
-                if self.job(id)?.is_some() {
+                let old = self.result_since(id)?.is_some_and(|since| since < before);
+                if !old || self.job(id)?.is_some() {
                     return Ok(false);
                 }
                 self.remove_result(id)?;

@@ -121,7 +121,23 @@ impl WriteTx<'_> {
     /// # Errors
     /// What the disk says.
     pub fn expire_result(&mut self, job: JobId, now: Timestamp) -> Result<(), Error> {
+        self.remove_result_since(job)?;
+        self.put(Table::ResultSince, &of(job), &now.as_micros().to_be_bytes())?;
         self.put(Table::Expiry, &Kind::Result.key(now, job.as_bytes()), &[])
+    }
+
+    /// When a result was last posted for a job that is unknown.
+    pub(super) fn result_since(&self, job: JobId) -> Result<Option<Timestamp>, Error> {
+        let value = self.get(Table::ResultSince, &of(job))?;
+        Ok(value.map(|bytes| Timestamp::from_micros(Tail(&bytes).number().cast_signed())))
+    }
+
+    fn remove_result_since(&mut self, job: JobId) -> Result<(), Error> {
+        if let Some(since) = self.result_since(job)? {
+            self.remove(Table::Expiry, &Kind::Result.key(since, job.as_bytes()))?;
+            self.remove(Table::ResultSince, &of(job))?;
+        }
+        Ok(())
     }
 
     /// Removes all that was posted for a job.
@@ -129,6 +145,7 @@ impl WriteTx<'_> {
     /// # Errors
     /// What the disk says.
     pub fn remove_result(&mut self, job: JobId) -> Result<(), Error> {
+        self.remove_result_since(job)?;
         self.remove_prefix(Table::Result, &of(job))?;
         self.remove_prefix(Table::ResultChunk, &of(job))
     }

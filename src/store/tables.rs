@@ -52,6 +52,8 @@ tables! {
     Result = "result-1",
     /// `id | member | n` -> a chunk of the JSON text of a large value
     ResultChunk = "result-chunk-1",
+    /// `id` -> when a result of an unknown job was last posted, microseconds: its age
+    ResultSince = "result-since-1",
     /// `id | log | phase | fragment number | copy` -> 8 bytes of time, text
     Fragment = "fragment-1",
     /// `id | log | n` -> text that nobody has read yet
