@@ -77,7 +77,8 @@ fn a_bad_variable_or_flag_is_named() {
     failed(&run(&["serve"], &[variable]), 2, &[variable.0, variable.1]);
     failed(&run(&["serve", "--keep-jobs", "soon"], &[]), 2, &["--keep-jobs", "soon"]);
     failed(&run(&["serve", "--colour"], &[]), 2, &["--colour"]);
-    failed(&run(&["serve"], &[("TESTFLINGER_LOG", "a=b=c")]), 2, &["log"]);
+    let log = [("TESTFLINGER_LOG", "a=b=c"), ("TESTFLINGER_DATA_DIR", "/nowhere")];
+    failed(&run(&["serve"], &log), 2, &["log"]);
     failed(&run(&["serve"], &[]), 2, &["--data-dir"]);
 }
 
