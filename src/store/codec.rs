@@ -5,12 +5,17 @@
 //! cannot read again (`Value`, `RawValue`, `untagged`, `skip_serializing_if`, `flatten`), so records are flat structs
 //! of plain types; free JSON is stored as text elsewhere.
 
-use bincode::config::{Configuration, standard};
+use bincode::config::{Configuration, Limit, LittleEndian, Varint, standard};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::Error;
 
 const CONFIG: Configuration = standard();
+/// For reading: without a limit a damaged length makes bincode ask for that much memory, which ends the process.
+const READING: Configuration<LittleEndian, Varint, Limit<{ 2 * LARGEST }>> =
+    standard().with_limit::<{ 2 * LARGEST }>();
+/// The largest record that is written, bytes; more than any that requests of the default sizes make.
+const LARGEST: usize = 64 << 20;
 
 /// The name of this encoding, kept in the `meta` table.
 pub(super) const NAME: &str = "bincode2/standard";
@@ -47,6 +52,9 @@ pub(super) fn encode<R: Record>(record: &R) -> Result<Vec<u8>, Error> {
     let mut bytes = vec![R::TAG, R::VERSION];
     bincode::serde::encode_into_std_write(record, &mut bytes, CONFIG)
         .map_err(|error| Error::Encode(error.to_string()))?;
+    if bytes.len() > LARGEST {
+        return Err(Error::Encode(format!("{} bytes are too many", bytes.len())));
+    }
     debug_assert!(decode::<R>(&bytes).is_ok(), "record {} does not read back", R::TAG);
     Ok(bytes)
 }
@@ -65,7 +73,7 @@ pub(super) fn decode<R: Record>(bytes: &[u8]) -> Result<R, Error> {
 
 fn decode_version<R: Record>(version: u8, rest: &[u8]) -> Result<R, Error> {
     if version == R::VERSION {
-        let (record, read) = bincode::serde::decode_from_slice(rest, CONFIG)
+        let (record, read) = bincode::serde::decode_from_slice(rest, READING)
             .map_err(|error| Error::Corrupt(format!("record {}: {error}", R::TAG)))?;
         if read == rest.len() {
             return Ok(record);
@@ -141,6 +149,20 @@ mod tests {
         for bad in [&long[..], &good[..good.len() - 1], &foreign, &[200, 0], &[]] {
             assert!(matches!(decode::<Old>(bad), Err(Error::Corrupt(_))));
         }
+    }
+
+    #[test]
+    fn a_damaged_length_is_refused() {
+        let long = [&[200, 1, 253][..], &[0x7f; 8], b"text"].concat();
+        assert!(matches!(decode::<Old>(&long), Err(Error::Corrupt(_))));
+    }
+
+    #[test]
+    fn what_would_be_too_large_to_read_is_not_written() {
+        let huge = Old { name: "x".repeat(LARGEST) };
+        assert!(matches!(encode(&huge), Err(Error::Encode(_))));
+        let large = Old { name: "x".repeat(LARGEST - 10) };
+        assert_eq!(decode::<Old>(&encode(&large).unwrap()).unwrap(), large);
     }
 
     #[test]
