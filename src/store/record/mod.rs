@@ -9,6 +9,8 @@ mod history;
 mod job;
 mod log;
 mod queue;
+#[cfg(test)]
+mod tests;
 
 pub(super) use agent::{AgentLogV1, AgentV1, ProvisionV1};
 pub(super) use blob::BlobV1;
