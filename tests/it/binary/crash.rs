@@ -69,7 +69,7 @@ fn a_killed_server_leaves_no_half_file_after_the_next_start() {
     let mut connection = Connection::open(&program.url);
     connection.begin_upload(&format!("/v1/result/{ZERO}/artifact"), "Content-Length: 9000000");
     connection.send(part_head("file").as_bytes());
-    connection.send(&[0; 3_000_000]);
+    connection.send(&vec![0; 3_000_000]);
     let files = || {
         let folders = std::fs::read_dir(dir.path().join("blobs")).unwrap();
         folders

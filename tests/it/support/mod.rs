@@ -15,7 +15,7 @@ pub(crate) use raw::{BOUNDARY, Connection, part_head};
 pub(crate) use server::{START, TestServer};
 
 /// A second of patience is an hour on a slow machine: the limit only keeps a broken test from hanging.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Waits until something is so.
 #[track_caller]

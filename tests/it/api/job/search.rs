@@ -17,7 +17,7 @@ fn tags_match_any_or_all() {
     let (a, b, ab, none) = (submit(&["a"]), submit(&["b", "b"]), submit(&["b", "a"]), submit(&[]));
     assert_eq!(ids(&anyone, "tags=a&tags=b"), [a.clone(), b.clone(), ab.clone()]);
     assert_eq!(ids(&anyone, "tags=a&tags=b&match=any"), [a.clone(), b.clone(), ab.clone()]);
-    assert_eq!(ids(&anyone, "tags=a&tags=b&match=all"), [ab.clone()]);
+    assert_eq!(ids(&anyone, "tags=a&tags=b&match=all"), std::slice::from_ref(&ab));
     assert_eq!(ids(&anyone, "tags=c"), Vec::<String>::new());
     assert_eq!(ids(&anyone, ""), [a, b, ab, none]);
 }
@@ -38,7 +38,7 @@ fn states_are_the_words_of_agents_and_of_the_document() {
     let both = [complete, completed];
     assert_eq!(ids(&anyone, "state=complete"), both);
     assert_eq!(ids(&anyone, "state=completed"), both);
-    assert_eq!(ids(&anyone, "state=cancelled"), [cancelled.clone()]);
+    assert_eq!(ids(&anyone, "state=cancelled"), std::slice::from_ref(&cancelled));
     assert_eq!(ids(&anyone, "state=test&state=cancelled"), [test.clone(), cancelled]);
     assert_eq!(ids(&anyone, "state=active"), [waiting.clone(), test.clone()]);
     assert_eq!(ids(&anyone, "state=active&state=cancelled&tags=t"), [waiting.clone(), test]);

@@ -108,7 +108,7 @@ fn a_file_that_does_not_say_its_length_is_refused_at_the_limit() {
     let mut connection = Connection::open(&server.url());
     connection.begin_upload(&path(), "Transfer-Encoding: chunked");
     connection.chunk(part_head("file").as_bytes());
-    connection.chunk(&[7; 60_000]);
+    connection.chunk(&vec![7; 60_000]);
     connection.chunk(&[7; 6_000]);
     assert_eq!(connection.answer().0, 413);
     until("the file is gone", || server.blob_files().is_empty());
@@ -136,10 +136,10 @@ fn an_aborted_upload_leaves_no_file() {
         connection.begin_upload(&path(), length);
         if length.starts_with('C') {
             connection.send(part_head("file").as_bytes());
-            connection.send(&[0; 2_000_000]);
+            connection.send(&vec![0; 2_000_000]);
         } else {
             connection.chunk(part_head("file").as_bytes());
-            connection.chunk(&[0; 2_000_000]);
+            connection.chunk(&vec![0; 2_000_000]);
         }
         until("the upload is under way", || server.blob_files().len() == 1);
         drop(connection);
@@ -156,7 +156,7 @@ fn an_aborted_upload_leaves_the_artifact_before_it() {
     let mut connection = Connection::open(&server.url());
     connection.begin_upload(&path(), "Content-Length: 4000000");
     connection.send(part_head("file").as_bytes());
-    connection.send(&[0; 100_000]);
+    connection.send(&vec![0; 100_000]);
     until("the upload is under way", || server.blob_files().len() == 2);
     drop(connection);
     until("its file is gone", || server.blob_files().len() == 1);

@@ -95,7 +95,7 @@ fn a_body_that_does_not_say_its_length_is_refused_when_it_is_too_large() {
     let mut connection = Connection::open(&server.url());
     let target = format!("POST /v1/result/{ZERO}");
     connection.begin(&target, "application/json", "Transfer-Encoding: chunked");
-    connection.chunk(&[b' '; 60_000]);
+    connection.chunk(&vec![b' '; 60_000]);
     connection.chunk(&[b' '; 6_000]);
     assert_eq!(connection.answer().0, 413);
 }
