@@ -229,7 +229,7 @@ fn compare(lab: &Lab, model: &Model) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn jobs_go_where_the_model_says(steps in prop::collection::vec(step(), 1..40)) {
