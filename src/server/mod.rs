@@ -114,9 +114,10 @@ impl Server {
             server.tasks.clone(),
             tokens,
         ));
+        // The first line: whoever starts the server on port 0 reads the port there.
+        tracing::info!("listening on http://{addr}");
         hint_at_first_admin(&app);
         server.tasks.spawn(sweeper::sweep(app, ages(settings), server.stop.clone()));
-        tracing::info!("listening on http://{addr}");
         Ok(server)
     }
 

@@ -13,7 +13,14 @@ const DAY: Duration = Duration::from_hours(24);
 const WEEK: Duration = Duration::from_hours(7 * 24);
 
 fn sweep(lab: &Lab, limit: usize) -> Swept {
-    let ages = Ages { jobs: WEEK, files: WEEK, agents: WEEK, queues: WEEK };
+    let ages = Ages {
+        jobs: WEEK,
+        files: WEEK,
+        agents: WEEK,
+        queues: WEEK,
+        refresh: WEEK,
+        drain: Duration::from_hours(4),
+    };
     lab.store.write::<_, ops::Error>(move |tx, now| Ok(tx.sweep(&ages, now, limit)?)).unwrap()
 }
 
@@ -27,7 +34,7 @@ fn job(lab: &Lab) -> JobId {
     lab.store
         .write(move |tx, now| {
             ops::put_attachments(tx, now, id, &archive, &who)?;
-            ops::put_artifact(tx, id, &artifact)
+            ops::put_artifact(tx, id, &artifact, &who)
         })
         .unwrap();
     let long = format!("\"{}\"", "x".repeat(100_000));

@@ -6,6 +6,8 @@ use testflinger_server::domain::{JobId, SystemClock, Timestamp};
 use testflinger_server::ops;
 use testflinger_server::store::{BLOBS, BlobKind, BlobReads, DATABASE, Error, Options, Store};
 
+use crate::support::by;
+
 fn open(dir: &Path) -> Result<Store, Error> {
     let on_fatal = Box::new(|error: &Error| panic!("{error}"));
     Store::open(dir, Options { cache: 1 << 20, clock: Arc::new(SystemClock), on_fatal })
@@ -83,7 +85,7 @@ fn what_a_crash_left_among_the_blobs_is_removed_at_the_start() {
     let blob = upload.finish(Timestamp::default()).unwrap();
     upload.keep();
     let named = store.blobs().path(blob.name);
-    store.write(move |tx, _| ops::put_artifact(tx, job, &blob)).unwrap();
+    store.write(move |tx, _| ops::put_artifact(tx, job, &blob, &by(None))).unwrap();
     let mut upload = store.blobs().upload().unwrap();
     upload.write(b"no row names it").unwrap();
     let unnamed = store.blobs().path(upload.finish(Timestamp::default()).unwrap().name);

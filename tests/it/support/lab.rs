@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use tempfile::TempDir;
+use testflinger_server::auth::Identity;
 use testflinger_server::domain::{AgentName, JobId, JobState, ManualClock, QueueName, Timestamp};
 use testflinger_server::ops::{self, By, Posted, Submission};
-use testflinger_server::store::{Actor, AgentPost, Ask, Blob, Job, JobReads, Options, Store};
+use testflinger_server::store::{AgentPost, Ask, Blob, Job, JobReads, Options, Store};
 
 use super::START;
 
@@ -79,10 +80,10 @@ impl Lab {
     }
 }
 
-/// Somebody who says to be this agent, or does not say who they are.
+/// Somebody who may do everything, and says to be this agent or none.
 pub(crate) fn by(agent: Option<&str>) -> By {
     let agent = agent.map(|name| AgentName::try_from(name.to_owned()).unwrap());
-    By { actor: agent.clone().map_or(Actor::Anonymous, Actor::Agent), agent }
+    By { identity: Identity::LocalAdmin, agent }
 }
 
 pub(crate) fn queues(names: &[&str]) -> Vec<QueueName> {
@@ -101,6 +102,7 @@ pub(crate) fn submission(queue: &str) -> Submission {
         priority: 0,
         tags: Vec::new(),
         exclude_agents: Vec::new(),
+        reserve_seconds: None,
         attachments: false,
         body: "{}".to_owned(),
     }
