@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use testflinger_server::auth::Identity;
-use testflinger_server::domain::{JobId, SystemClock, Timestamp};
+use testflinger_server::domain::{Access, JobId, SystemClock, Timestamp};
 use testflinger_server::ops::{self, By, Claimed, Submission};
 use testflinger_server::store::{AgentPost, Ask, Options, Store, WriteTx};
 
@@ -200,7 +200,7 @@ pub(crate) fn ask(queue: &str, agent: Option<&str>) -> Ask {
 }
 
 pub(crate) fn by() -> By {
-    By { identity: Identity::Anonymous, agent: None }
+    By { identity: Identity::Anonymous, agent: None, access: Access::Open }
 }
 
 /// The walk: all queues once, in an order in which neighbours are far apart.
@@ -221,6 +221,7 @@ pub(crate) fn submission(queue: &str) -> Submission {
         tags: Vec::new(),
         exclude_agents: Vec::new(),
         reserve_seconds: None,
+        queue_timeout: None,
         attachments: false,
         body,
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{Failure, environment};
 use crate::config::{Raw, Settings};
 use crate::log;
-use crate::server::{Server, terminated};
+use crate::server::{Server, Signals};
 
 /// Flags of `serve`.
 #[derive(clap::Args)]
@@ -30,11 +30,12 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 }
 
 async fn serve(settings: &Settings) -> Result<(), Failure> {
+    let mut signals = Signals::listen().map_err(|error| Failure::new(1, error.to_string()))?;
     let server = Server::bind(settings).await?;
     tracing::info!(data_dir = %settings.data_dir.display(), "ready");
     tokio::select! {
         failed = server.join() => failed?,
-        signal = terminated() => signal.map_err(|error| Failure::new(1, error.to_string()))?,
+        () = signals.terminated() => {}
     }
     server.shutdown().await?;
     tracing::info!("stopped");

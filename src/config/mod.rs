@@ -99,6 +99,14 @@ pub struct Settings {
     pub keep_agents: Duration,
     /// How long queues that nobody advertises are kept.
     pub keep_queues: Duration,
+    /// How long a request for a job may be held; zero for not at all.
+    pub hold: Duration,
+    /// How long an agent may take to acknowledge a job.
+    pub acknowledge_within: Duration,
+    /// How long an agent with a job may be silent before that is noted.
+    pub suspect_after: Duration,
+    /// How long an agent with a job may be silent before the job ends.
+    pub lost_after: Duration,
     /// How long output that is read once waits for its reader.
     pub keep_output: Duration,
     /// How long refresh tokens that nobody uses are kept.
@@ -148,6 +156,12 @@ impl Settings {
             keep_files: age(raw.keep_files),
             keep_agents: age(raw.keep_agents),
             keep_queues: age(raw.keep_queues),
+            hold: hold(raw.hold)?,
+            acknowledge_within: raw
+                .acknowledge_within
+                .map_or(Duration::from_mins(2), |span| span.0),
+            suspect_after: raw.suspect_after.map_or(Duration::from_secs(150), |span| span.0),
+            lost_after: raw.lost_after.map_or(Duration::from_mins(30), |span| span.0),
             keep_output: raw.keep_output.map_or(Duration::from_hours(4), |span| span.0),
             keep_refresh_tokens: raw
                 .keep_refresh_tokens
@@ -173,6 +187,16 @@ pub fn data_dir(setting: Option<PathBuf>, env: &Env) -> Result<PathBuf, Error> {
     let home = || var("HOME").map(|dir| Path::new(dir).join(".local/share/testflinger-server"));
     let found = setting.or(state).or_else(snap).or_else(xdg).or_else(home);
     found.ok_or(Error::NoDataDir)
+}
+
+/// Stock agents give up after 30 s, claim again five times and then sleep for a minute.
+fn hold(setting: Option<Span>) -> Result<Duration, Error> {
+    let hold = setting.map_or(Duration::from_secs(20), |span| span.0);
+    if hold > Duration::from_secs(25) {
+        let message = "at most 25s: stock agents give up after 30s".to_owned();
+        return Err(Error::Value { key: "hold", message });
+    }
+    Ok(hold)
 }
 
 /// The setting, else upstream's variable of the same meaning.

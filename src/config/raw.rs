@@ -70,6 +70,14 @@ settings! {
     keep_queues: Span, "TIME";
     /// How long output that is read once waits for its reader [default: 4h]
     keep_output: Span, "TIME";
+    /// How long an agent that asks for a job is held until there is one; 0 for not at all [default: 20s]
+    hold: Span, "TIME";
+    /// How long after it got a job an agent may take to acknowledge it [default: 2m]
+    acknowledge_within: Span, "TIME";
+    /// How long an agent with a job may be silent before that is noted [default: 150s]
+    suspect_after: Span, "TIME";
+    /// How long an agent with a job may be silent before the job ends [default: 30m]
+    lost_after: Span, "TIME";
     /// How long refresh tokens that nobody uses are kept [default: 90d]
     keep_refresh_tokens: Span, "TIME";
     /// How long requests may go on after SIGTERM [default: 20s]

@@ -7,8 +7,10 @@ use axum::http::StatusCode;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::error::ApiError;
+use super::hold::Agents;
 use crate::auth::jwt::SigningKey;
 use crate::auth::passwords::{self, Passwords, Verdict};
 use crate::auth::throttle::Throttle;
@@ -20,7 +22,7 @@ use crate::webhook::{self, Webhooks};
 /// How many webhooks are asked at the same time.
 const WEBHOOKS: usize = 32;
 
-/// How large requests may be, bytes.
+/// How large requests may be, bytes, and how long they may be held.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// A JSON body.
@@ -29,12 +31,8 @@ pub struct Limits {
     pub result: u64,
     /// An uploaded file.
     pub upload: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { json: 16 << 20, result: 64 << 20, upload: 8 << 30 }
-    }
+    /// How long a request for a job may be held, not bytes but time; zero for not at all.
+    pub hold: Duration,
 }
 
 /// Who may do what, and how they prove it.
@@ -64,6 +62,8 @@ struct Shared {
     auth: Auth,
     webhooks: Webhooks,
     turns: Semaphore,
+    agents: Agents,
+    stopping: CancellationToken,
 }
 
 impl App {
@@ -77,7 +77,9 @@ impl App {
         webhooks: Webhooks,
     ) -> Self {
         let turns = Semaphore::new(WEBHOOKS);
-        Self(Arc::new(Shared { store, clock, limits, auth, webhooks, turns }))
+        let agents = Agents::new(clock.now());
+        let stopping = CancellationToken::new();
+        Self(Arc::new(Shared { store, clock, limits, auth, webhooks, turns, agents, stopping }))
     }
 
     /// How large requests may be.
@@ -90,6 +92,18 @@ impl App {
     #[must_use]
     pub fn auth(&self) -> &Auth {
         &self.0.auth
+    }
+
+    /// What is known of agents while the server runs.
+    #[must_use]
+    pub fn agents(&self) -> &Agents {
+        &self.0.agents
+    }
+
+    /// Cancelled when the server accepts nothing more: held requests end then.
+    #[must_use]
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.0.stopping
     }
 
     /// The store, for what is not a transaction: blobs.

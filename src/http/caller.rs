@@ -53,8 +53,9 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 impl Caller {
     /// What a use case and the history need to know.
     #[must_use]
-    pub fn by(&self) -> By {
-        By { identity: self.identity.clone(), agent: self.agent.clone() }
+    pub fn by(&self, app: &App) -> By {
+        let access = app.auth().access;
+        By { identity: self.identity.clone(), agent: self.agent.clone(), access }
     }
 
     /// Who it is, for the audit log.
@@ -115,6 +116,9 @@ fn admit(app: &App, action: Action, request: &Request) -> Result<Caller, ApiErro
     }
     policy::check(action, app.auth().access, &caller.identity)
         .inspect_err(|denied| audit::log(Event::AccessFail, &caller, path, &denied.to_string()))?;
+    if let Some(agent) = &caller.agent {
+        app.agents().hear(agent, app.now());
+    }
     Ok(caller)
 }
 

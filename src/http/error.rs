@@ -139,6 +139,7 @@ impl From<ops::Error> for ApiError {
         use ops::Error as E;
         let message = error.to_string();
         match error {
+            E::NotYours => Self::new(StatusCode::FORBIDDEN, message),
             E::NoJob => Self::new(StatusCode::NOT_FOUND, message),
             E::BadJobId | E::BadRefresh(_) | E::RevokedRefresh(_) => Self::bad_request(message),
             E::JobFinished => Self::text(StatusCode::BAD_REQUEST, message),

@@ -12,6 +12,7 @@ pub mod cookie;
 pub mod edge;
 pub mod error;
 pub mod fields;
+pub mod hold;
 pub mod json;
 pub mod path;
 pub mod query;

@@ -7,9 +7,12 @@ use crate::store::{Job, JobReads, WriteTx};
 /// Cancels a job that has not ended, whether it waits or runs; its agent sees the state at its next look.
 ///
 /// # Errors
-/// [`Error::NoJob`], [`Error::JobFinished`].
+/// [`Error::NoJob`], [`Error::NotYours`], [`Error::JobFinished`].
 pub fn cancel(tx: &mut WriteTx<'_>, now: Timestamp, id: JobId, by: &By) -> Result<(), Error> {
     let old = tx.job(id)?.ok_or(Error::NoJob)?;
+    if !by.may_touch(&old) {
+        return Err(Error::NotYours);
+    }
     if old.state.is_finished() {
         return Err(Error::JobFinished);
     }

@@ -1,6 +1,6 @@
 //! An agent gets a job.
 
-use super::{By, Error, job_changed};
+use super::{By, Error, job_changed, lease};
 use crate::domain::{JobState, Timestamp};
 use crate::store::{self, Ask, Job, JobReads, WriteTx};
 
@@ -11,12 +11,35 @@ pub struct Claimed {
     pub job: Job,
     /// The JSON object that was submitted, without `job_id`.
     pub body: String,
+    /// It is handed out for the first time; `false` when its agent gets it again.
+    pub fresh: bool,
+}
+
+/// Whether [`claim`] would do something now. Empty polls end here, without the writer.
+///
+/// # Errors
+/// What the disk says.
+pub fn has_something(tx: &impl JobReads, ask: &Ask) -> Result<bool, store::Error> {
+    if tx.first_claimable(ask)?.is_some() {
+        return Ok(true);
+    }
+    let Some(agent) = &ask.agent else {
+        return Ok(false);
+    };
+    for id in tx.held_by(agent)? {
+        let ours = |job: &Job| job.acknowledged || ask.queues.contains(&job.queue);
+        if tx.job(id)?.as_ref().is_some_and(ours) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Hands out the job with the highest priority over all named queues, in submit order, to exactly one caller.
 ///
 /// An agent that says who it is and has not acknowledged the job that it was handed gets the same one again: the
-/// answer with it was lost.
+/// answer with it was lost. One that has acknowledged a job and asks for another proves that it no longer has it, since
+/// agents run one job at a time: that job ends.
 ///
 /// # Errors
 /// Only what the store says.
@@ -26,10 +49,15 @@ pub fn claim(
     ask: &Ask,
     by: &By,
 ) -> Result<Option<Claimed>, Error> {
-    if let Some(agent) = &ask.agent
-        && let Some(job) = tx.unacknowledged(agent, &ask.queues)?
-    {
-        return claimed(tx, job).map(Some);
+    if let Some(agent) = &ask.agent {
+        for id in tx.held_by(agent)? {
+            if let Some(job) = tx.job(id)?.filter(|job| job.acknowledged) {
+                lease::end(tx, now, &job, "its agent asked for another job")?;
+            }
+        }
+        if let Some(job) = tx.unacknowledged(agent, &ask.queues)? {
+            return claimed(tx, job, false).map(Some);
+        }
     }
     let Some(id) = tx.first_claimable(ask)? else {
         return Ok(None);
@@ -41,17 +69,18 @@ pub fn claim(
         started_at: Some(now),
         agent: ask.agent.clone(),
         acknowledged: false,
+        suspect_since: None,
         ..old.clone()
     };
     let seconds = u32::try_from(now.since(old.created_at).as_secs()).unwrap_or(u32::MAX);
     tx.append_wait(&job.queue, seconds)?;
     tx.update_job(&old, &job)?;
     job_changed(tx, now, by, (&old, &job), "claimed")?;
-    claimed(tx, job).map(Some)
+    claimed(tx, job, true).map(Some)
 }
 
-fn claimed(tx: &WriteTx<'_>, job: Job) -> Result<Claimed, Error> {
+fn claimed(tx: &WriteTx<'_>, job: Job, fresh: bool) -> Result<Claimed, Error> {
     let missing = || store::Error::Corrupt(format!("job {} has no body", job.id));
     let body = tx.job_body(job.id)?.ok_or_else(missing)?;
-    Ok(Claimed { job, body })
+    Ok(Claimed { job, body, fresh })
 }

@@ -8,6 +8,7 @@ mod artifact;
 mod cancel;
 mod claim;
 mod client;
+mod lease;
 mod log;
 mod queue;
 mod restriction;
@@ -19,8 +20,9 @@ mod token;
 pub use agent::{post_agent, post_provision};
 pub use artifact::{awaiting_attachments, put_artifact, put_attachments};
 pub use cancel::cancel;
-pub use claim::{Claimed, claim};
+pub use claim::{Claimed, claim, has_something};
 pub use client::{ClientChange, Done, Put, SYSTEM_ADMIN, delete_client, put_client, replace_hash};
+pub use lease::{Due, Patience, act, overdue, take_back};
 pub use log::{append_fragment, append_text};
 pub use queue::{QueueKnown, advertise, advertised_images, queue_known};
 pub use restriction::{add_owner, open_queue, remove_owner, restricted_to};
@@ -30,7 +32,7 @@ pub use submit::{Submission, submit};
 pub use token::{remember_refresh, revoke_refresh, use_refresh};
 
 use crate::auth::{Denied, Identity};
-use crate::domain::{AgentName, ClientId, JobId, Timestamp};
+use crate::domain::{Access, AgentName, ClientId, JobId, Role, Timestamp};
 use crate::store::{self, Actor, Event, Job, JobReads, Subject, WriteTx};
 
 /// Why something was not done.
@@ -39,6 +41,9 @@ pub enum Error {
     /// There is no such job.
     #[error("Job not found")]
     NoJob,
+    /// The job is somebody else's.
+    #[error("Only the submitter of a job, a manager or an admin may do this")]
+    NotYours,
     /// The id that a client gave for its job is no UUID.
     #[error("Invalid job_id specified")]
     BadJobId,
@@ -93,9 +98,22 @@ pub struct By {
     pub identity: Identity,
     /// The agent that the caller says it is.
     pub agent: Option<AgentName>,
+    /// How open the server is.
+    pub access: Access,
 }
 
 impl By {
+    /// Whether the caller may end or replace a job that somebody else submitted. In a lab that is open to all everybody
+    /// may; elsewhere its submitter, managers and admins. The nameless share what the nameless submitted.
+    #[must_use]
+    pub fn may_touch(&self, job: &Job) -> bool {
+        let manager = matches!(self.identity.role(), Some(Role::Admin | Role::Manager));
+        self.access == Access::Open
+            || manager
+            || matches!(self.identity, Identity::LocalAdmin)
+            || self.identity.client() == job.client.as_ref()
+    }
+
     /// Who is written into the history.
     #[must_use]
     pub fn actor(&self) -> Actor {
@@ -113,6 +131,16 @@ fn job_changed(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
     by: &By,
+    jobs: (&Job, &Job),
+    why: &str,
+) -> Result<(), store::Error> {
+    job_changed_by(tx, now, by.actor(), jobs, why)
+}
+
+fn job_changed_by(
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+    actor: Actor,
     (old, new): (&Job, &Job),
     why: &str,
 ) -> Result<(), store::Error> {
@@ -121,7 +149,7 @@ fn job_changed(
     }
     let event = Event {
         at: now,
-        actor: by.actor(),
+        actor,
         what: "state".to_owned(),
         from: old.state.to_string(),
         to: new.state.to_string(),

@@ -1,5 +1,7 @@
 //! A job enters its queue.
 
+use std::time::Duration;
+
 use super::{By, Error, job_changed};
 use crate::auth::{Denied, Identity, Permissions};
 use crate::domain::{AgentName, Attachments, JobId, JobState, QueueName, Tag, Timestamp};
@@ -26,6 +28,8 @@ pub struct Submission {
     pub exclude_agents: Vec<AgentName>,
     /// How long it reserves its device, seconds, if it says so.
     pub reserve_seconds: Option<i64>,
+    /// How long it may wait in its queue, if not for ever.
+    pub queue_timeout: Option<Duration>,
     /// It names attachments, so it waits for their archive.
     pub attachments: bool,
     /// The JSON object that the agent gets, without `job_id`.
@@ -36,7 +40,8 @@ pub struct Submission {
 /// the results before it.
 ///
 /// # Errors
-/// [`Error::AllAgentsExcluded`], [`Error::BadJobId`], [`Error::Denied`].
+/// [`Error::AllAgentsExcluded`], [`Error::BadJobId`], [`Error::Denied`],
+/// [`Error::NotYours`].
 pub fn submit(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
@@ -50,6 +55,9 @@ pub fn submit(
     };
     check_permissions(tx, submission, &by.identity)?;
     let old = tx.job(id)?;
+    if old.as_ref().is_some_and(|old| !by.may_touch(old)) {
+        return Err(Error::NotYours);
+    }
     let job = Job {
         id,
         seq: tx.next_place()?,
@@ -64,8 +72,8 @@ pub fn submit(
         finished_at: None,
         agent: None,
         acknowledged: false,
-        lease_until: None,
-        queue_until: None,
+        suspect_since: None,
+        queue_until: submission.queue_timeout.map(|span| now.plus(span)),
         client: by.identity.client().cloned(),
         pinned: old.as_ref().is_some_and(|old| old.pinned),
         secrets: false,

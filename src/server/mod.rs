@@ -3,6 +3,7 @@
 mod admin;
 mod connection;
 mod keys;
+mod leases;
 mod signals;
 mod sweeper;
 
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use admin::SOCKET;
-pub use signals::terminated;
+pub use signals::Signals;
 
 use crate::api;
 use crate::auth::jwt::SigningKey;
@@ -26,6 +27,7 @@ use crate::auth::throttle::{self, Throttle};
 use crate::config::{Mode, Settings};
 use crate::domain::{Access, Clock, SystemClock};
 use crate::http::{App, Auth, Limits};
+use crate::ops::Patience;
 use crate::store::{self, Ages, ClientReads, Options, Store};
 use crate::webhook::{Targets, Webhooks};
 
@@ -93,7 +95,7 @@ impl Server {
         let server = Self {
             addr,
             store,
-            stop: CancellationToken::new(),
+            stop: app.stopping().clone(),
             abort: CancellationToken::new(),
             tasks: TaskTracker::new(),
             shutdown_timeout: settings.shutdown_timeout,
@@ -117,6 +119,7 @@ impl Server {
         // The first line: whoever starts the server on port 0 reads the port there.
         tracing::info!("listening on http://{addr}");
         hint_at_first_admin(&app);
+        server.tasks.spawn(leases::watch(app.clone(), patience(settings), server.stop.clone()));
         server.tasks.spawn(sweeper::sweep(app, ages(settings), server.stop.clone()));
         Ok(server)
     }
@@ -185,6 +188,7 @@ pub fn app(store: Arc<Store>, clock: Arc<dyn Clock>, settings: &Settings) -> Res
         json: settings.max_json_size,
         result: settings.max_result_size,
         upload: settings.max_upload_size,
+        hold: settings.hold,
     };
     let targets = match (settings.access, &settings.webhook_origins[..]) {
         (Mode::Open, []) => Targets::Any,
@@ -234,6 +238,14 @@ async fn open(
 
 async fn listen(addr: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(addr).await.map_err(|source| Error::Listen { addr, source })
+}
+
+const fn patience(settings: &Settings) -> Patience {
+    Patience {
+        acknowledge: settings.acknowledge_within,
+        suspect: settings.suspect_after,
+        lost: settings.lost_after,
+    }
 }
 
 const fn ages(settings: &Settings) -> Ages {

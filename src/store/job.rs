@@ -1,13 +1,13 @@
 //! Jobs: body, record, and the index rows that follow from the record.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 
 use super::Error;
 use super::expiry::Kind;
 use super::key::{Key, Tail};
 use super::record::JobV1;
-use super::rows::{Rows, WriteTx};
+use super::rows::{Direction, Rows, WriteTx};
 use super::tables::Table;
 use crate::domain::{
     AgentName, Attachments, ClientId, EndedBy, JobId, JobState, QueueName, Tag, Timestamp,
@@ -42,8 +42,8 @@ pub struct Job {
     pub agent: Option<AgentName>,
     /// The agent has shown that it got the job.
     pub acknowledged: bool,
-    /// Until when the agent may be silent.
-    pub lease_until: Option<Timestamp>,
+    /// Since when its agent says nothing, once that was long enough to be noticed.
+    pub suspect_since: Option<Timestamp>,
     /// Until when it may wait in its queue.
     pub queue_until: Option<Timestamp>,
     /// The client that submitted it.
@@ -75,6 +75,13 @@ impl Job {
         ];
         for tag in &self.tags {
             rows.push((Table::JobByTag, by_tag(tag).number(self.seq), id.clone()));
+        }
+        if let (true, Some(until)) = (self.state.is_waiting(), self.queue_until) {
+            rows.push((
+                Table::QueueUntil,
+                Key::new().signed(until.as_micros()).raw(&id),
+                Vec::new(),
+            ));
         }
         if self.is_claimable() {
             rows.push((Table::Waiting, self.place(), self.waiting_value()));
@@ -197,6 +204,21 @@ pub trait JobReads {
     /// What the disk says.
     fn unacknowledged(&self, agent: &AgentName, queues: &[QueueName])
     -> Result<Option<Job>, Error>;
+    /// The unfinished jobs that agents hold under their names, by agent. As many as there are busy agents.
+    ///
+    /// # Errors
+    /// What the disk says.
+    fn held(&self) -> Result<Vec<JobId>, Error>;
+    /// The unfinished jobs that this agent holds.
+    ///
+    /// # Errors
+    /// What the disk says.
+    fn held_by(&self, agent: &AgentName) -> Result<Vec<JobId>, Error>;
+    /// Up to `limit` waiting jobs that may not wait any longer.
+    ///
+    /// # Errors
+    /// What the disk says.
+    fn waited_too_long(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, Error>;
     /// How many waiting jobs of its queue stand before this one; `None` when it is not waiting. Reads those before it.
     ///
     /// # Errors
@@ -273,18 +295,35 @@ impl<R: Rows> JobReads for R {
         agent: &AgentName,
         queues: &[QueueName],
     ) -> Result<Option<Job>, Error> {
-        let mut ids = Vec::new();
-        self.scan_prefix(Table::Held, &held(agent), None, &mut |key, _| {
-            ids.push(JobId::from_bytes(Tail(key).bytes()));
-            Ok(ControlFlow::Continue(()))
-        })?;
-        for id in ids {
+        for id in self.held_by(agent)? {
             let lost = |job: &Job| !job.acknowledged && queues.contains(&job.queue);
             if let Some(job) = self.job(id)?.filter(lost) {
                 return Ok(Some(job));
             }
         }
         Ok(None)
+    }
+
+    fn held(&self) -> Result<Vec<JobId>, Error> {
+        held_ids(self, &Key::new())
+    }
+
+    fn held_by(&self, agent: &AgentName) -> Result<Vec<JobId>, Error> {
+        held_ids(self, &held(agent))
+    }
+
+    fn waited_too_long(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, Error> {
+        let to = Key::new().signed(now.as_micros());
+        let mut ids = Vec::new();
+        let range = (Bound::Unbounded, Bound::Excluded(to.as_slice()));
+        self.scan(Table::QueueUntil, range, Direction::Forward, &mut |key, _| {
+            if ids.len() == limit {
+                return Ok(ControlFlow::Break(()));
+            }
+            ids.push(JobId::from_bytes(Tail(key).bytes()));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(ids)
     }
 
     fn position(&self, id: JobId) -> Result<Option<u64>, Error> {
@@ -338,6 +377,15 @@ impl<R: Rows> JobReads for R {
         let lists = tags.iter().map(|tag| List(Table::JobByTag, by_tag(tag)));
         merged(self, lists, after, limit)
     }
+}
+
+fn held_ids(rows: &impl Rows, prefix: &Key) -> Result<Vec<JobId>, Error> {
+    let mut ids = Vec::new();
+    rows.scan_prefix(Table::Held, prefix, None, &mut |key, _| {
+        ids.push(JobId::from_bytes(Tail(key).bytes()));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(ids)
 }
 
 fn page(rows: &impl Rows, list: &List, after: u64, limit: usize) -> Result<Vec<Listed>, Error> {
@@ -410,6 +458,7 @@ impl WriteTx<'_> {
     pub fn insert_job(&mut self, job: &Job, body: &str) -> Result<(), Error> {
         self.put(Table::JobBody, &key(&job.id), body.as_bytes())?;
         self.replace_rows(&[], &job.index_rows())?;
+        self.wake(None, job);
         self.put_record(Table::Job, &key(&job.id), &JobV1::from(job))
     }
 
@@ -420,7 +469,15 @@ impl WriteTx<'_> {
     pub fn update_job(&mut self, old: &Job, new: &Job) -> Result<(), Error> {
         debug_assert_eq!(old.id, new.id);
         self.replace_rows(&old.index_rows(), &new.index_rows())?;
+        self.wake(Some(old), new);
         self.put_record(Table::Job, &key(&new.id), &JobV1::from(new))
+    }
+
+    /// Offers a job that became claimable to whoever waits for its queue.
+    fn wake(&mut self, old: Option<&Job>, new: &Job) {
+        if new.is_claimable() && !old.is_some_and(Job::is_claimable) {
+            self.effects.wake.push(new.queue.clone());
+        }
     }
 
     /// Removes a job and its body; its results, logs, files and history have removals of their own.

@@ -12,6 +12,7 @@ mod history;
 mod job;
 mod key;
 mod log;
+mod parked;
 mod queue;
 mod record;
 mod result;
@@ -39,7 +40,7 @@ pub use queue::{Advertised, QueueReads};
 pub use result::{CHUNK, Member, ResultReads};
 pub use rows::{ReadTx, WriteTx};
 pub use wait::WaitReads;
-pub use writer::OnFatal;
+pub use writer::{OnFatal, Wait};
 
 use crate::domain::{Clock, Timestamp};
 
@@ -226,6 +227,20 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         self.writer.submit(run, reply);
+    }
+
+    /// [`Store::submit`] for an operation that waits while it finds nothing: it is run again in the transaction in which
+    /// a job became claimable in one of the queues of `wait`.
+    pub fn submit_waiting<T, E>(
+        &self,
+        run: impl FnMut(&mut WriteTx<'_>, Timestamp) -> Result<Option<T>, E> + Send + 'static,
+        wait: Wait,
+        reply: impl FnOnce(Result<Option<T>, E>) + Send + 'static,
+    ) where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.writer.submit_waiting(run, wait, reply);
     }
 
     /// [`Store::submit`] for callers that may block.

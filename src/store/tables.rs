@@ -45,6 +45,8 @@ tables! {
     Waiting = "waiting-1",
     /// `queue | reversed priority | seq` -> `id`: in their queue, but their attachments have not arrived
     AwaitingAttachments = "awaiting-attachments-1",
+    /// `when | id` -> nothing: waiting jobs that may wait until then
+    QueueUntil = "queue-until-1",
     /// `agent | id` -> nothing: unfinished jobs that an agent has claimed under its name
     Held = "held-1",
 

@@ -53,8 +53,12 @@ pub(in crate::api) async fn post(
     ApiJson(body): ApiJson,
 ) -> ApiResult<Response> {
     let posted = agent::post(body)?;
-    let (by, cookie) = (caller.by(), cookie::set(&name));
-    app.write(move |tx, now| ops::post_agent(tx, now, &name, &posted, &by)).await?;
+    let (by, cookie) = (caller.by(&app), cookie::set(&name));
+    let (posted_name, told) = (name.clone(), posted.fields.contains_key("state"));
+    app.write(move |tx, now| ops::post_agent(tx, now, &posted_name, &posted, &by)).await?;
+    if told {
+        app.agents().release(&name);
+    }
     let mut response = reply::json(&json!({ "status": "OK" }));
     response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
     Ok(response)

@@ -16,7 +16,7 @@ pub(in crate::api) async fn post(
 ) -> ApiResult<Response> {
     check(body)?;
     let JobTextPath(id) = id?;
-    let by = caller.by();
+    let by = caller.by(&app);
     app.write(move |tx, now| ops::cancel(tx, now, id, &by)).await?;
     Ok(reply::ok())
 }

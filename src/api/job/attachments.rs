@@ -25,7 +25,7 @@ pub(in crate::api) async fn post(
     request: Request,
 ) -> ApiResult<Response> {
     app.read(|tx| ops::awaiting_attachments(tx, id))?;
-    let by = caller.by();
+    let by = caller.by(&app);
     let arrived = upload::receive(&app, request).await?;
     let blob = arrived.blob.clone();
     let taken = app.write(move |tx, now| ops::put_attachments(tx, now, id, &blob, &by)).await?;

@@ -1,31 +1,38 @@
 //! `GET /v1/job`
 
+use std::time::Duration;
+
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::HeaderValue;
 use axum::response::Response;
 
 use crate::api::wire::job::claimed;
 use crate::http::{ApiError, ApiQuery, ApiResult, App, Caller, reply};
 use crate::ops;
-use crate::store::{Ask, JobReads};
+use crate::store::Ask;
 
-/// Hands out a job. An empty poll reads a snapshot and never reaches the writer.
+/// Hands out a job. An empty poll reads a snapshot; one that is held then waits where jobs become claimable.
 pub(in crate::api) async fn get(
     State(app): State<App>,
     caller: Caller,
+    headers: HeaderMap,
     query: ApiQuery,
 ) -> ApiResult<Response> {
     let ask = ask(&caller, &query)?;
-    let something = app.read(|tx| {
-        let lost = |agent| tx.unacknowledged(agent, &ask.queues);
-        let again = ask.agent.as_ref().map(lost).transpose()?.flatten();
-        Ok::<_, ops::Error>(again.is_some() || tx.first_claimable(&ask)?.is_some())
-    })?;
-    if !something {
+    let preferred = preferred_wait(&headers);
+    let hold = hold(preferred, caller.agent.is_some(), app.limits().hold);
+    if hold.is_zero() && !app.read(|tx| ops::has_something(tx, &ask))? {
         return Ok(reply::nothing());
     }
-    let by = caller.by();
-    let job = app.write(move |tx, now| ops::claim(tx, now, &ask, &by)).await?;
-    Ok(job.map_or_else(reply::nothing, |job| reply::json_text(claimed(&job))))
+    let job = app.claim(ask, caller.by(&app), hold).await?;
+    let mut response = job.map_or_else(reply::nothing, |job| reply::json_text(claimed(&job)));
+    if preferred.is_some()
+        && let Ok(applied) = HeaderValue::from_str(&format!("wait={}", hold.as_secs()))
+    {
+        response.headers_mut().insert("preference-applied", applied);
+    }
+    Ok(response)
 }
 
 /// `HEAD` says what `GET` would say to a poll that finds nothing: it must not take a job.
@@ -40,4 +47,55 @@ fn ask(caller: &Caller, query: &ApiQuery) -> ApiResult<Ask> {
         return Err(ApiError::bad_request("No queue(s) specified in request"));
     }
     Ok(Ask { queues, agent: caller.agent.clone(), secrets: false })
+}
+
+/// How long a request is held. Agents are held without asking for it, never longer than the setting allows: stock agents
+/// give up after 30 s, claim again five times and then sleep.
+fn hold(preferred: Option<u64>, is_agent: bool, longest: Duration) -> Duration {
+    match preferred {
+        Some(seconds) => Duration::from_secs(seconds).min(longest),
+        None if is_agent => longest,
+        None => Duration::ZERO,
+    }
+}
+
+/// `Prefer: wait=10` (RFC 7240), in seconds.
+fn preferred_wait(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get_all("prefer")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split([',', ';']))
+        .filter_map(|preference| preference.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))
+        .and_then(|(_, seconds)| seconds.trim().trim_matches('"').parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preference_is_read_among_others() {
+        let wait = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("prefer", HeaderValue::from_static(value));
+            preferred_wait(&headers)
+        };
+        assert_eq!(wait("respond-async, Wait = 7"), Some(7));
+        assert_eq!(wait("wait=0"), Some(0));
+        assert_eq!(wait("wait=soon"), None);
+        assert_eq!(wait("respond-async"), None);
+    }
+
+    #[test]
+    fn only_agents_are_held_without_asking_and_nobody_longer_than_allowed() {
+        let longest = Duration::from_secs(20);
+        assert_eq!(hold(None, true, longest), longest);
+        assert_eq!(hold(None, false, longest), Duration::ZERO);
+        assert_eq!(hold(Some(0), true, longest), Duration::ZERO);
+        assert_eq!(hold(Some(5), false, longest), Duration::from_secs(5));
+        assert_eq!(hold(Some(500), false, longest), longest);
+        assert_eq!(hold(Some(5), true, Duration::ZERO), Duration::ZERO);
+    }
 }

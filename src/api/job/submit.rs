@@ -14,7 +14,7 @@ pub(in crate::api) async fn post(
     ApiJson(body): ApiJson,
 ) -> ApiResult<Response> {
     let submission = submission(body)?;
-    let by = caller.by();
+    let by = caller.by(&app);
     let job_id = app.write(move |tx, now| ops::submit(tx, now, &submission, &by)).await?;
     Ok(reply::json(&Submitted { job_id }))
 }

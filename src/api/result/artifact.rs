@@ -31,7 +31,7 @@ pub(in crate::api) async fn post(
     request: Request,
 ) -> ApiResult<Response> {
     let arrived = upload::receive(&app, request).await?;
-    let (blob, by) = (arrived.blob.clone(), caller.by());
+    let (blob, by) = (arrived.blob.clone(), caller.by(&app));
     app.write(move |tx, _| ops::put_artifact(tx, id, &blob, &by)).await?;
     arrived.keep();
     Ok(reply::ok())

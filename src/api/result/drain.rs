@@ -26,7 +26,7 @@ async fn append(
     let (parts, content) = request.into_parts();
     let bytes = body::read(&parts.headers, content, app.limits().result).await?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    let by = caller.by();
+    let by = caller.by(&app);
     app.write(move |tx, now| ops::append_text(tx, now, (id, kind), &text, &by)).await?;
     Ok(reply::ok())
 }

@@ -59,7 +59,7 @@ pub(in crate::api) async fn post(
 ) -> ApiResult<Response> {
     let log = log(&id, &kind, "Invalid job_id specified")?;
     let fragment = fragment(body)?;
-    let by = caller.by();
+    let by = caller.by(&app);
     app.write(move |tx, now| ops::append_fragment(tx, now, log, &fragment, &by)).await?;
     Ok(reply::ok())
 }

@@ -15,7 +15,7 @@ pub(in crate::api) async fn post(
     ResultJson(body): ResultJson,
 ) -> ApiResult<Response> {
     let posted = posted(body)?;
-    let by = caller.by();
+    let by = caller.by(&app);
     app.write(move |tx, now| ops::post_result(tx, now, id, &posted, &by)).await?;
     Ok(reply::ok())
 }

@@ -46,7 +46,7 @@ pub(in crate::api) async fn get(
     })?;
     if news {
         // The agent's first sign of life about this job; no later look writes.
-        let by = caller.by();
+        let by = caller.by(&app);
         app.write(move |tx, _| ops::acknowledge(tx, id, &by)).await?;
     }
     if members.is_empty() {

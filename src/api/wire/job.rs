@@ -1,5 +1,7 @@
 //! Jobs on the wire.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::domain::{AgentName, JobId, JobState, QueueName, Tag, Timestamp};
@@ -30,6 +32,12 @@ pub(in crate::api) fn submission(mut body: Fields) -> Result<Submission, ApiErro
     provision_data(&mut body);
     body.nested("test_data", test_data);
     let reserve_seconds = body.nested("reserve_data", reserve_data).flatten();
+    body.drop_null("queue_timeout");
+    let queue_timeout = seconds(&mut body, "queue_timeout").map(u64::try_from);
+    if let Some(Err(_)) = queue_timeout {
+        body.refuse("queue_timeout", "Must be greater than or equal to 0.");
+    }
+    let queue_timeout = queue_timeout.and_then(Result::ok);
     let attachments =
         body.names().any(|name| name.ends_with("_data") && names_attachments(&body, name));
     let id = body.take("job_id").and_then(|json| serde_json::from_str::<String>(&json).ok());
@@ -42,6 +50,7 @@ pub(in crate::api) fn submission(mut body: Fields) -> Result<Submission, ApiErro
         tags,
         exclude_agents,
         reserve_seconds,
+        queue_timeout: queue_timeout.map(Duration::from_secs),
         attachments,
         body: text::object(&members),
     })
@@ -86,12 +95,17 @@ fn reserve_data(data: &mut Fields) -> Option<i64> {
         data.refuse_value("ssh_keys", Value::Object(errors));
     }
     data.drop_null("timeout");
-    if let Some(Value::String(text)) = data.value("timeout")
+    seconds(data, "timeout")
+}
+
+/// A time in whole seconds, which may be written as `1h30m`; it is handed on as a number.
+fn seconds(data: &mut Fields, name: &str) -> Option<i64> {
+    if let Some(Value::String(text)) = data.peek(name)
         && let Some(seconds) = duration(&text)
     {
-        data.set("timeout", &json!(seconds));
+        data.set(name, &json!(seconds));
     }
-    data.integer("timeout")
+    data.integer(name)
 }
 
 /// `^(lp|gh):(\S+)$`

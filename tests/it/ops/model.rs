@@ -67,11 +67,13 @@ struct Job {
     state: &'static str,
     agent: Option<&'static str>,
     acknowledged: bool,
+    /// The server ended it, so its agent may still complete it.
+    by_server: bool,
 }
 
 impl Job {
     fn new(id: JobId, wish: Wish) -> Self {
-        Self { id, wish, state: "waiting", agent: None, acknowledged: false }
+        Self { id, wish, state: "waiting", agent: None, acknowledged: false, by_server: false }
     }
 
     fn is_finished(&self) -> bool {
@@ -90,6 +92,12 @@ struct Model(Vec<Job>);
 
 impl Model {
     fn claim(&mut self, queues: &[&str], agent: Option<&'static str>) -> Option<JobId> {
+        // An agent that asks again has lost what it had acknowledged.
+        for job in self.0.iter_mut().filter(|job| agent.is_some() && job.agent == agent) {
+            if job.acknowledged && job.state != "waiting" && !job.is_finished() {
+                (job.state, job.by_server) = ("cancelled", true);
+            }
+        }
         let asked = |job: &&mut Job| queues.contains(&job.wish.queue);
         let lost = |job: &&mut Job| {
             let open = job.state != "waiting" && !job.is_finished();
@@ -164,8 +172,9 @@ fn apply(lab: &Lab, model: &mut Model, step: Step) -> Result<(), TestCaseError> 
             let job = &mut model.0[at(&job)];
             lab.post_state(job.id, state, agent);
             job.acknowledged |= agent.is_some() && agent == job.agent;
-            if !job.is_finished() {
-                job.state = state;
+            let late = job.by_server && ["complete", "completed"].contains(&state);
+            if !job.is_finished() || late {
+                (job.state, job.by_server) = (state, false);
             }
         }
         Step::Attach(job) => {

@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use testflinger_server::auth::Identity;
-use testflinger_server::domain::{AgentName, JobId, JobState, ManualClock, QueueName, Timestamp};
+use testflinger_server::domain::{
+    Access, AgentName, JobId, JobState, ManualClock, QueueName, Timestamp,
+};
 use testflinger_server::ops::{self, By, Posted, Submission};
 use testflinger_server::store::{AgentPost, Ask, Blob, Job, JobReads, Options, Store};
 
@@ -83,7 +85,7 @@ impl Lab {
 /// Somebody who may do everything, and says to be this agent or none.
 pub(crate) fn by(agent: Option<&str>) -> By {
     let agent = agent.map(|name| AgentName::try_from(name.to_owned()).unwrap());
-    By { identity: Identity::LocalAdmin, agent }
+    By { identity: Identity::LocalAdmin, agent, access: Access::Open }
 }
 
 pub(crate) fn queues(names: &[&str]) -> Vec<QueueName> {
@@ -103,6 +105,7 @@ pub(crate) fn submission(queue: &str) -> Submission {
         tags: Vec::new(),
         exclude_agents: Vec::new(),
         reserve_seconds: None,
+        queue_timeout: None,
         attachments: false,
         body: "{}".to_owned(),
     }

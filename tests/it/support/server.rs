@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use testflinger_server::config::{Env, Raw, Settings};
+use testflinger_server::config::{Env, Raw, Settings, Span};
 use testflinger_server::domain::{Clock, ManualClock, Timestamp};
 use testflinger_server::server::Server;
 
@@ -43,6 +43,8 @@ impl TestServer {
         let flags = Raw {
             data_dir: Some(self.dir.path().join("data")),
             listen: Some("127.0.0.1:0".parse().unwrap()),
+            // Nobody is held without wanting to be: a test that finds nothing shall find it at once.
+            hold: self.raw.hold.or(Some(Span(Duration::ZERO))),
             ..self.raw.clone()
         };
         let settings = Settings::load(flags, None, &Env::new()).unwrap();

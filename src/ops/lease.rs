@@ -1,0 +1,175 @@
+//! Agents that fall silent: jobs go back, or end.
+//!
+//! An agent holds a job from the claim until the job ends. Until it has acknowledged the job (any request of its own
+//! that names it) nothing has happened to a device, so the job may simply go back to its place. Afterwards the agent may
+//! be cut off and yet run the job to its end, so silence is first only noticed, and ends the job after a long time or
+//! when the agent itself proves that it no longer has it, by asking for another.
+
+use std::time::Duration;
+
+use super::{Error, job_changed_by};
+use crate::domain::{AgentName, EndedBy, JobId, JobState, LogKind, Phase, Timestamp};
+use crate::store::{self, Actor, Event, Fragment, Job, JobReads, Log, Subject, WriteTx};
+
+/// How long an agent may be silent.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// After the claim, before the job goes back to its queue.
+    pub acknowledge: Duration,
+    /// Before its silence is noted.
+    pub suspect: Duration,
+    /// Before its job ends.
+    pub lost: Duration,
+}
+
+/// What is to be done about a job whose agent is silent, or no longer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Back to its queue: the agent never acknowledged it.
+    GoBack,
+    /// Note that the agent is silent.
+    Suspect,
+    /// Note that it is heard again.
+    Trust,
+    /// End the job: the agent is lost.
+    Lost,
+    /// End the job: nobody took it in time.
+    WaitedTooLong,
+}
+
+/// What is due for a job whose agent was last heard at `heard`.
+fn due(job: &Job, heard: Timestamp, now: Timestamp, patience: &Patience) -> Option<Due> {
+    let silent = now.since(heard.max(job.started_at.unwrap_or_default()));
+    if job.state.is_finished() || job.agent.is_none() {
+        return None;
+    }
+    if !job.acknowledged {
+        // Only the claim itself counts: an agent that goes on asking for other queues has not got this job.
+        let since = now.since(job.started_at.unwrap_or(now));
+        return (since > patience.acknowledge).then_some(Due::GoBack);
+    }
+    match job.suspect_since {
+        _ if silent > patience.lost => Some(Due::Lost),
+        None if silent > patience.suspect => Some(Due::Suspect),
+        Some(_) if silent <= patience.suspect => Some(Due::Trust),
+        _ => None,
+    }
+}
+
+/// The jobs for which something is due, found in a snapshot; [`act`] looks again.
+///
+/// # Errors
+/// What the disk says.
+pub fn overdue(
+    tx: &impl JobReads,
+    now: Timestamp,
+    patience: &Patience,
+    heard: impl Fn(&AgentName) -> Timestamp,
+) -> Result<Vec<(JobId, Due)>, store::Error> {
+    /// Jobs that waited too long and are ended together.
+    const TOGETHER: usize = 256;
+    let late = tx.waited_too_long(now, TOGETHER)?;
+    let mut found: Vec<_> = late.into_iter().map(|id| (id, Due::WaitedTooLong)).collect();
+    for id in tx.held()? {
+        let Some(job) = tx.job(id)? else { continue };
+        let heard = job.agent.as_ref().map(&heard).unwrap_or_default();
+        found.extend(due(&job, heard, now, patience).map(|due| (id, due)));
+    }
+    Ok(found)
+}
+
+/// Does what is due for a job, if it still is: the agent may have been heard meanwhile, at `heard`.
+///
+/// # Errors
+/// Only what the store says.
+pub fn act(
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+    (id, found): (JobId, Due),
+    patience: &Patience,
+    heard: impl Fn(&AgentName) -> Timestamp,
+) -> Result<(), Error> {
+    let Some(old) = tx.job(id)? else {
+        return Ok(());
+    };
+    if found == Due::WaitedTooLong {
+        if old.state.is_waiting() && old.queue_until.is_some_and(|until| until < now) {
+            end(tx, now, &old, "nobody took the job within its queue timeout")?;
+        }
+        return Ok(());
+    }
+    let last = old.agent.as_ref().map(heard).unwrap_or_default();
+    match due(&old, last, now, patience) {
+        Some(Due::GoBack) => go_back(tx, now, &old, "its agent did not acknowledge it"),
+        Some(Due::Suspect) => note(tx, now, &old, Some(now)),
+        Some(Due::Trust) => note(tx, now, &old, None),
+        Some(Due::Lost) => end(tx, now, &old, "its agent fell silent"),
+        Some(Due::WaitedTooLong) | None => Ok(()),
+    }
+}
+
+/// Puts a job that was handed out back to its old place, if it is still as it was handed out: the caller was gone
+/// before the answer was written.
+///
+/// # Errors
+/// Only what the store says.
+pub fn take_back(tx: &mut WriteTx<'_>, now: Timestamp, handed: &Job) -> Result<(), Error> {
+    match tx.job(handed.id)? {
+        Some(job) if job == *handed => go_back(tx, now, &job, "the caller was gone"),
+        _ => Ok(()),
+    }
+}
+
+fn go_back(tx: &mut WriteTx<'_>, now: Timestamp, old: &Job, why: &str) -> Result<(), Error> {
+    let job = Job {
+        state: JobState::new(JobState::WAITING),
+        started_at: None,
+        agent: None,
+        suspect_since: None,
+        ..old.clone()
+    };
+    tx.update_job(old, &job)?;
+    Ok(job_changed_by(tx, now, Actor::Server, (old, &job), why)?)
+}
+
+fn note(
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+    old: &Job,
+    suspect_since: Option<Timestamp>,
+) -> Result<(), Error> {
+    tx.update_job(old, &Job { suspect_since, ..old.clone() })?;
+    let words = if suspect_since.is_some() { ("heard", "silent") } else { ("silent", "heard") };
+    let agent = old.agent.as_ref().map(ToString::to_string).unwrap_or_default();
+    tracing::info!(job = %old.id, agent, "the agent of a job is {}", words.1);
+    let event = Event {
+        at: now,
+        actor: Actor::Server,
+        what: "agent".to_owned(),
+        from: words.0.to_owned(),
+        to: words.1.to_owned(),
+        why: agent,
+    };
+    Ok(tx.append_history(&Subject::Job(old.id), &event)?)
+}
+
+/// Ends a job as cancelled, which is what every client waits for, and says why: in its history, and as the last line of
+/// its output for whoever reads that.
+pub(super) fn end(tx: &mut WriteTx<'_>, now: Timestamp, old: &Job, why: &str) -> Result<(), Error> {
+    let job = Job {
+        state: JobState::new(JobState::CANCELLED),
+        ended_by: Some(EndedBy::Server),
+        finished_at: Some(now),
+        ..old.clone()
+    };
+    tx.update_job(old, &job)?;
+    tracing::warn!(job = %job.id, agent = ?job.agent, "a job ends: {why}");
+    let line = Fragment {
+        number: None,
+        phase: old.state.phase().unwrap_or(Phase::Setup),
+        at: now,
+        text: format!("\ntestflinger-server: the job was ended: {why}\n"),
+    };
+    tx.append_log(Log(job.id, LogKind::Output), &line, now)?;
+    Ok(job_changed_by(tx, now, Actor::Server, (old, &job), why)?)
+}
