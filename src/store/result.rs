@@ -27,7 +27,12 @@ pub enum Member {
     /// Its JSON text.
     Inline(String),
     /// It has this many chunks; see [`ResultReads::result_chunk`].
-    Chunked(u64),
+    Chunked {
+        /// How many chunks.
+        count: u64,
+        /// Another number each time that the value is replaced.
+        version: u64,
+    },
 }
 
 fn of(job: JobId) -> Key {
@@ -64,7 +69,11 @@ impl<R: Rows> ResultReads for R {
                 [INLINE_MARK, text @ ..] => {
                     Member::Inline(String::from_utf8_lossy(text).into_owned())
                 }
-                [CHUNKED_MARK, count @ ..] => Member::Chunked(Tail(count).number()),
+                [CHUNKED_MARK, numbers @ ..] => {
+                    let mut tail = Tail(numbers);
+                    let version = tail.number();
+                    Member::Chunked { count: tail.number(), version }
+                }
                 _ => return Err(Error::Corrupt(format!("result of job {job}"))),
             };
             members.insert(name, member);
@@ -94,7 +103,8 @@ impl WriteTx<'_> {
                 self.put(Table::ResultChunk, &prefix.clone().number(count), piece)?;
                 count += 1;
             }
-            [&[CHUNKED_MARK][..], &count.to_be_bytes()].concat()
+            let version = self.next_seq()?;
+            [&[CHUNKED_MARK][..], &count.to_be_bytes(), &version.to_be_bytes()].concat()
         };
         self.put(Table::Result, &of(job).text(member), &value)
     }

@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::header::{ETAG, HeaderValue, IF_NONE_MATCH};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
 
 use super::pieces::Pieces;
 use crate::api::wire::result::{is_log, log_of};
@@ -24,6 +29,7 @@ pub(in crate::api) async fn get(
     State(app): State<App>,
     caller: Caller,
     JobPath(id): JobPath,
+    headers: HeaderMap,
 ) -> ApiResult<Response> {
     let (members, news) = app.read(|tx| {
         let mut members: BTreeMap<String, Shown> = tx
@@ -52,17 +58,60 @@ pub(in crate::api) async fn get(
     if members.is_empty() {
         return Ok(reply::nothing());
     }
+    let tag = tag(&members);
+    if headers.get_all(IF_NONE_MATCH).iter().any(|value| names(value, &tag)) {
+        return Ok(([(ETAG, tag)], StatusCode::NOT_MODIFIED).into_response());
+    }
     let mut pieces = Pieces::new(id);
     for (name, member) in members {
         pieces.name(&name);
         match member {
             Shown::Posted(Member::Inline(json)) => pieces.text(&json),
-            Shown::Posted(Member::Chunked(count)) => pieces.chunks(&name, count),
+            Shown::Posted(Member::Chunked { count, .. }) => pieces.chunks(&name, count),
             Shown::Assembled(log, phase, rows) => pieces.fragments(log, phase, rows),
         }
     }
     pieces.text("}\n");
-    Ok(pieces.reply(app))
+    let mut response = pieces.reply(app);
+    response.headers_mut().insert(ETAG, tag);
+    Ok(response)
+}
+
+/// Changes whenever the answer does, and is made without reading a log: whoever asks again and again whether something
+/// has changed costs next to nothing.
+fn tag(members: &BTreeMap<String, Shown>) -> HeaderValue {
+    let mut hash = Sha256::new();
+    for (name, member) in members {
+        hash.update(name.len().to_be_bytes());
+        hash.update(name);
+        match member {
+            Shown::Posted(Member::Inline(json)) => {
+                hash.update(json.len().to_be_bytes());
+                hash.update(json);
+            }
+            Shown::Posted(Member::Chunked { count, version }) => {
+                hash.update(count.to_be_bytes());
+                hash.update(version.to_be_bytes());
+            }
+            // Fragments are only ever added.
+            Shown::Assembled(_, _, rows) => {
+                for row in rows {
+                    hash.update(row.number.to_be_bytes());
+                    hash.update(row.size.to_be_bytes());
+                }
+            }
+        }
+    }
+    // Weak: the same answer may be sent compressed.
+    let text = format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(&hash.finalize()[..18]));
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("W/\"\""))
+}
+
+/// Whether a list of tags names this one.
+fn names(list: &HeaderValue, tag: &HeaderValue) -> bool {
+    let (Ok(list), Ok(tag)) = (list.to_str(), tag.to_str()) else { return false };
+    let plain = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    list.split(',').any(|found| found.trim() == "*" || plain(found) == plain(tag))
 }
 
 /// Adds the logs that were posted in fragments; one that was posted whole wins.

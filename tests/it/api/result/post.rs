@@ -133,3 +133,21 @@ fn results_outlive_a_restart() {
     server.restart();
     assert_eq!(server.anonymous().get(&path).body, before);
 }
+
+#[test]
+fn an_answer_that_has_not_changed_is_not_sent_again() {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    let id = anyone.submit(&json!({ "job_queue": "q" }));
+    let path = format!("/v1/result/{id}");
+    let tag = anyone.get(&path).header("etag").unwrap().to_owned();
+    let again = || anyone.clone().header("If-None-Match", &tag).get(&path);
+    assert_eq!(again().seen(), (304, String::new()));
+    anyone.post(&path, &json!({ "test_output": "x".repeat(100_000) }));
+    let changed = again();
+    assert_eq!(changed.status, 200);
+    // Replaced by a text of the same length: the sizes alone would not tell.
+    let tag = changed.header("etag").unwrap().to_owned();
+    anyone.post(&path, &json!({ "test_output": "y".repeat(100_000) }));
+    assert_eq!(anyone.clone().header("If-None-Match", &tag).get(&path).status, 200);
+}

@@ -1,144 +1,15 @@
-//! Jobs: body, record, and the index rows that follow from the record.
+//! What can be read of jobs: one by one, what a claim would get, and lists a page at a time.
 
 use std::collections::BTreeSet;
 use std::ops::{Bound, ControlFlow};
 
-use super::Error;
-use super::expiry::Kind;
-use super::key::{Key, Tail};
-use super::record::JobV1;
-use super::rows::{Direction, Rows, WriteTx};
-use super::tables::Table;
-use crate::domain::{
-    AgentName, Attachments, ClientId, EndedBy, JobId, JobState, QueueName, Tag, Timestamp,
-};
-
-/// A job without its body.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Job {
-    /// Its id.
-    pub id: JobId,
-    /// Its place in the order of submission; a resubmission gets a new one.
-    pub seq: u64,
-    /// Its queue.
-    pub queue: QueueName,
-    /// Higher ones go first.
-    pub priority: i64,
-    /// Where it stands.
-    pub state: JobState,
-    /// Whether its attachments are there.
-    pub attachments: Attachments,
-    /// Who ended it.
-    pub ended_by: Option<EndedBy>,
-    /// How often it was submitted, from 1.
-    pub attempt: u32,
-    /// When it was submitted.
-    pub created_at: Timestamp,
-    /// When it was handed to an agent.
-    pub started_at: Option<Timestamp>,
-    /// When it ended.
-    pub finished_at: Option<Timestamp>,
-    /// The agent that has or had it, when that agent said who it is.
-    pub agent: Option<AgentName>,
-    /// The agent has shown that it got the job.
-    pub acknowledged: bool,
-    /// Since when its agent says nothing, once that was long enough to be noticed.
-    pub suspect_since: Option<Timestamp>,
-    /// Until when it may wait in its queue.
-    pub queue_until: Option<Timestamp>,
-    /// The client that submitted it.
-    pub client: Option<ClientId>,
-    /// Kept by retention whatever its age.
-    pub pinned: bool,
-    /// It names secrets, so only an agent with a token may have it.
-    pub secrets: bool,
-    /// Its tags, without repetition.
-    pub tags: Vec<Tag>,
-    /// The agents that must not have it.
-    pub exclude_agents: Vec<AgentName>,
-}
-
-impl Job {
-    /// In its queue and ready to be handed out.
-    #[must_use]
-    pub fn is_claimable(&self) -> bool {
-        self.state.is_waiting() && self.attachments != Attachments::Awaited
-    }
-
-    /// The index rows that this job has: the only place that says so. Everything else adds or removes their difference.
-    fn index_rows(&self) -> Vec<(Table, Key, Vec<u8>)> {
-        let id = self.id.as_bytes().to_vec();
-        let mut rows = vec![
-            (Table::JobBySeq, Key::new().number(self.seq), id.clone()),
-            (Table::JobByQueue, by_queue(&self.queue).number(self.seq), id.clone()),
-            (Table::JobByState, by_state(self.state.as_str()).number(self.seq), id.clone()),
-        ];
-        for tag in &self.tags {
-            rows.push((Table::JobByTag, by_tag(tag).number(self.seq), id.clone()));
-        }
-        if let (true, Some(until)) = (self.state.is_waiting(), self.queue_until) {
-            rows.push((
-                Table::QueueUntil,
-                Key::new().signed(until.as_micros()).raw(&id),
-                Vec::new(),
-            ));
-        }
-        if self.is_claimable() {
-            rows.push((Table::Waiting, self.place(), self.waiting_value()));
-        } else if self.state.is_waiting() {
-            rows.push((Table::AwaitingAttachments, self.place(), id.clone()));
-        } else if self.state.is_finished() {
-            let since = self.finished_at.unwrap_or(self.created_at);
-            rows.push((Table::Expiry, Kind::Job.key(since, self.id.as_bytes()), Vec::new()));
-        } else if let Some(agent) = &self.agent {
-            // Not while it waits: a job that was posted back into its queue is anybody's.
-            rows.push((Table::Held, held(agent).raw(&id), Vec::new()));
-        }
-        rows
-    }
-
-    /// Where the job stands in its queue.
-    fn place(&self) -> Key {
-        by_queue(&self.queue).priority(self.priority).number(self.seq)
-    }
-
-    /// What a claim needs to know of a job that it skips: id, flags, excluded agents.
-    fn waiting_value(&self) -> Vec<u8> {
-        let mut value = self.id.as_bytes().to_vec();
-        value.push(u8::from(self.secrets));
-        for agent in &self.exclude_agents {
-            value.extend_from_slice(Key::new().name(agent.as_str()).as_slice());
-        }
-        value
-    }
-}
-
-fn by_queue(queue: &QueueName) -> Key {
-    Key::new().name(queue.as_str())
-}
-
-fn by_state(word: &str) -> Key {
-    Key::new().name(word)
-}
-
-fn by_tag(tag: &Tag) -> Key {
-    Key::new().name(tag.as_str())
-}
-
-fn held(agent: &AgentName) -> Key {
-    Key::new().name(agent.as_str())
-}
-
-fn key(id: &JobId) -> Key {
-    Key::new().raw(id.as_bytes())
-}
-
-fn id_of(value: &[u8]) -> Result<JobId, Error> {
-    value.first_chunk().map_or_else(
-        || Err(Error::Corrupt("an index row without a job id".to_owned())),
-        |id| Ok(JobId::from_bytes(*id)),
-    )
-}
+use super::{Job, by_queue, by_state, by_tag, held, id_of, key};
+use crate::domain::{AgentName, JobId, JobState, QueueName, Tag, Timestamp};
+use crate::store::Error;
+use crate::store::key::{Key, Tail, leading_name};
+use crate::store::record::JobV1;
+use crate::store::rows::{Direction, Rows};
+use crate::store::tables::Table;
 
 /// Who asks for a job.
 #[derive(Clone, Debug, Default)]
@@ -159,7 +30,7 @@ impl Ask {
         if *flags != 0 && !self.secrets {
             return false;
         }
-        while let Some((name, rest)) = super::key::leading_name(excluded) {
+        while let Some((name, rest)) = leading_name(excluded) {
             if self.agent.as_ref().is_none_or(|agent| agent.as_str() == name) {
                 return false;
             }
@@ -418,17 +289,17 @@ fn merged(
 }
 
 /// The distinct leading names in a table, by skipping from one to the next.
-pub(super) fn names(rows: &impl Rows, table: Table) -> Result<Vec<String>, Error> {
+pub(in crate::store) fn names(rows: &impl Rows, table: Table) -> Result<Vec<String>, Error> {
     let mut found: Vec<String> = Vec::new();
     let mut from = Vec::new();
     loop {
         let mut next = None;
         rows.scan(
             table,
-            (std::ops::Bound::Included(&from[..]), std::ops::Bound::Unbounded),
-            super::rows::Direction::Forward,
+            (Bound::Included(&from[..]), Bound::Unbounded),
+            Direction::Forward,
             &mut |key, _| {
-                next = super::key::leading_name(key).map(|(name, _)| name.to_owned());
+                next = leading_name(key).map(|(name, _)| name.to_owned());
                 Ok(ControlFlow::Break(()))
             },
         )?;
@@ -439,74 +310,5 @@ pub(super) fn names(rows: &impl Rows, table: Table) -> Result<Vec<String>, Error
             Some(end) => from = end,
             None => return Ok(found),
         }
-    }
-}
-
-impl WriteTx<'_> {
-    /// The next place in the order of submission.
-    ///
-    /// # Errors
-    /// What the disk says.
-    pub fn next_place(&mut self) -> Result<u64, Error> {
-        self.next_seq()
-    }
-
-    /// Adds a job with its body.
-    ///
-    /// # Errors
-    /// What the disk says.
-    pub fn insert_job(&mut self, job: &Job, body: &str) -> Result<(), Error> {
-        self.put(Table::JobBody, &key(&job.id), body.as_bytes())?;
-        self.replace_rows(&[], &job.index_rows())?;
-        self.wake(None, job);
-        self.put_record(Table::Job, &key(&job.id), &JobV1::from(job))
-    }
-
-    /// Makes `old` into `new`, which has the same id, with all its index rows.
-    ///
-    /// # Errors
-    /// What the disk says.
-    pub fn update_job(&mut self, old: &Job, new: &Job) -> Result<(), Error> {
-        debug_assert_eq!(old.id, new.id);
-        self.replace_rows(&old.index_rows(), &new.index_rows())?;
-        self.wake(Some(old), new);
-        self.put_record(Table::Job, &key(&new.id), &JobV1::from(new))
-    }
-
-    /// Offers a job that became claimable to whoever waits for its queue.
-    fn wake(&mut self, old: Option<&Job>, new: &Job) {
-        if new.is_claimable() && !old.is_some_and(Job::is_claimable) {
-            self.effects.wake.push(new.queue.clone());
-        }
-    }
-
-    /// Removes a job and its body; its results, logs, files and history have removals of their own.
-    ///
-    /// # Errors
-    /// What the disk says.
-    pub fn remove_job(&mut self, job: &Job) -> Result<(), Error> {
-        self.replace_rows(&job.index_rows(), &[])?;
-        self.remove(Table::JobBody, &key(&job.id))?;
-        self.remove(Table::Job, &key(&job.id))?;
-        Ok(())
-    }
-
-    /// Replaces index rows, touching only those that differ.
-    pub(super) fn replace_rows(
-        &mut self,
-        old: &[(Table, Key, Vec<u8>)],
-        new: &[(Table, Key, Vec<u8>)],
-    ) -> Result<(), Error> {
-        for row in old {
-            if !new.iter().any(|(table, key, _)| *table == row.0 && *key == row.1) {
-                self.remove(row.0, &row.1)?;
-            }
-        }
-        for row in new {
-            if !old.contains(row) {
-                self.put(row.0, &row.1, &row.2)?;
-            }
-        }
-        Ok(())
     }
 }
