@@ -1,13 +1,10 @@
 //! The admin socket: the same API, and whoever can open it is the local administrator.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use axum::Router;
 use tokio::net::{UnixListener, UnixStream};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use super::connection::{self, From};
+use super::connection::{Listen, Origin};
 use crate::store::{self, restrict_mode};
 
 /// The socket's name in the data directory.
@@ -27,41 +24,23 @@ pub(super) fn listen(data_dir: &Path) -> Result<UnixListener, store::Error> {
     Ok(listener)
 }
 
-/// Accepts local administrators until `stop`.
-pub(super) async fn accept(
-    listener: UnixListener,
-    path: PathBuf,
-    router: Router,
-    tasks: TaskTracker,
-    (stop, abort): (CancellationToken, CancellationToken),
-) {
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stop.cancelled() => break,
-        };
-        match accepted {
-            Ok((stream, _)) if may_administer(&stream) => {
-                let serving = connection::serve(stream, From::Socket, router.clone(), stop.clone());
-                let abort = abort.clone();
-                tasks.spawn(async move {
-                    tokio::select! {
-                        () = serving => {}
-                        () = abort.cancelled() => {}
-                    }
-                });
-            }
-            Ok(_) => {
-                let what = "another user opened the admin socket";
-                tracing::warn!(target: "audit", event = "authz_fail", what);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection on the admin socket");
-                connection::breathe().await;
-            }
+impl Listen for UnixListener {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> std::io::Result<Option<(UnixStream, Origin)>> {
+        let (stream, _) = self.accept().await?;
+        if may_administer(&stream) {
+            return Ok(Some((stream, Origin::Socket)));
         }
+        let what = "another user opened the admin socket";
+        tracing::warn!(target: "audit", event = "authz_fail", what);
+        Ok(None)
     }
-    let _ = std::fs::remove_file(path);
+}
+
+/// Removes the socket, so that nobody takes its file for a running server.
+pub(super) fn remove(data_dir: &Path) {
+    let _ = std::fs::remove_file(data_dir.join(SOCKET));
 }
 
 /// The file's mode keeps others out already; this holds even where somebody has changed it.

@@ -25,22 +25,39 @@ const IDLE: Duration = Duration::from_secs(75);
 /// Without keep-alive probes a host that vanished would hold its connection for ever.
 const KEEPALIVE: Duration = Duration::from_mins(1);
 
+/// Where connections come from.
+pub(super) trait Listen {
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next connection; `None` for one that is refused.
+    async fn next(&self) -> std::io::Result<Option<(Self::Stream, Origin)>>;
+}
+
+impl Listen for TcpListener {
+    type Stream = TcpStream;
+
+    async fn next(&self) -> std::io::Result<Option<(TcpStream, Origin)>> {
+        let (stream, peer) = self.accept().await?;
+        keep_alive(&stream);
+        Ok(Some((stream, Origin::Network(peer))))
+    }
+}
+
 /// Accepts connections until `stop`; breaks them off at `abort`.
 pub(super) async fn accept(
-    listener: TcpListener,
+    listener: impl Listen,
     router: Router,
     tasks: TaskTracker,
     (stop, abort): (CancellationToken, CancellationToken),
 ) {
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = listener.next() => accepted,
             () = stop.cancelled() => return,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                keep_alive(&stream);
-                let from = From::Network(peer);
+            Ok(None) => {}
+            Ok(Some((stream, from))) => {
                 let serving = serve(stream, from, router.clone(), stop.clone());
                 let abort = abort.clone();
                 tasks.spawn(async move {
@@ -52,15 +69,11 @@ pub(super) async fn accept(
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
-                breathe().await;
+                // Out of file descriptors, mostly, and others will close soon.
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
-}
-
-/// After a failed accept: out of file descriptors, mostly, and others will close soon.
-pub(super) async fn breathe() {
-    tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
 fn keep_alive(stream: &TcpStream) {
@@ -71,16 +84,16 @@ fn keep_alive(stream: &TcpStream) {
 
 /// Where a connection comes from.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum From {
+pub(super) enum Origin {
     Network(SocketAddr),
     /// The admin socket.
     Socket,
 }
 
 /// Serves one connection until it ends, or until the request in flight is answered once `stop` is called.
-pub(super) async fn serve(
+async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    from: From,
+    from: Origin,
     router: Router,
     stop: CancellationToken,
 ) {
@@ -88,8 +101,8 @@ pub(super) async fn serve(
         let router = router.clone();
         let mut request = request.map(Body::new);
         match from {
-            From::Network(peer) => request.extensions_mut().insert(Peer(peer.ip())).map(|_| ()),
-            From::Socket => request.extensions_mut().insert(Local).map(|_| ()),
+            Origin::Network(peer) => request.extensions_mut().insert(Peer(peer.ip())).map(|_| ()),
+            Origin::Socket => request.extensions_mut().insert(Local).map(|_| ()),
         };
         async move { Ok::<_, Infallible>(answer(router, request).await) }
     });

@@ -8,6 +8,7 @@ mod signals;
 mod sweeper;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +65,7 @@ pub struct Server {
     abort: CancellationToken,
     tasks: TaskTracker,
     shutdown_timeout: Duration,
+    data_dir: PathBuf,
     fatal: watch::Receiver<Option<String>>,
 }
 
@@ -99,6 +101,7 @@ impl Server {
             abort: CancellationToken::new(),
             tasks: TaskTracker::new(),
             shutdown_timeout: settings.shutdown_timeout,
+            data_dir: settings.data_dir.clone(),
             fatal,
         };
         let router = api::routes(app.clone());
@@ -109,13 +112,7 @@ impl Server {
             server.tasks.clone(),
             tokens.clone(),
         ));
-        server.tasks.spawn(admin::accept(
-            admin,
-            settings.data_dir.join(SOCKET),
-            router,
-            server.tasks.clone(),
-            tokens,
-        ));
+        server.tasks.spawn(connection::accept(admin, router, server.tasks.clone(), tokens));
         // The first line: whoever starts the server on port 0 reads the port there.
         tracing::info!("listening on http://{addr}");
         hint_at_first_admin(&app);
@@ -155,6 +152,7 @@ impl Server {
             self.abort.cancel();
             self.tasks.wait().await;
         }
+        admin::remove(&self.data_dir);
         let store = Arc::clone(&self.store);
         let closed = tokio::task::spawn_blocking(move || store.close()).await;
         closed.unwrap_or(Err(store::Error::Panicked))?;
