@@ -24,6 +24,15 @@ pub(super) struct Place {
     config: Option<PathBuf>,
 }
 
+/// What to do when there is no data yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// Begin a new database: whoever creates the first client may come before the first start.
+    Create,
+    /// Say so: a mistyped directory must not become an empty database.
+    Refuse,
+}
+
 /// An administrator at work.
 pub(super) struct Admin {
     runtime: tokio::runtime::Runtime,
@@ -33,7 +42,7 @@ pub(super) struct Admin {
 
 impl Admin {
     /// Finds the server or opens its data, and says which on standard error.
-    pub(super) fn open(place: Place) -> Result<Self, Failure> {
+    pub(super) fn open(place: Place, missing: Missing) -> Result<Self, Failure> {
         let flags = Raw { data_dir: place.data_dir, ..Raw::default() };
         let settings = Settings::load(flags, place.config.as_deref(), &environment())?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -45,6 +54,10 @@ impl Admin {
         if let Ok(client) = runtime.block_on(Client::connect(&socket)) {
             eprintln!("using the running server of {dir}");
             return Ok(Self { runtime, client, store: None });
+        }
+        if missing == Missing::Refuse && !settings.data_dir.join(store::DATABASE).exists() {
+            let message = format!("there is no data in {dir}: give --data-dir");
+            return Err(Failure::new(1, message));
         }
         let clock = Arc::new(SystemClock);
         let store = Arc::new(server::open_store(&settings, clock.clone(), Box::new(|_| {}))?);

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
 use super::Failure;
-use super::admin::{Admin, Place, segment};
+use super::admin::{Admin, Missing, Place, segment};
 use super::output::{self, Format, cell};
 use super::secret::Source;
 
@@ -138,7 +138,11 @@ fn public_path(id: &str) -> String {
 
 /// Runs `client-admin`.
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let mut admin = Admin::open(args.place)?;
+    let missing = match args.command {
+        Command::Create { .. } | Command::Import { .. } => Missing::Create,
+        _ => Missing::Refuse,
+    };
+    let mut admin = Admin::open(args.place, missing)?;
     let done = command(&mut admin, args.command);
     admin.close().and(done)
 }

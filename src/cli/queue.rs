@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::Failure;
-use super::admin::{Admin, Place, segment};
+use super::admin::{Admin, Missing, Place, segment};
 use super::output::{self, Format};
 
 /// Arguments of `queue-admin`.
@@ -40,7 +40,7 @@ enum Command {
 
 /// Runs `queue-admin`.
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let mut admin = Admin::open(args.place)?;
+    let mut admin = Admin::open(args.place, Missing::Refuse)?;
     let done = command(&mut admin, args.command);
     admin.close().and(done)
 }

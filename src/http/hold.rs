@@ -11,7 +11,7 @@ use super::app::App;
 use super::error::ApiError;
 use crate::domain::{AgentName, Timestamp};
 use crate::ops::{self, By, Claimed};
-use crate::store::{Ask, Wait};
+use crate::store::{Ask, Job, Wait};
 
 /// Agents are forgotten when there are more and they are silent for an hour: cookies can name anybody.
 const REMEMBERED: usize = 20_000;
@@ -98,11 +98,9 @@ impl App {
         let (sender, receiver) = oneshot::channel();
         let app = self.clone();
         let reply = move |outcome: Result<Option<Claimed>, ops::Error>| {
-            if let Err(Ok(Some(claimed))) = sender.send(outcome)
-                && claimed.fresh
-            {
-                app.put_back(claimed);
-            }
+            let delivery = |claimed| Delivery { app, claimed: Some(claimed) };
+            // Dropped, wherever nobody takes it.
+            let _ = sender.send(outcome.map(|claimed| claimed.map(delivery)));
         };
         let (agent, queues) = (ask.agent.clone(), ask.queues.clone());
         let run = move |tx: &mut crate::store::WriteTx<'_>, now| ops::claim(tx, now, &ask, &by);
@@ -134,8 +132,7 @@ impl App {
         outcome
     }
 
-    fn put_back(&self, claimed: Claimed) {
-        let job = claimed.job;
+    fn put_back(&self, job: Job) {
         tracing::debug!(job = %job.id, "the caller was gone; the job goes back");
         self.store().submit(
             move |tx, now| ops::take_back(tx, now, &job),
@@ -148,9 +145,31 @@ impl App {
     }
 }
 
+/// A job on its way to the request that asked for it. If that request ends before it takes the job, however it ends, the
+/// job goes back.
+struct Delivery {
+    app: App,
+    claimed: Option<Claimed>,
+}
+
+impl Delivery {
+    fn take(mut self) -> Option<Claimed> {
+        self.claimed.take()
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        // One that is handed to its agent again stays with that agent.
+        if let Some(claimed) = self.claimed.take().filter(|claimed| claimed.fresh) {
+            self.app.put_back(claimed.job);
+        }
+    }
+}
+
 fn answer<E>(
-    outcome: Result<Result<Option<Claimed>, ops::Error>, E>,
+    outcome: Result<Result<Option<Delivery>, ops::Error>, E>,
 ) -> Result<Option<Claimed>, ApiError> {
     let closed = || Err(crate::store::Error::Closed.into());
-    Ok(outcome.unwrap_or_else(|_| closed())?)
+    Ok(outcome.unwrap_or_else(|_| closed())?.and_then(Delivery::take))
 }
