@@ -6,7 +6,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
 
 mod api;
+mod auth;
 mod binary;
+mod binary_auth;
 mod ops;
 mod store;
 mod structure;

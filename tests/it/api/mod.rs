@@ -1,6 +1,9 @@
 mod agents;
+mod client_permissions;
 mod conventions;
 mod job;
+mod oauth2;
 mod queues;
 mod requirement_document;
+mod restricted_queues;
 mod result;

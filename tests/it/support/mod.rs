@@ -1,5 +1,6 @@
 //! A server for tests and somebody who calls it; the library's store; the program.
 
+pub(crate) mod auth;
 mod caller;
 mod lab;
 mod program;

@@ -1,0 +1,4 @@
+mod attacks;
+mod door;
+mod submit;
+mod throttle;
