@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use tower::ServiceExt;
 
+use super::caller::Local;
 use super::error::ApiError;
 use super::reply;
 
@@ -16,11 +17,18 @@ pub async fn answer(router: Router, request: Request) -> Response {
     let method = request.method().clone();
     match clean_path(request) {
         Err(response) => response,
+        Ok(request) if is_hidden(&request) => ApiError::no_route().into_response(),
         Ok(request) => match router.oneshot(request).await {
             Ok(response) => complete_allow(&method, response),
             Err(never) => match never {},
         },
     }
+}
+
+/// What exists for the local administrator alone does not exist for others: not even which methods it knows, or that a
+/// token was looked at, is to be seen.
+fn is_hidden(request: &Request) -> bool {
+    request.uri().path().starts_with("/admin/") && request.extensions().get::<Local>().is_none()
 }
 
 /// The path as the router knows it, or an answer at once.
