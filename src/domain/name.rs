@@ -14,6 +14,9 @@ pub enum NameError {
     /// The text has a control character where none may stand.
     #[error("String does not match expected pattern.")]
     ControlCharacter,
+    /// The text has a character that a client's id cannot have.
+    #[error("String does not match expected pattern: no '/' and no ':' is possible.")]
+    Separator,
 }
 
 macro_rules! name {
@@ -92,7 +95,8 @@ name!(
 );
 any_text!(Tag);
 name!(
-    /// A client's id: text without control characters (it stands in logs, headers and prompts), not empty.
+    /// A client's id: text without control characters (it stands in logs, headers and prompts), not empty; no slash, so
+    /// that a path can name it, and no colon, so that it can log in (Basic authentication ends the id there).
     ClientId
 );
 
@@ -105,6 +109,9 @@ impl TryFrom<String> for ClientId {
         }
         if text.is_empty() || text.chars().any(char::is_control) {
             return Err(NameError::ControlCharacter);
+        }
+        if text.contains(['/', ':']) {
+            return Err(NameError::Separator);
         }
         Ok(Self(text))
     }
