@@ -62,11 +62,13 @@ fn tokens_that_were_cut_or_signed_elsewhere_are_refused() {
     ] {
         assert_refused(&server, &cut, (403, "Unable to decode token"));
     }
+    let first = if parts[2].starts_with('A') { 'B' } else { 'A' };
     let foreign = forge(&hs256(), &admin_claims(), b"another key");
     for bad in [
         foreign,
         format!("{}.{}.", parts[0], parts[1]),
-        good[..good.len() - 4].to_owned(),
+        // Of the right length: a shorter one may be no base64 at all, which depends on its last bits.
+        format!("{}.{}.{first}{}", parts[0], parts[1], &parts[2][1..]),
         forge(&hs256(), &admin_claims(), b""),
     ] {
         assert_refused(&server, &bad, (403, "Invalid Token signature"));
