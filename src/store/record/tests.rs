@@ -115,6 +115,33 @@ fn the_bytes_of_a_queue_never_change() {
 }
 
 #[test]
+fn the_bytes_of_a_client_and_its_tokens_never_change() {
+    let client = ClientV1 {
+        role: "admin".to_owned(),
+        secret_hash: "h".to_owned(),
+        max_priority: vec![("*".to_owned(), 5)],
+        max_reservation_time: Vec::new(),
+        allowed_queues: Some(vec!["q".to_owned()]),
+        email: None,
+        created_at: MOMENT,
+    };
+    assert_eq!(hex(&client), "0a010561646d696e016801012a0a000101017100fd0060a0aae0c10c00");
+    let token = RefreshV1 {
+        client: "c".to_owned(),
+        created_at: MOMENT,
+        used_at: MOMENT + 1,
+        revoked: true,
+    };
+    assert_eq!(hex(&token), "0b010163fd0060a0aae0c10c00fd0260a0aae0c10c0001");
+}
+
+#[test]
+fn the_bytes_of_a_logs_end_never_change() {
+    let tail = LogTailV1 { next_fragment: -1, next_piece: 300, at: MOMENT };
+    assert_eq!(hex(&tail), "090101fb2c01fd0060a0aae0c10c00");
+}
+
+#[test]
 fn no_two_records_have_the_same_tag() {
     let tags = [
         JobV1::TAG,
@@ -124,6 +151,9 @@ fn no_two_records_have_the_same_tag() {
         BlobV1::TAG,
         HistoryV1::TAG,
         QueueV1::TAG,
+        LogTailV1::TAG,
+        ClientV1::TAG,
+        RefreshV1::TAG,
     ];
     let distinct: std::collections::BTreeSet<u8> = tags.into_iter().collect();
     assert_eq!(distinct.len(), tags.len());
