@@ -71,7 +71,7 @@ pub fn put_client(
     };
     check_rights(tx, id, old.as_ref(), change, how, may)?;
     let mut client = old.unwrap_or_else(|| Client::new(id.clone(), Role::Contributor, now));
-    let change = change.clone();
+    let (change, new_secret) = (change.clone(), change.secret_hash.is_some());
     client.role = change.role.unwrap_or(client.role);
     client.secret_hash = change.secret_hash.unwrap_or(client.secret_hash);
     client.max_priority = change.max_priority.unwrap_or(client.max_priority);
@@ -79,6 +79,10 @@ pub fn put_client(
         change.max_reservation_time.unwrap_or(client.max_reservation_time);
     client.allowed_queues = change.allowed_queues.or(client.allowed_queues);
     client.email = change.email.or(client.email);
+    if new_secret && !created {
+        // Whoever changes a secret means to end what was issued for the old one.
+        tx.remove_refresh_tokens(id)?;
+    }
     tx.put_client(&client)?;
     Ok(if created { Done::Created } else { Done::Updated })
 }
@@ -94,7 +98,8 @@ fn check_rights(
     let Some(manager) = may.client() else {
         return Ok(());
     };
-    if old.is_some() && id.as_str() == SYSTEM_ADMIN {
+    // Nor created: whoever holds this name could never be removed again over HTTP.
+    if id.as_str() == SYSTEM_ADMIN {
         return Err(Error::SystemAdmin("modified"));
     }
     if old.is_some_and(|old| !may.covers(old.role)) {

@@ -255,7 +255,18 @@ impl WriteTx<'_> {
     /// # Errors
     /// What the disk says.
     pub fn remove_client(&mut self, client: &Client) -> Result<(), Error> {
-        let prefix = by_client(&client.id);
+        self.remove_refresh_tokens(&client.id)?;
+        self.replace_rows(&client.index_rows(), &[])?;
+        self.remove(Table::Client, &key(&client.id))?;
+        Ok(())
+    }
+
+    /// Removes all refresh tokens of a client.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn remove_refresh_tokens(&mut self, client: &ClientId) -> Result<(), Error> {
+        let prefix = by_client(client);
         let mut digests: Vec<[u8; 32]> = Vec::new();
         self.scan_prefix(Table::RefreshByClient, &prefix, None, &mut |key, _| {
             digests.extend(key.last_chunk::<32>());
@@ -266,8 +277,6 @@ impl WriteTx<'_> {
                 self.remove_refresh(&digest, &token)?;
             }
         }
-        self.replace_rows(&client.index_rows(), &[])?;
-        self.remove(Table::Client, &key(&client.id))?;
         Ok(())
     }
 

@@ -8,7 +8,6 @@
 mod api;
 mod auth;
 mod binary;
-mod binary_auth;
 mod ops;
 mod store;
 mod structure;

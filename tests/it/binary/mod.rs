@@ -1,4 +1,8 @@
+mod audit;
+mod cli;
 mod crash;
+mod login;
 mod memory;
+mod socket;
 mod start;
 mod stop;

@@ -79,12 +79,10 @@ pub(crate) fn exchange(mut stream: impl Read + Write, request: &[u8]) -> Option<
 
 /// Sends exactly these header lines, and nothing by itself but `Host` and the end of the connection.
 pub(crate) fn raw(url: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let mut request = format!("{target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
-    for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
-    }
-    request.push_str("\r\n");
-    request.push_str(body);
+    let lines: String =
+        headers.iter().flat_map(|(name, value)| [*name, ": ", *value, "\r\n"]).collect();
+    let request =
+        format!("{target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{lines}\r\n{body}");
     let stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
     exchange(stream, request.as_bytes()).unwrap()
 }

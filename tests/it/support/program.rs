@@ -1,4 +1,4 @@
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -20,6 +20,20 @@ pub(crate) fn run(args: &[&str], env: &[(&str, &str)]) -> Output {
     program().args(args).envs(env.iter().copied()).output().unwrap()
 }
 
+/// Runs the program to its end with something on its standard input.
+pub(crate) fn run_with_input(args: &[&str], input: &str) -> Output {
+    let mut child = program()
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Refused before it is read, sometimes.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
 /// The program while it serves a data directory on a free port.
 pub(crate) struct Program {
     child: Child,
@@ -31,9 +45,15 @@ pub(crate) struct Program {
 impl Program {
     /// Starts it and waits until it says where it listens.
     pub(crate) fn serve(data_dir: &Path) -> Self {
+        Self::serve_with(data_dir, &[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn serve_with(data_dir: &Path, more: &[&str]) -> Self {
         let mut child = program()
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
+            .args(more)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -46,7 +66,10 @@ impl Program {
             }
         });
         let mut program = Self { child, log, reader: Some(reader), url: String::new() };
-        let url = |line: &String| line.split_once("listening on ").map(|(_, url)| url.to_owned());
+        let url = |line: &String| {
+            let (_, rest) = line.split_once("listening on ")?;
+            Some(rest.split(['"', ' ']).next()?.to_owned())
+        };
         until("the program listens", || {
             let found = program.log().iter().find_map(url);
             program.url = found.unwrap_or_default();

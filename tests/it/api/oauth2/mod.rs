@@ -1,1 +1,3 @@
-
+mod refresh;
+mod revoke;
+mod token;

@@ -1,0 +1,184 @@
+//! The admin commands, on a stopped and on a running server.
+
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use crate::support::auth::{SECRET, basic, raw};
+use crate::support::{Program, run, run_with_input};
+
+/// An admin command on a data directory.
+struct Cli<'a>(&'a Path);
+
+impl Cli<'_> {
+    fn args<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
+        [args, &["--data-dir", self.0.to_str().unwrap()]].concat()
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        run(&self.args(args), &[])
+    }
+
+    /// Runs a command that must work, and gives what it printed.
+    #[track_caller]
+    fn ok(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// Runs a command that must fail with this exit code, and gives what it said.
+    #[track_caller]
+    fn fails(&self, code: i32, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", text(&output.stderr));
+        text(&output.stderr)
+    }
+
+    fn create(&self, id: &str, more: &[&str]) -> Output {
+        let args = [&["client-admin", "create", id, "--secret-stdin"], more].concat();
+        run_with_input(&self.args(&args), &format!("{SECRET}\n"))
+    }
+
+    fn clients(&self) -> Vec<Value> {
+        serde_json::from_str(&self.ok(&["client-admin", "list", "--json"])).unwrap()
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn log_in(program: &Program, id: &str, secret: &str) -> u16 {
+    let authorization = basic(id, secret);
+    let headers = [("Content-Length", "0"), ("Authorization", authorization.as_str())];
+    raw(&program.url, "POST /v1/oauth2/token", &headers, "").status
+}
+
+/// A life of a client, as an administrator leads it through.
+fn manages_clients(cli: &Cli<'_>, way: &str) {
+    let created = cli.create("ci", &["--max-priority", "q=5", "--max-priority", "*=1"]);
+    assert!(created.status.success(), "{}", text(&created.stderr));
+    assert!(text(&created.stderr).contains(way), "{}", text(&created.stderr));
+    assert_eq!(text(&created.stdout), "", "a secret that was given is not printed");
+    assert_eq!(cli.create("ci", &[]).status.code(), Some(3));
+    let client = cli.clients().into_iter().find(|client| client["client_id"] == "ci").unwrap();
+    assert_eq!(client["max_priority"], json!({ "*": 1, "q": 5 }));
+    assert_eq!(client["role"], "contributor");
+    cli.ok(&["client", "edit", "ci", "--role", "manager", "--allowed-queue", "rq"]);
+    let shown = cli.ok(&["client-admin", "show", "ci"]);
+    assert!(shown.contains("manager") && shown.contains("rq"), "{shown}");
+    assert!(cli.fails(2, &["client", "edit", "ci"]).contains("nothing to change"));
+    cli.ok(&["queue-admin", "restrict", "rq", "--owner", "ci"]);
+    let queues: Value = serde_json::from_str(&cli.ok(&["queue", "list", "--json"])).unwrap();
+    assert_eq!(queues, json!([{ "owners": ["ci"], "queue": "rq" }]));
+    cli.ok(&["queue", "unrestrict", "rq"]);
+    assert!(cli.fails(1, &["queue", "unrestrict", "rq"]).contains("not found"));
+    let generated = cli.ok(&["client", "set-secret", "ci", "--generate"]);
+    assert_eq!(generated.lines().count(), 1, "{generated}");
+    assert!(generated.trim().len() >= 32, "{generated}");
+    cli.ok(&["client", "delete", "ci"]);
+    assert!(cli.fails(1, &["client", "show", "ci"]).contains("does not exist"));
+    assert!(cli.clients().iter().all(|client| client["client_id"] != "ci"));
+}
+
+#[test]
+fn clients_and_queues_are_managed_on_a_stopped_server() {
+    let dir = tempfile::tempdir().unwrap();
+    manages_clients(&Cli(dir.path()), "no server is running");
+}
+
+#[test]
+fn clients_and_queues_are_managed_on_a_running_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Program::serve(dir.path());
+    let cli = Cli(dir.path());
+    manages_clients(&cli, "using the running server");
+    assert!(cli.create("boss", &["--role", "admin"]).status.success());
+    assert_eq!(log_in(&program, "boss", SECRET), 200);
+    let generated = cli.ok(&["client", "set-secret", "boss", "--generate"]);
+    assert_eq!(log_in(&program, "boss", SECRET), 401);
+    assert_eq!(log_in(&program, "boss", generated.trim()), 200);
+}
+
+#[test]
+fn the_local_administrator_may_remove_the_last_admin() {
+    let dir = tempfile::tempdir().unwrap();
+    let cli = Cli(dir.path());
+    assert!(cli.create("testflinger-admin", &["--role", "admin"]).status.success());
+    cli.ok(&["client", "delete", "testflinger-admin"]);
+    assert_eq!(cli.clients(), Vec::<Value>::new());
+}
+
+#[test]
+fn bad_secrets_and_missing_terminals_are_refused_before_anything_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let cli = Cli(dir.path());
+    let short = run_with_input(&cli.args(&["client", "create", "a", "--secret-stdin"]), "short\n");
+    assert_eq!(short.status.code(), Some(2));
+    assert!(
+        text(&short.stderr).contains("15 characters") && !text(&short.stderr).contains("short\n")
+    );
+    let none = run_with_input(&cli.args(&["client", "create", "a"]), "");
+    assert_eq!(none.status.code(), Some(2));
+    assert!(text(&none.stderr).contains("--generate"), "{}", text(&none.stderr));
+    assert_eq!(cli.clients(), Vec::<Value>::new());
+}
+
+#[test]
+fn a_mistyped_directory_does_not_become_an_empty_database() {
+    let dir = tempfile::tempdir().unwrap();
+    let typo = dir.path().join("typo");
+    for args in [&["client", "list"][..], &["queue", "list"], &["client", "delete", "x"]] {
+        assert!(Cli(&typo).fails(1, args).contains("there is no data in"));
+    }
+    assert!(!typo.exists());
+}
+
+#[test]
+fn clients_of_an_existing_server_are_imported_and_log_in_as_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let cli = Cli(dir.path());
+    let hash = |cost| bcrypt::hash(SECRET, cost).unwrap();
+    let record = |id: &str, cost| {
+        json!({
+            "_id": { "$oid": "665f0c" },
+            "client_id": id,
+            "client_secret_hash": hash(cost),
+            "role": "contributor",
+            "max_priority": { "*": { "$numberInt": "7" } },
+            "max_reservation_time": {},
+            "allowed_queues": ["rq"],
+        })
+    };
+    let file = dir.path().join("clients.json");
+    let lines =
+        format!("{}\n\n{}\n{{\"client_id\": \"broken\"}}\n", record("old", 4), record("new", 8));
+    std::fs::write(&file, lines).unwrap();
+    let file = file.to_str().unwrap();
+    let tried = cli.run(&["client-admin", "import", file, "--dry-run"]);
+    assert!(text(&tried.stdout).contains("2 would be created, 0 already there, 1 refused"));
+    assert_eq!(cli.clients(), Vec::<Value>::new(), "a dry run changes nothing");
+    let imported = cli.run(&["client-admin", "import", file]);
+    assert_eq!(imported.status.code(), Some(1), "one record was refused");
+    assert!(text(&imported.stdout).contains("2 created, 0 already there, 1 refused"));
+    assert!(text(&imported.stderr).contains("broken: client_secret_hash is missing"));
+    let again = text(&cli.run(&["client-admin", "import", file]).stdout);
+    assert!(again.contains("0 created, 2 already there, 1 refused"), "{again}");
+    assert_eq!(cli.clients()[0]["max_priority"], json!({ "*": 7 }));
+    let program = Program::serve(dir.path());
+    for id in ["old", "new"] {
+        assert_eq!(log_in(&program, id, "a wrong secret, quite long"), 401);
+        assert_eq!(log_in(&program, id, SECRET), 200);
+        assert_eq!(log_in(&program, id, SECRET), 200, "after the hash was replaced too");
+    }
+}
+
+#[test]
+fn a_running_server_that_cannot_be_asked_is_named_with_an_exit_code_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let _program = Program::serve(dir.path());
+    std::fs::remove_file(dir.path().join("admin.sock")).unwrap();
+    assert!(Cli(dir.path()).fails(4, &["client", "list"]).contains("in use by another server"));
+}
