@@ -200,7 +200,7 @@ pub(crate) fn ask(queue: &str, agent: Option<&str>) -> Ask {
 }
 
 pub(crate) fn by() -> By {
-    By { identity: Identity::Anonymous, agent: None, access: Access::Open }
+    By { identity: Identity::LocalAdmin, agent: None, access: Access::Open }
 }
 
 /// The walk: all queues once, in an order in which neighbours are far apart.

@@ -60,4 +60,12 @@ impl Connection {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text:?}"));
         (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
+
+    /// Reads the answer to the end of the connection: its head, and how many bytes follow.
+    pub(crate) fn raw_answer(mut self) -> (String, usize) {
+        let mut bytes = Vec::new();
+        self.0.read_to_end(&mut bytes).unwrap();
+        let at = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        (String::from_utf8(bytes[..at].to_vec()).unwrap(), bytes.len() - at - 4)
+    }
 }

@@ -1,6 +1,7 @@
 mod action;
 mod attachments;
 mod claim;
+mod events;
 mod lists;
 mod redelivery;
 mod search;

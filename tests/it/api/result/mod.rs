@@ -1,3 +1,4 @@
 mod artifact;
 mod large;
+mod log;
 mod post;

@@ -1,0 +1,208 @@
+//! Events and the webhooks that they go to.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+
+use serde_json::{Value, json};
+use testflinger_server::config::{Mode, Raw};
+
+use crate::support::{TestServer, ZERO};
+
+/// A webhook on this machine. It answers with the status that the path ends in, and says what it was asked.
+struct Hook {
+    url: String,
+    asked: Receiver<(String, String)>,
+}
+
+fn hook() -> Hook {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, asked) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let sender = sender.clone();
+            std::thread::spawn(move || serve(stream.unwrap(), &sender));
+        }
+    });
+    Hook { url, asked }
+}
+
+fn serve(mut stream: TcpStream, sender: &std::sync::mpsc::Sender<(String, String)>) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap() > 0 {}
+    let length = head.lines().filter_map(|line| line.split_once(": "));
+    let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length: usize = length.map(|(_, value)| value.parse().unwrap()).next().unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    let target = head.lines().next().unwrap().to_owned();
+    let status = target.split(' ').nth(1).unwrap().rsplit('/').next().unwrap().to_owned();
+    let _ = sender.send((head, String::from_utf8(body).unwrap()));
+    if status == "slow" {
+        // Until whoever asks gives up.
+        let _ = reader.read(&mut [0]);
+        return;
+    }
+    let text = if status == "204" { "" } else { "said the hook" };
+    let location = if status == "302" { "Location: /200\r\n" } else { "" };
+    let _ = stream.write_all(
+        format!("HTTP/1.1 {status} X\r\n{location}Content-Length: {}\r\n\r\n{text}", text.len())
+            .as_bytes(),
+    );
+}
+
+fn event(url: &str) -> Value {
+    json!({
+        "agent_id": "agent-00",
+        "job_queue": "myqueue",
+        "job_status_webhook": url,
+        "events": [{ "event_name": "started", "timestamp": "2024-05-03T19:11:33+00:00", "detail": "d" }],
+    })
+}
+
+fn path() -> String {
+    format!("/v1/job/{ZERO}/events")
+}
+
+#[test]
+fn the_webhook_gets_the_event_and_the_agent_its_answer() {
+    let (server, hook) = (TestServer::start(), hook());
+    for (status, text) in
+        [(200, "said the hook"), (418, "said the hook"), (204, ""), (401, "said the hook")]
+    {
+        let answer = server.anonymous().post(&path(), &event(&format!("{}/{status}", hook.url)));
+        assert_eq!(answer.seen(), (status, text.to_owned()));
+        let (head, body) = hook.asked.recv().unwrap();
+        assert!(head.starts_with(&format!("PUT /{status} ")), "{head}");
+        assert_eq!(
+            body,
+            "{\"agent_id\": \"agent-00\", \"job_queue\": \"myqueue\", \"events\": \
+             [{\"detail\": \"d\", \"event_name\": \"started\", \"timestamp\": \"2024-05-03T19:11:33+00:00\"}]}"
+        );
+    }
+}
+
+#[test]
+fn other_fields_are_forwarded_too() {
+    let (server, hook) = (TestServer::start(), hook());
+    let mut event = event(&format!("{}/200", hook.url));
+    event["extra"] = json!({ "n": 1.50 });
+    assert_eq!(server.anonymous().post(&path(), &event).status, 200);
+    assert!(hook.asked.recv().unwrap().1.ends_with(", \"extra\": {\"n\": 1.5}}"));
+}
+
+#[test]
+fn redirects_are_passed_on_and_not_followed() {
+    let (server, hook) = (TestServer::start(), hook());
+    let answer = server.anonymous().post(&path(), &event(&format!("{}/302", hook.url)));
+    assert_eq!(answer.status, 302);
+    assert!(hook.asked.recv().unwrap().0.starts_with("PUT /302"));
+    assert!(hook.asked.try_recv().is_err());
+}
+
+#[test]
+fn bad_arguments_are_400() {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    let wrong = |body: &Value| {
+        let answer = anyone.post(&path(), body);
+        assert_eq!(answer.status, 400, "{body}: {}", answer.text());
+        answer.value()["detail"]["json"].clone()
+    };
+    assert_eq!(
+        wrong(&json!({ "agent_id": "a" })),
+        json!({ "job_status_webhook": ["Missing data for required field."] })
+    );
+    for url in ["nope", "", "ftp://h/x", "http://user@h/x", "http://"] {
+        assert_eq!(
+            wrong(&event(url)),
+            json!({ "job_status_webhook": ["Not a valid URL."] }),
+            "{url}"
+        );
+    }
+    let mut bad = event("http://mywebhook");
+    bad["events"] = json!([{ "event_name": "x" }]);
+    let missing =
+        json!({ "events": { "0": { "timestamp": ["Missing data for required field."] } } });
+    assert_eq!(wrong(&bad), missing);
+    let answer = anyone.post("/v1/job/bad/events", &event("http://mywebhook"));
+    assert_eq!((answer.status, answer.message().as_str()), (400, "Invalid job_id specified"));
+}
+
+#[test]
+fn a_webhook_that_nobody_serves_is_502() {
+    let server = TestServer::start();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let answer = server.anonymous().post(&path(), &event(&format!("http://{free}/x")));
+    assert_eq!((answer.status, answer.message().as_str()), (502, "Webhook unreachable"));
+}
+
+#[test]
+fn a_slow_webhook_is_504_and_holds_up_nobody_else() {
+    let (server, hook) = (TestServer::start(), hook());
+    let slow = event(&format!("{}/slow", hook.url));
+    std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..40)
+            .map(|_| scope.spawn(|| server.anonymous().post(&path(), &slow).seen()))
+            .collect();
+        hook.asked.recv().unwrap();
+        let anyone = server.anonymous();
+        let id = anyone.submit(&json!({ "job_queue": "q" }));
+        assert_eq!(anyone.claim("q"), Some(id.clone()));
+        assert_eq!(
+            anyone.post(&format!("/v1/result/{id}"), &json!({ "setup_status": 0 })).status,
+            200
+        );
+        assert!(
+            !asking.iter().all(std::thread::ScopedJoinHandle::is_finished),
+            "before the slow ones"
+        );
+        for slow in asking {
+            assert_eq!(slow.join().unwrap(), (504, "Webhook Timeout".to_owned()));
+        }
+    });
+}
+
+#[test]
+fn addresses_that_only_this_machine_reaches_are_refused() {
+    let server = TestServer::start();
+    for url in [
+        "http://169.254.169.254/latest",
+        "http://[fe80::1]/",
+        "http://0.0.0.0/",
+        "http://[::ffff:169.254.0.1]/",
+    ] {
+        let answer = server.anonymous().post(&path(), &event(url));
+        assert_eq!(answer.status, 400, "{url}: {}", answer.text());
+        assert!(answer.text().contains("not allowed"), "{}", answer.text());
+    }
+}
+
+#[test]
+fn where_tokens_are_needed_only_listed_webhooks_are_asked_and_get_the_sites_token() {
+    let hook = hook();
+    let dir = tempfile::tempdir().unwrap();
+    let token = dir.path().join("token");
+    std::fs::write(&token, "hook-token\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&token, mode).unwrap();
+    let server = TestServer::with(Raw {
+        access: Some(Mode::Contributor),
+        webhook_url: Some(hook.url.parse().unwrap()),
+        webhook_auth_file: Some(token),
+        ..Raw::default()
+    });
+    let agent = server.client("rig", "agent");
+    assert_eq!(agent.post(&path(), &event(&format!("{}/200", hook.url))).status, 200);
+    let head = hook.asked.recv().unwrap().0.to_ascii_lowercase();
+    assert!(head.contains("authorization: bearer hook-token"), "{head}");
+    let other = self::hook();
+    let refused = agent.post(&path(), &event(&format!("{}/200", other.url)));
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("not on the list") && other.asked.try_recv().is_err());
+    let none = TestServer::with(Raw { access: Some(Mode::Locked), ..Raw::default() });
+    let refused = none.client("rig", "agent").post(&path(), &event(&format!("{}/200", hook.url)));
+    assert_eq!(refused.status, 400);
+}
