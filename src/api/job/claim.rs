@@ -22,10 +22,11 @@ pub(in crate::api) async fn get(
     let ask = ask(&caller, &query)?;
     let preferred = preferred_wait(&headers);
     let hold = hold(preferred, caller.agent.is_some(), app.limits().hold);
-    if hold.is_zero() && !app.read(|tx| ops::has_something(tx, &ask))? {
-        return Ok(reply::nothing());
-    }
-    let job = app.claim(ask, caller.by(&app), hold).await?;
+    let job = if hold.is_zero() && !app.read(|tx| ops::has_something(tx, &ask))? {
+        None
+    } else {
+        app.claim(ask, caller.by(&app), hold).await?
+    };
     let mut response = job.map_or_else(reply::nothing, |job| reply::json_text(claimed(&job)));
     if preferred.is_some()
         && let Ok(applied) = HeaderValue::from_str(&format!("wait={}", hold.as_secs()))

@@ -1,4 +1,5 @@
 mod agent;
+mod lease;
 mod model;
 mod priority;
 mod retention;

@@ -2,6 +2,7 @@ mod action;
 mod attachments;
 mod claim;
 mod events;
+mod hold;
 mod lists;
 mod redelivery;
 mod search;

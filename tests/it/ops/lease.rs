@@ -1,0 +1,149 @@
+//! Agents that fall silent.
+
+use std::time::Duration;
+
+use testflinger_server::domain::{Clock, EndedBy, JobId, LogKind, Phase, Timestamp};
+use testflinger_server::ops::{self, Due, Patience, Submission};
+use testflinger_server::store::{HistoryReads, Job, JobReads, Log, LogReads, Subject};
+
+use crate::support::{Lab, submission};
+
+const PATIENCE: Patience = Patience {
+    acknowledge: Duration::from_mins(2),
+    suspect: Duration::from_secs(150),
+    lost: Duration::from_mins(30),
+};
+
+/// Looks once, with all agents last heard at `heard`, and does what is due.
+fn watch(lab: &Lab, heard: Timestamp) -> Vec<Due> {
+    let (tx, now) = (lab.store.read().unwrap(), lab.clock.now());
+    let due = ops::overdue(&tx, now, &PATIENCE, |_| heard).unwrap();
+    drop(tx);
+    for &one in &due {
+        lab.store.write(move |tx, now| ops::act(tx, now, one, &PATIENCE, |_| heard)).unwrap();
+    }
+    due.into_iter().map(|(_, due)| due).collect()
+}
+
+fn job(lab: &Lab, id: JobId) -> Job {
+    lab.store.read().unwrap().job(id).unwrap().unwrap()
+}
+
+/// A job that the agent has and has acknowledged, and when.
+fn running(lab: &Lab) -> (JobId, Timestamp) {
+    let id = lab.submit(submission("q")).unwrap();
+    assert_eq!(lab.claim(&["q"], Some("rig")), Some(id));
+    lab.post_state(id, "test", Some("rig"));
+    (id, lab.clock.now())
+}
+
+#[test]
+fn a_job_that_is_not_acknowledged_goes_back_to_its_old_place() {
+    let lab = Lab::new();
+    let first = lab.submit(submission("q")).unwrap();
+    let second = lab.submit(submission("q")).unwrap();
+    assert_eq!(lab.claim(&["q"], Some("rig")), Some(first));
+    lab.clock.advance(Duration::from_secs(119));
+    assert_eq!(watch(&lab, lab.clock.now()), []);
+    lab.clock.advance(Duration::from_secs(2));
+    assert_eq!(watch(&lab, lab.clock.now()), [Due::GoBack], "however often the agent is heard");
+    let tx = lab.store.read().unwrap();
+    assert_eq!((tx.position(first).unwrap(), tx.position(second).unwrap()), (Some(0), Some(1)));
+    drop(tx);
+    assert_eq!(lab.claim(&["q"], Some("other")), Some(first));
+    assert_eq!(lab.claim(&["q"], Some("rig")), Some(second));
+}
+
+#[test]
+fn silence_is_noted_once_and_so_is_its_end() {
+    let lab = Lab::new();
+    let (id, heard) = running(&lab);
+    lab.clock.advance(Duration::from_secs(151));
+    assert_eq!(watch(&lab, heard), [Due::Suspect]);
+    assert_eq!(watch(&lab, heard), [], "once");
+    assert_eq!(job(&lab, id).state.as_str(), "test", "nothing changes on the wire");
+    assert_eq!(watch(&lab, lab.clock.now()), [Due::Trust]);
+    let history = lab.store.read().unwrap().history(&Subject::Job(id)).unwrap();
+    let words: Vec<&str> = history
+        .iter()
+        .filter(|event| event.what == "agent")
+        .map(|event| event.to.as_str())
+        .collect();
+    assert_eq!(words, ["silent", "heard"]);
+}
+
+#[test]
+fn a_job_whose_agent_is_lost_ends_with_the_reason_as_its_last_line() {
+    let lab = Lab::new();
+    let (id, heard) = running(&lab);
+    lab.clock.advance(Duration::from_secs(30 * 60 + 1));
+    assert_eq!(watch(&lab, heard), [Due::Lost]);
+    let ended = job(&lab, id);
+    assert_eq!((ended.state.as_str(), ended.ended_by), ("cancelled", Some(EndedBy::Server)));
+    let tx = lab.store.read().unwrap();
+    let last = tx.history(&Subject::Job(id)).unwrap().pop().unwrap();
+    assert_eq!((last.to.as_str(), last.why.as_str()), ("cancelled", "its agent fell silent"));
+    let log = Log(id, LogKind::Output);
+    let rows = tx.fragments(log, Phase::Test, 0, None).unwrap();
+    let text = tx.fragment_texts(log, Phase::Test, &rows).unwrap();
+    assert!(text.ends_with("the job was ended: its agent fell silent\n"), "{text}");
+    drop(tx);
+    lab.post_state(id, "test", Some("rig"));
+    assert_eq!(job(&lab, id).state.as_str(), "cancelled", "a phase does not revive it");
+    lab.post_state(id, "complete", Some("rig"));
+    assert_eq!(job(&lab, id).state.as_str(), "complete", "its agent may yet complete it");
+}
+
+#[test]
+fn what_a_person_cancelled_no_agent_completes() {
+    let lab = Lab::new();
+    let (id, _) = running(&lab);
+    lab.cancel(id).unwrap();
+    lab.post_state(id, "complete", Some("rig"));
+    assert_eq!(job(&lab, id).state.as_str(), "cancelled");
+}
+
+#[test]
+fn an_agent_that_asks_for_another_job_has_lost_the_one_it_had() {
+    let lab = Lab::new();
+    let (lost, _) = running(&lab);
+    let next = lab.submit(submission("q")).unwrap();
+    assert_eq!(lab.claim(&["q"], Some("rig")), Some(next));
+    assert_eq!(job(&lab, lost).state.as_str(), "cancelled");
+    assert_eq!(job(&lab, lost).ended_by, Some(EndedBy::Server));
+}
+
+#[test]
+fn a_caller_without_a_name_has_no_lease() {
+    let lab = Lab::new();
+    let id = lab.submit(submission("q")).unwrap();
+    assert_eq!(lab.claim(&["q"], None), Some(id));
+    lab.clock.advance(Duration::from_hours(24));
+    assert_eq!(watch(&lab, Timestamp::default()), []);
+    assert_eq!(job(&lab, id).state.as_str(), "running");
+    assert_eq!(lab.claim(&["q"], None), None, "and gets it only once");
+}
+
+#[test]
+fn a_job_that_may_not_wait_longer_ends_in_its_queue() {
+    let lab = Lab::new();
+    let queue_timeout = Some(Duration::from_hours(1));
+    let id = lab.submit(Submission { queue_timeout, ..submission("q") }).unwrap();
+    let patient = lab.submit(submission("q")).unwrap();
+    lab.clock.advance(Duration::from_mins(59));
+    assert_eq!(watch(&lab, Timestamp::default()), []);
+    lab.clock.advance(Duration::from_mins(2));
+    assert_eq!(watch(&lab, Timestamp::default()), [Due::WaitedTooLong]);
+    assert_eq!(job(&lab, id).state.as_str(), "cancelled");
+    assert_eq!(lab.claim(&["q"], None), Some(patient));
+}
+
+#[test]
+fn a_job_that_was_taken_in_time_is_not_ended_by_its_queue_timeout() {
+    let lab = Lab::new();
+    let queue_timeout = Some(Duration::from_hours(1));
+    let id = lab.submit(Submission { queue_timeout, ..submission("q") }).unwrap();
+    assert_eq!(lab.claim(&["q"], None), Some(id));
+    lab.clock.advance(Duration::from_hours(2));
+    assert_eq!(watch(&lab, Timestamp::default()), []);
+}
