@@ -80,7 +80,7 @@ impl Fields {
     /// A member as it is; reports nothing.
     #[must_use]
     pub fn peek(&self, name: &str) -> Option<Value> {
-        serde_json::from_str(self.members.get(name)?.get()).ok()
+        read(self.members.get(name)?.get())
     }
 
     /// Reports a member that must be there and is not.
@@ -217,12 +217,11 @@ impl Fields {
 
     /// A member as it is, `None` when absent; reports null.
     pub fn value(&mut self, name: &str) -> Option<Value> {
-        let raw = self.members.get(name)?;
-        match serde_json::from_str(raw.get()) {
-            Ok(Value::Null) => self.wrong(name, NULL),
-            Ok(value) => Some(value),
-            // Valid JSON that no type of ours holds, such as 1e999: wrong for whatever is expected.
-            Err(_) => Some(json!([])),
+        match read(self.members.get(name)?.get()) {
+            Some(Value::Null) => self.wrong(name, NULL),
+            Some(value) => Some(value),
+            // Nested beyond what is read: wrong for whatever is expected.
+            None => Some(json!([])),
         }
     }
 
@@ -285,6 +284,16 @@ impl Fields {
     }
 }
 
+/// The value of JSON text, to be looked at. A number that no type of ours holds, such as 1e999, is read as one that no
+/// field takes; the text itself stays as it is.
+fn read(json: &str) -> Option<Value> {
+    let read = serde_json::from_str(json);
+    read.or_else(|_| serde_json::from_str(&json.replace(INFINITE, "1e308"))).ok()
+}
+
+/// What Python's `NaN` and `Infinity` become.
+const INFINITE: &str = "1e999";
+
 /// The integer that upstream reads from a value: `"12"` and `12.7` are 12, `true` is none. Numbers outside of 64 bits
 /// are none either.
 #[must_use]
@@ -327,7 +336,7 @@ fn python_numbers(text: &str) -> String {
         let word =
             ["NaN", "Infinity"].into_iter().find(|word| !in_string && rest.starts_with(word));
         let length = word.map_or(c.len_utf8(), str::len);
-        out.push_str(if word.is_some() { "1e999" } else { &rest[..length] });
+        out.push_str(if word.is_some() { INFINITE } else { &rest[..length] });
         rest = &rest[length..];
         if in_string {
             (in_string, escaped) = (escaped || c != '"', !escaped && c == '\\');

@@ -1,6 +1,7 @@
 mod agents;
 mod client_permissions;
 mod conventions;
+mod deviations;
 mod job;
 mod oauth2;
 mod queues;

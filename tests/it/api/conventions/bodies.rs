@@ -97,6 +97,10 @@ fn nan_is_read_and_stays_out_of_the_answer() {
     assert_eq!(anyone.json("POST", "/v1/job", body).status, 200);
     let text = anyone.get("/v1/job?queue=q").text().to_owned();
     assert!(!text.contains(":NaN") && text.contains("\"c\":\"NaN\""), "{text}");
+    let inside =
+        r#"{"job_queue":"q","provision_data":{"a":NaN,"attachments":[]},"test_data":{"x":NaN}}"#;
+    assert_eq!(anyone.json("POST", "/v1/job", inside).status, 200);
+    assert_eq!(anyone.claim("q"), None, "a NaN beside them does not hide attachments");
     let timeout = anyone.json("POST", "/v1/job", r#"{"job_queue":"q","global_timeout":NaN}"#);
     assert_eq!(timeout.status, 422);
 }

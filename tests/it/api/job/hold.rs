@@ -138,10 +138,10 @@ fn a_thousand_held_agents_get_a_job_each() {
     let mut held: Vec<TcpStream> = Vec::new();
     for agent in 0..AGENTS {
         let mut stream = TcpStream::connect(&addr).unwrap();
-        let head = format!(
+        let question = format!(
             "GET /v1/job?queue=q HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: agent_name=a{agent}\r\n\r\n"
         );
-        std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+        std::io::Write::write_all(&mut stream, question.as_bytes()).unwrap();
         held.push(stream);
     }
     settled(&anyone);
