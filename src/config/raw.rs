@@ -45,7 +45,7 @@ settings! {
     access: Mode, "MODE";
     /// Networks of proxies whose X-Forwarded-For is believed, separated by commas
     trusted_proxies: Proxies, "CIDR,..";
-    /// Where job events may be sent, separated by commas, such as https://ci.example.com
+    /// Where job events may be sent: schemes and hosts, separated by commas
     /// [default: anywhere in open mode, else nowhere]
     webhook_url: Origins, "URL,..";
     /// A file with the bearer token for webhooks
