@@ -14,6 +14,8 @@ use crate::store::{self, Actor, Event, Fragment, Job, JobReads, Log, Subject, Wr
 /// How long an agent may be silent.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
+    /// Nobody could be heard before: leases stand still while the server is down.
+    pub began: Timestamp,
     /// After the claim, before the job goes back to its queue.
     pub acknowledge: Duration,
     /// Before its silence is noted.
@@ -45,7 +47,7 @@ fn due(job: &Job, heard: Timestamp, now: Timestamp, patience: &Patience) -> Opti
     }
     if !job.acknowledged {
         // Only the claim itself counts: an agent that goes on asking for other queues has not got this job.
-        let since = now.since(job.started_at.unwrap_or(now));
+        let since = now.since(job.started_at.unwrap_or(now).max(patience.began));
         return (since > patience.acknowledge).then_some(Due::GoBack);
     }
     match job.suspect_since {

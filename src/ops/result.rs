@@ -48,6 +48,13 @@ pub fn post_result(
     let mut job = old.clone();
     job.acknowledged |= is_news(&old, by.agent.as_ref());
     if let Some(state) = posted.state.clone().filter(|state| may_become(&old, state)) {
+        if old.state.is_waiting() && by.agent.is_some() && !state.is_waiting() {
+            // It had gone back to its queue and its agent runs it all the same: without an owner nobody would notice
+            // when that agent falls silent.
+            job.agent.clone_from(&by.agent);
+            job.acknowledged = true;
+            job.started_at = Some(now);
+        }
         job.finished_at = state.is_finished().then_some(now);
         job.ended_by = state.is_finished().then_some(EndedBy::Agent);
         job.state = state;

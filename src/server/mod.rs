@@ -26,7 +26,7 @@ use crate::auth::jwt::SigningKey;
 use crate::auth::passwords::{self, Passwords};
 use crate::auth::throttle::{self, Throttle};
 use crate::config::{Mode, Settings};
-use crate::domain::{Access, Clock, SystemClock};
+use crate::domain::{Access, Clock, SystemClock, Timestamp};
 use crate::http::{App, Auth, Limits};
 use crate::ops::Patience;
 use crate::store::{self, Ages, ClientReads, Options, Store};
@@ -116,7 +116,11 @@ impl Server {
         // The first line: whoever starts the server on port 0 reads the port there.
         tracing::info!("listening on http://{addr}");
         hint_at_first_admin(&app);
-        server.tasks.spawn(leases::watch(app.clone(), patience(settings), server.stop.clone()));
+        server.tasks.spawn(leases::watch(
+            app.clone(),
+            patience(settings, app.now()),
+            server.stop.clone(),
+        ));
         server.tasks.spawn(sweeper::sweep(app, ages(settings), server.stop.clone()));
         Ok(server)
     }
@@ -238,8 +242,9 @@ async fn listen(addr: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(addr).await.map_err(|source| Error::Listen { addr, source })
 }
 
-const fn patience(settings: &Settings) -> Patience {
+const fn patience(settings: &Settings, began: Timestamp) -> Patience {
     Patience {
+        began,
         acknowledge: settings.acknowledge_within,
         suspect: settings.suspect_after,
         lost: settings.lost_after,

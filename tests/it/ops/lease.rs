@@ -9,6 +9,7 @@ use testflinger_server::store::{HistoryReads, Job, JobReads, Log, LogReads, Subj
 use crate::support::{Lab, submission};
 
 const PATIENCE: Patience = Patience {
+    began: Timestamp::from_micros(0),
     acknowledge: Duration::from_mins(2),
     suspect: Duration::from_secs(150),
     lost: Duration::from_mins(30),
@@ -146,4 +147,36 @@ fn a_job_that_was_taken_in_time_is_not_ended_by_its_queue_timeout() {
     assert_eq!(lab.claim(&["q"], None), Some(id));
     lab.clock.advance(Duration::from_hours(2));
     assert_eq!(watch(&lab, Timestamp::default()), []);
+}
+
+#[test]
+fn a_server_that_was_down_gives_agents_the_whole_time_to_acknowledge() {
+    let lab = Lab::new();
+    lab.submit(submission("q")).unwrap();
+    lab.claim(&["q"], Some("a")).unwrap();
+    lab.clock.advance(Duration::from_hours(1));
+    let patience = Patience { began: lab.clock.now(), ..PATIENCE };
+    let due = || {
+        let tx = lab.store.read().unwrap();
+        let due = ops::overdue(&tx, lab.clock.now(), &patience, |_| patience.began).unwrap();
+        due.into_iter().map(|(_, due)| due).collect::<Vec<_>>()
+    };
+    assert_eq!(due(), []);
+    lab.clock.advance(Duration::from_secs(121));
+    assert_eq!(due(), [Due::GoBack]);
+}
+
+#[test]
+fn an_agent_that_runs_a_job_that_had_gone_back_has_it_and_its_lease() {
+    let lab = Lab::new();
+    let id = lab.submit(submission("q")).unwrap();
+    assert_eq!(lab.claim(&["q"], Some("slow")), Some(id));
+    lab.clock.advance(Duration::from_secs(121));
+    assert_eq!(watch(&lab, lab.clock.now()), [Due::GoBack]);
+    lab.post_state(id, "setup", Some("slow"));
+    assert_eq!(job(&lab, id).agent.map(|agent| agent.to_string()).as_deref(), Some("slow"));
+    assert_eq!(lab.claim(&["q"], Some("other")), None, "one agent has it");
+    let heard = lab.clock.now();
+    lab.clock.advance(Duration::from_secs(30 * 60 + 1));
+    assert_eq!(watch(&lab, heard), [Due::Lost]);
 }

@@ -172,6 +172,10 @@ fn apply(lab: &Lab, model: &mut Model, step: Step) -> Result<(), TestCaseError> 
             let job = &mut model.0[at(&job)];
             lab.post_state(job.id, state, agent);
             job.acknowledged |= agent.is_some() && agent == job.agent;
+            if job.state == "waiting" && agent.is_some() && state != "waiting" {
+                // Whoever runs a job that waits has it.
+                (job.agent, job.acknowledged) = (agent, true);
+            }
             let late = job.by_server && ["complete", "completed"].contains(&state);
             if !job.is_finished() || late {
                 (job.state, job.by_server) = (state, false);
