@@ -9,20 +9,20 @@ use crate::support::auth::{SECRET, basic, raw};
 use crate::support::{Program, run, run_with_input};
 
 /// An admin command on a data directory.
-struct Cli<'a>(&'a Path);
+pub(super) struct Cli<'a>(pub(super) &'a Path);
 
 impl Cli<'_> {
     fn args<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
         [args, &["--data-dir", self.0.to_str().unwrap()]].concat()
     }
 
-    fn run(&self, args: &[&str]) -> Output {
+    pub(super) fn run(&self, args: &[&str]) -> Output {
         run(&self.args(args), &[])
     }
 
     /// Runs a command that must work, and gives what it printed.
     #[track_caller]
-    fn ok(&self, args: &[&str]) -> String {
+    pub(super) fn ok(&self, args: &[&str]) -> String {
         let output = self.run(args);
         assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
         text(&output.stdout)
@@ -30,23 +30,23 @@ impl Cli<'_> {
 
     /// Runs a command that must fail with this exit code, and gives what it said.
     #[track_caller]
-    fn fails(&self, code: i32, args: &[&str]) -> String {
+    pub(super) fn fails(&self, code: i32, args: &[&str]) -> String {
         let output = self.run(args);
         assert_eq!(output.status.code(), Some(code), "{args:?}: {}", text(&output.stderr));
         text(&output.stderr)
     }
 
-    fn create(&self, id: &str, more: &[&str]) -> Output {
+    pub(super) fn create(&self, id: &str, more: &[&str]) -> Output {
         let args = [&["client-admin", "create", id, "--secret-stdin"], more].concat();
         run_with_input(&self.args(&args), &format!("{SECRET}\n"))
     }
 
-    fn clients(&self) -> Vec<Value> {
+    pub(super) fn clients(&self) -> Vec<Value> {
         serde_json::from_str(&self.ok(&["client-admin", "list", "--json"])).unwrap()
     }
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -181,4 +181,18 @@ fn a_running_server_that_cannot_be_asked_is_named_with_an_exit_code_of_its_own()
     let _program = Program::serve(dir.path());
     std::fs::remove_file(dir.path().join("admin.sock")).unwrap();
     assert!(Cli(dir.path()).fails(4, &["client", "list"]).contains("in use by another server"));
+}
+
+#[test]
+fn taking_a_queue_from_its_last_owner_says_that_it_is_open_now() {
+    let dir = tempfile::tempdir().unwrap();
+    let cli = Cli(dir.path());
+    for id in ["one", "two"] {
+        assert!(cli.create(id, &[]).status.success());
+        cli.ok(&["queue", "restrict", "rq", "--owner", id]);
+    }
+    let said = cli.ok(&["queue", "unrestrict", "rq", "--owner", "one"]);
+    assert!(said.contains("one may no longer use rq") && !said.contains("open"), "{said}");
+    let said = cli.ok(&["queue", "unrestrict", "rq", "--owner", "two"]);
+    assert!(said.contains("rq is open to everybody"), "{said}");
 }

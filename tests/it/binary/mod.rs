@@ -1,8 +1,11 @@
 mod audit;
 mod cli;
 mod crash;
+mod import;
+mod keys;
 mod login;
 mod memory;
+mod prompt;
 mod socket;
 mod start;
 mod stop;

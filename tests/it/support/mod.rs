@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use caller::{Answer, Caller, Part};
 pub(crate) use lab::{Lab, agents, by, queues, submission};
-pub(crate) use program::{Program, run, run_with_input};
+pub(crate) use program::{Program, program, run, run_with_input};
 pub(crate) use raw::{BOUNDARY, Connection, part_head};
 pub(crate) use server::{START, TestServer};
 

@@ -6,10 +6,11 @@ use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Caller, until};
+use super::auth::{SECRET, basic, raw};
+use super::{Answer, Caller, until};
 
 /// The program with an empty environment.
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_testflinger-server"));
     command.env_clear();
     command
@@ -50,7 +51,13 @@ impl Program {
 
     /// The same with more arguments.
     pub(crate) fn serve_with(data_dir: &Path, more: &[&str]) -> Self {
+        Self::serve_in(data_dir, more, &[])
+    }
+
+    /// The same in an environment.
+    pub(crate) fn serve_in(data_dir: &Path, more: &[&str], env: &[(&str, &str)]) -> Self {
         let mut child = program()
+            .envs(env.iter().copied())
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
             .args(more)
@@ -82,6 +89,29 @@ impl Program {
 
     pub(crate) fn anonymous(&self) -> Caller {
         Caller::new(self.url.clone())
+    }
+
+    /// Logs a client in as today's clients do.
+    pub(crate) fn log_in(&self, id: &str, secret: &str) -> Answer {
+        let authorization = basic(id, secret);
+        let headers = [("Content-Length", "0"), ("Authorization", authorization.as_str())];
+        raw(&self.url, "POST /v1/oauth2/token", &headers, "")
+    }
+
+    /// Somebody who shows a new access token of this client.
+    #[track_caller]
+    pub(crate) fn client(&self, id: &str) -> Caller {
+        let answer = self.log_in(id, SECRET);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let token = answer.value()["access_token"].as_str().unwrap().to_owned();
+        self.anonymous().header("Authorization", &format!("Bearer {token}"))
+    }
+
+    /// Stops it and gives its whole log.
+    pub(crate) fn stop(mut self) -> Vec<String> {
+        self.signal(Signal::TERM);
+        assert!(self.wait().success());
+        self.log()
     }
 
     /// The lines that it logged so far.

@@ -1,0 +1,126 @@
+//! Clients of an existing server move in.
+
+use serde_json::json;
+use testflinger_server::config::{Env, Raw, Settings};
+use testflinger_server::domain::{ClientId, SystemClock};
+use testflinger_server::server::open_store;
+use testflinger_server::store::ClientReads;
+
+use super::cli::{Cli, text};
+use crate::support::Program;
+use crate::support::auth::{SECRET, claims};
+
+const IMPORT: [&str; 2] = ["client-admin", "import"];
+
+/// Records as mongoexport writes them, in both of its forms of numbers.
+fn records() -> String {
+    // The lowest cost, so that the tests are quick.
+    let hash = bcrypt::hash(SECRET, 4).unwrap();
+    let records = [
+        json!({
+            "_id": { "$oid": "6650aa" },
+            "client_id": "ci",
+            "client_secret_hash": hash,
+            "role": "manager",
+            "max_priority": { "q": { "$numberInt": "5" }, "*": 1 },
+            "max_reservation_time": { "*": { "$numberLong": "40000" } },
+            "allowed_queues": ["rq"],
+        }),
+        json!({ "client_id": "plain", "client_secret_hash": hash, "max_priority": {} }),
+    ];
+    records.iter().map(|record| format!("{record}\n")).collect()
+}
+
+/// The stored hash of a client, while no server runs.
+fn stored_hash(cli: &Cli<'_>, id: &str) -> String {
+    let flags = Raw { data_dir: Some(cli.0.to_owned()), ..Raw::default() };
+    let settings = Settings::load(flags, None, &Env::new()).unwrap();
+    let store = open_store(&settings, std::sync::Arc::new(SystemClock), Box::new(|_| {})).unwrap();
+    let id = ClientId::try_from(id.to_owned()).unwrap();
+    let hash = store.read().unwrap().client(&id).unwrap().unwrap().secret_hash;
+    store.close().unwrap();
+    hash
+}
+
+/// A data directory and a file to import.
+fn site(text: &str) -> (tempfile::TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("clients.json");
+    std::fs::write(&file, text).unwrap();
+    (dir, file.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn the_first_good_login_and_no_other_replaces_an_imported_hash() {
+    let (dir, file) = site(&records());
+    let cli = Cli(&dir.path().join("data"));
+    cli.ok(&[IMPORT[0], IMPORT[1], &file]);
+    let expected = json!({
+        "client_id": "ci", "role": "manager", "max_priority": { "q": 5, "*": 1 },
+        "max_reservation_time": { "*": 40_000 }, "allowed_queues": ["rq"],
+    });
+    assert_eq!(cli.clients()[0], expected);
+    assert_eq!(cli.clients()[1]["role"], "contributor");
+    assert!(stored_hash(&cli, "ci").starts_with("$2b$04$"));
+
+    let program = Program::serve(cli.0);
+    assert_eq!(program.log_in("plain", "a wrong secret").status, 401);
+    assert_eq!(program.log_in("ci", "a wrong secret").status, 401);
+    let login = program.log_in("ci", SECRET).value();
+    let permissions = &claims(login["access_token"].as_str().unwrap())["permissions"];
+    assert_eq!(permissions["allowed_queues"], json!(["rq"]));
+    // A better hash of the same secret ends nothing that was issued for it.
+    let refresh = json!({ "refresh_token": login["refresh_token"] });
+    assert_eq!(program.anonymous().post("/v1/oauth2/refresh", &refresh).status, 200);
+    program.stop();
+    let hash = stored_hash(&cli, "ci");
+    assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+    assert!(stored_hash(&cli, "plain").starts_with("$2b$04$"));
+
+    // Importing again changes nothing, not even what was changed here since.
+    cli.ok(&["client-admin", "edit", "ci", "--role", "contributor"]);
+    let before = cli.clients();
+    let said = cli.ok(&[IMPORT[0], IMPORT[1], &file]);
+    assert_eq!(said, "0 created, 2 already there, 0 refused\n");
+    assert_eq!((cli.clients(), stored_hash(&cli, "ci")), (before, hash));
+}
+
+#[test]
+fn bad_records_are_named_without_their_hash_and_good_ones_are_read() {
+    let hash = bcrypt::hash(SECRET, 4).unwrap();
+    let bad = [
+        "no json".to_owned(),
+        json!({ "client_id": "nohash" }).to_string(),
+        json!({ "client_id": "md5", "client_secret_hash": "5f4dcc3b5aa765d61d8327deb882cf99" })
+            .to_string(),
+        json!({ "client_id": "a/b", "client_secret_hash": hash }).to_string(),
+        json!({ "client_id": "god", "client_secret_hash": hash, "role": "god" }).to_string(),
+    ];
+    let (dir, file) = site(&format!("{}\n\n{}", bad.join("\n"), records()));
+    let output = Cli(&dir.path().join("data")).run(&[IMPORT[0], IMPORT[1], &file]);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(out.ends_with("2 created, 0 already there, 5 refused\n"), "{out}");
+    for word in ["line 1", "nohash", "md5", "a/b: String does not match", "god"] {
+        assert!(err.contains(word), "{word}: {err}");
+    }
+    for secret in [hash.as_str(), "5f4dcc3b", "$2b$"] {
+        assert!(!err.contains(secret) && !out.contains(secret), "{out}{err}");
+    }
+}
+
+#[test]
+fn queues_that_stay_open_after_an_import_are_named_with_the_remedy() {
+    let (dir, file) = site(&records());
+    let cli = Cli(&dir.path().join("data"));
+    let remedy = "queue-admin restrict rq --owner ci";
+    let hints = |more: &[&str]| {
+        let output = cli.run(&[&[IMPORT[0], IMPORT[1], file.as_str()], more].concat());
+        assert!(output.status.success());
+        text(&output.stderr).matches(remedy).count()
+    };
+    assert_eq!(hints(&["--dry-run"]), 1);
+    assert_eq!(hints(&[]), 1);
+    cli.ok(&remedy.split(' ').collect::<Vec<_>>());
+    assert_eq!(hints(&[]), 0);
+}
