@@ -63,16 +63,16 @@ impl Event {
     }
 }
 
-/// Writes a line. `subject` is the client, queue or endpoint that the event is about; text from outside is quoted and
-/// cut, so that it can neither forge lines nor fill the disk.
+/// Writes a line. `subject` is the client, queue or endpoint that the event is about; text from outside is cut, and quoted
+/// by either format of the log, so that it can neither forge lines nor fill the disk.
 pub fn log(event: Event, caller: &Caller, subject: &str, detail: &str) {
     let word = event.word();
     let subject: String = subject.chars().take(128).collect();
     let by = caller.name();
     let address = caller.address.map(|address| address.to_string()).unwrap_or_default();
     if event.is_suspicious() {
-        tracing::warn!(target: "audit", event = word, ?subject, by, address, detail);
+        tracing::warn!(target: "audit", event = word, subject, by, address, detail);
     } else {
-        tracing::info!(target: "audit", event = word, ?subject, by, address, detail);
+        tracing::info!(target: "audit", event = word, subject, by, address, detail);
     }
 }
