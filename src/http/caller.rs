@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -93,8 +93,14 @@ pub async fn guard(
 ) -> Response {
     match admit(&app, action, &request) {
         Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
+            let path = request.uri().path().to_owned();
+            request.extensions_mut().insert(caller.clone());
+            let response = next.run(request).await;
+            // Past the door, and then asked for more than the token allows: a role above its own, a restricted queue.
+            if response.status() == StatusCode::FORBIDDEN {
+                audit::log(Event::AccessFail, &caller, &path, "the rights do not suffice");
+            }
+            response
         }
         Err(error) => error.into_response(),
     }
