@@ -8,7 +8,7 @@ mod signals;
 mod sweeper;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,7 +115,7 @@ impl Server {
         server.tasks.spawn(connection::accept(admin, router, server.tasks.clone(), tokens));
         // The first line: whoever starts the server on port 0 reads the port there.
         tracing::info!("listening on http://{addr}");
-        hint_at_first_admin(&app);
+        hint_at_first_admin(&app, &settings.data_dir);
         server.tasks.spawn(leases::watch(
             app.clone(),
             patience(settings, app.now()),
@@ -200,12 +200,14 @@ pub fn app(store: Arc<Store>, clock: Arc<dyn Clock>, settings: &Settings) -> Res
     Ok(App::new(store, clock, limits, auth, webhooks))
 }
 
-fn hint_at_first_admin(app: &App) {
+/// Names the data directory: the default may be another one, where the command would make a new database.
+fn hint_at_first_admin(app: &App, data_dir: &Path) {
     let none = app.read(|tx| tx.clients_after(None, 1)).is_ok_and(|clients| clients.is_empty());
     if none {
         tracing::info!(
             "there is no client yet; create the admin with: \
-             testflinger-server client-admin create testflinger-admin --role admin"
+             testflinger-server client-admin create testflinger-admin --role admin --data-dir {}",
+            data_dir.display()
         );
     }
 }
