@@ -225,7 +225,19 @@ fn read_file(file: Option<&Path>, env: &Env) -> Result<Raw, Error> {
     };
     let text = std::fs::read_to_string(&path)
         .map_err(|source| Error::Read { path: path.clone(), source })?;
-    toml::from_str(&text).map_err(|error| Error::File { path, message: error.to_string() })
+    toml::from_str(&text).map_err(|error| Error::File { path, message: describe(&text, &error) })
+}
+
+/// Where and what, without the line itself: it may hold a secret that was written into the wrong file.
+fn describe(text: &str, error: &toml::de::Error) -> String {
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return error.message().to_owned();
+    };
+    let number = before.matches('\n').count();
+    let line = text.lines().nth(number).unwrap_or_default();
+    let key = line.split_once('=').map_or("", |(key, _)| key.trim());
+    let colon = if key.is_empty() { "" } else { ": " };
+    format!("line {}{colon}{key}: {}", number + 1, error.message())
 }
 
 #[cfg(test)]
