@@ -59,7 +59,11 @@ fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
         Command::Unrestrict { queue, owner: Some(owner) } => {
             let path = format!("/v1/restricted-queues/{}", segment(&queue));
             admin.call("DELETE", &path, Some(&json!({ "client_id": owner })))?;
-            println!("{owner} may no longer use {queue} when it is restricted");
+            if admin.try_call("GET", &path, None)?.status == 404 {
+                println!("{queue} is open to everybody: nobody owns it any more");
+            } else {
+                println!("{owner} may no longer use {queue}");
+            }
         }
         Command::Unrestrict { queue, owner: None } => {
             let path = format!("/admin/restricted-queues/{}", segment(&queue));
