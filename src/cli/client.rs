@@ -12,6 +12,7 @@ use super::Failure;
 use super::admin::{Admin, Missing, Place, segment};
 use super::output::{self, Format, cell};
 use super::secret::Source;
+use crate::domain::ClientId;
 
 /// Arguments of `client-admin`.
 #[derive(clap::Args)]
@@ -27,6 +28,7 @@ enum Command {
     /// Create a client; its secret is asked for
     Create {
         /// Its id
+        #[arg(value_parser = new_id)]
         id: String,
         #[command(flatten)]
         rights: Rights,
@@ -100,6 +102,11 @@ enum Role {
     Agent,
 }
 
+/// An id that a client can have, as text.
+fn new_id(text: &str) -> Result<String, String> {
+    ClientId::try_from(text.to_owned()).map(String::from).map_err(|error| error.to_string())
+}
+
 fn limit(text: &str) -> Result<(String, i64), String> {
     let (queue, number) = text.rsplit_once('=').ok_or("write it as QUEUE=NUMBER")?;
     let number = number.parse().map_err(|_| format!("{number:?} is no whole number"))?;
@@ -150,6 +157,10 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
     match command {
         Command::Create { id, rights, source } => {
+            // Asked first, so that nobody types a secret twice for a client that is there already.
+            if admin.try_call("GET", &public_path(&id), None)?.status == 200 {
+                return Err(Failure::new(3, "Client already exists"));
+            }
             let secret = source.read(&id)?;
             let mut body = rights.body();
             body.insert("client_secret".to_owned(), json!(secret.value.expose_secret()));
