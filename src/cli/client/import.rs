@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::Failure;
 use super::super::admin::{Admin, failure};
-use super::{admin_path, public_path};
+use super::{admin_path, new_id, public_path};
 
 /// bcrypt doubles its work with each step of the cost; 2^16 rounds take seconds, and whoever logs in pays for them.
 const HIGHEST_COST: u32 = 16;
@@ -83,6 +83,7 @@ fn read(line: &str) -> Result<(String, Value), String> {
         serde_json::from_str(line).map_err(|error| format!("no JSON object: {error}"))?;
     let text = |name: &str| record[name].as_str().filter(|text| !text.is_empty());
     let id = text("client_id").ok_or("client_id is missing")?.to_owned();
+    new_id(&id).map_err(|message| format!("{id}: {message}"))?;
     let hash =
         text("client_secret_hash").ok_or_else(|| format!("{id}: client_secret_hash is missing"))?;
     check_hash(hash).map_err(|message| format!("{id}: {message}"))?;
