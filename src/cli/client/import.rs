@@ -2,15 +2,17 @@
 //!
 //! A line is a JSON object as `mongoexport --collection client_permissions` writes it: `client_id`,
 //! `client_secret_hash` (bcrypt), `role`, `max_priority`, `max_reservation_time`, `allowed_queues`. The hash is kept as
-//! it is; the first good login replaces it by argon2id. Importing twice changes nothing.
+//! it is; the first good login replaces it by argon2id. Importing twice changes nothing. Which queues are restricted
+//! stands in another collection, so queues that a record allows and that are open here are named.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
 use super::super::Failure;
-use super::super::admin::{Admin, failure};
+use super::super::admin::{Admin, failure, segment};
 use super::{admin_path, new_id, public_path};
 
 /// bcrypt doubles its work with each step of the cost; 2^16 rounds take seconds, and whoever logs in pays for them.
@@ -28,17 +30,34 @@ pub(super) fn run(admin: &mut Admin, file: &Path, dry_run: bool) -> Result<(), F
     let failed = |error: std::io::Error| Failure::new(1, format!("{}: {error}", file.display()));
     let reader = BufReader::new(std::fs::File::open(file).map_err(failed)?);
     let mut counts = Counts::default();
+    let mut allowed = BTreeMap::new();
     for (number, line) in reader.lines().enumerate() {
         let line = line.map_err(failed)?;
         if line.trim().is_empty() {
             continue;
         }
         match read(&line) {
-            Ok((id, body)) => one(admin, &id, &body, dry_run, &mut counts)?,
+            Ok((id, body)) => {
+                let queues = body["allowed_queues"].as_array().into_iter().flatten();
+                let queues = queues.filter_map(Value::as_str).map(str::to_owned);
+                for queue in queues {
+                    allowed.entry(queue).or_insert_with(|| id.clone());
+                }
+                one(admin, &id, &body, dry_run, &mut counts)?;
+            }
             Err(message) => {
                 eprintln!("line {}: {message}", number + 1);
                 counts.refused += 1;
             }
+        }
+    }
+    for (queue, owner) in &allowed {
+        let path = format!("/v1/restricted-queues/{}", segment(queue));
+        if admin.try_call("GET", &path, None)?.status == 404 {
+            eprintln!(
+                "{queue} is open to everybody here; to restrict it: \
+                 testflinger-server queue-admin restrict {queue} --owner {owner}"
+            );
         }
     }
     let verb = if dry_run { "would be created" } else { "created" };
