@@ -236,6 +236,8 @@ fn a_cookie_of_an_agent_gives_no_rights() {
         let thief = person.clone().header(cookie.0, cookie.1);
         assert_eq!(thief.get("/v1/job?queue=q").status, 403);
         assert_eq!(thief.post(&format!("/v1/result/{id}"), &json!({})).status, 403);
+        // Nor does it acknowledge the job in the agent's name.
+        assert_eq!(thief.get(&format!("/v1/result/{id}")).status, 200);
         let status = server.anonymous().header(cookie.0, cookie.1).get("/v1/job?queue=q").status;
         assert_eq!(status, if matches!(access, Mode::Locked) { 401 } else { 403 });
         let other = server.client("other-rig", "agent").header("Cookie", "agent_name=rig-2");
