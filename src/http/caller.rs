@@ -14,7 +14,7 @@ use super::audit::{self, Event};
 use super::cookie;
 use super::error::ApiError;
 use crate::auth::{Action, Identity, MayAdminister, MayManage, Permissions, jwt, policy};
-use crate::domain::AgentName;
+use crate::domain::{Access, AgentName, Role};
 use crate::ops::By;
 use crate::store::ClientReads;
 
@@ -122,6 +122,10 @@ fn admit(app: &App, action: Action, request: &Request) -> Result<Caller, ApiErro
     }
     policy::check(action, app.auth().access, &caller.identity)
         .inspect_err(|denied| audit::log(Event::AccessFail, &caller, path, &denied.to_string()))?;
+    // Where agents need tokens, a cookie alone must not acknowledge or keep a job in an agent's name.
+    if app.auth().access != Access::Open && caller.identity.role() != Some(Role::Agent) {
+        caller.agent = None;
+    }
     if let Some(agent) = &caller.agent {
         app.agents().hear(agent, app.now());
     }
