@@ -196,3 +196,30 @@ fn taking_a_queue_from_its_last_owner_says_that_it_is_open_now() {
     let said = cli.ok(&["queue", "unrestrict", "rq", "--owner", "two"]);
     assert!(said.contains("rq is open to everybody"), "{said}");
 }
+
+#[test]
+fn no_flag_takes_a_secret_and_the_help_says_where_it_comes_from() {
+    let help = |args: &[&str]| {
+        let output = run(&[args, &["--help"]].concat(), &[]);
+        assert!(output.status.success());
+        text(&output.stdout)
+    };
+    let all = help(&[]);
+    for word in ["serve", "client-admin", "queue-admin", "[aliases: client]", "[aliases: queue]"] {
+        assert!(all.contains(word), "{word}: {all}");
+    }
+    let clients = help(&["client-admin"]);
+    for word in ["create", "list", "show", "edit", "set-secret", "delete", "import", "--data-dir"] {
+        assert!(clients.contains(word), "{word}: {clients}");
+    }
+    for command in ["create", "set-secret"] {
+        let flags = help(&["client-admin", command]);
+        for word in ["--secret-stdin", "--generate", "once, on standard output"] {
+            assert!(flags.contains(word), "{word}: {flags}");
+        }
+        assert!(!flags.contains("--secret ") && !flags.contains("SECRET"), "{flags}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let said = Cli(dir.path()).fails(2, &["client", "create", "ci", "--secret=hunter2-hunter2"]);
+    assert!(!said.contains("hunter2"), "{said}");
+}

@@ -28,7 +28,7 @@ fn records() -> String {
         }),
         json!({ "client_id": "plain", "client_secret_hash": hash, "max_priority": {} }),
     ];
-    records.iter().map(|record| format!("{record}\n")).collect()
+    records.map(|record| record.to_string()).join("\n")
 }
 
 /// The stored hash of a client, while no server runs.

@@ -5,8 +5,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::Program;
 use crate::support::auth::{Socket, is_root};
+use crate::support::{Program, until};
 
 /// Nobody.
 const OTHER: u32 = 65_534;
@@ -29,7 +29,7 @@ fn another_user_is_refused_even_where_the_file_lets_everybody_in() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let _program = Program::serve(dir.path());
+    let program = Program::serve(dir.path());
     let socket = dir.path().join("admin.sock");
     allow_all(dir.path());
     allow_all(&socket);
@@ -49,6 +49,10 @@ fn another_user_is_refused_even_where_the_file_lets_everybody_in() {
     assert!(as_user(0).contains("200 OK"));
     let refused = as_user(OTHER);
     assert!(!refused.contains("HTTP"), "{refused}");
+    until("it is logged who was refused", || {
+        let log = program.log();
+        log.iter().any(|line| line.contains("authz_fail") && line.contains(&OTHER.to_string()))
+    });
     assert_eq!(Socket::of(dir.path()).send("GET", "/v1/client-permissions", None).status, 200);
 }
 
