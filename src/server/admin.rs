@@ -29,11 +29,12 @@ impl Listen for UnixListener {
 
     async fn next(&self) -> std::io::Result<Option<(UnixStream, Origin)>> {
         let (stream, _) = self.accept().await?;
-        if may_administer(&stream) {
+        let uid = stream.peer_cred().ok().map(|peer| peer.uid());
+        if uid.is_some_and(may_administer) {
             return Ok(Some((stream, Origin::Socket)));
         }
         let what = "another user opened the admin socket";
-        tracing::warn!(target: "audit", event = "authz_fail", what);
+        tracing::warn!(target: "audit", event = "authz_fail", uid, what);
         Ok(None)
     }
 }
@@ -44,7 +45,6 @@ pub(super) fn remove(data_dir: &Path) {
 }
 
 /// The file's mode keeps others out already; this holds even where somebody has changed it.
-fn may_administer(stream: &UnixStream) -> bool {
-    let own = rustix::process::geteuid().as_raw();
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+fn may_administer(uid: u32) -> bool {
+    uid == 0 || uid == rustix::process::geteuid().as_raw()
 }
