@@ -11,18 +11,24 @@ use tower::ServiceExt;
 use super::caller::Local;
 use super::error::ApiError;
 use super::reply;
+use super::rest::Rest;
 
 /// Answers a request: from outside or from this process, through the same doors.
-pub async fn answer(router: Router, request: Request) -> Response {
+pub async fn answer(router: Router, mut request: Request) -> Response {
     let method = request.method().clone();
-    match clean_path(request) {
+    let rest = Rest::of(&mut request);
+    let response = match clean_path(request) {
         Err(response) => response,
         Ok(request) if is_hidden(&request) => ApiError::no_route().into_response(),
         Ok(request) => match router.oneshot(request).await {
             Ok(response) => complete_allow(&method, response),
             Err(never) => match never {},
         },
+    };
+    if let Some(rest) = rest {
+        rest.read_away().await;
     }
+    response
 }
 
 /// What exists for the local administrator alone does not exist for others: not even which methods it knows, or that a

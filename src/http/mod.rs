@@ -17,6 +17,7 @@ pub mod json;
 pub mod path;
 pub mod query;
 pub mod reply;
+mod rest;
 pub mod stream;
 pub mod upload;
 

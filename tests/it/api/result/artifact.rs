@@ -170,3 +170,14 @@ fn artifacts_outlive_a_restart() {
     server.restart();
     assert_eq!(server.anonymous().get(&path()).text(), "kept");
 }
+
+#[test]
+fn who_is_refused_early_gets_the_answer_although_the_file_is_still_being_sent() {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    let file = vec![7; 4 << 20];
+    for _ in 0..20 {
+        let answer = anyone.upload("/v1/result/bad/artifact", &[Part("file", &file)]);
+        assert_eq!(answer.seen(), (400, "Invalid job id\n".to_owned()));
+    }
+}
