@@ -97,6 +97,7 @@ fn table(routes: Routes) -> Routes {
             may(ManageClients, put(client_permissions::edit::put)),
             may(Administer, delete(client_permissions::delete::delete)),
         ])
+        .at("/admin/backup", [may(LocalOnly, post(admin::backup::post))])
         .at("/admin/clients/{id}", [
             may(LocalOnly, post(admin::client::create)),
             may(LocalOnly, put(admin::client::edit)),

@@ -1,6 +1,7 @@
 //! How admin commands reach the data: a running server over its admin socket, else the data directory itself. Both ways
 //! lead to the same router.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use serde_json::Value;
 use super::{Failure, environment};
 use crate::config::{Raw, Settings};
 use crate::domain::SystemClock;
-use crate::http::client::{Client, Reply};
+use crate::http::client::{Body, Bytes, Client, Reply, next_piece};
 use crate::server;
 use crate::store;
 
@@ -22,6 +23,14 @@ pub(super) struct Place {
     /// The configuration file [default: /etc/testflinger-server/config.toml if it exists]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+impl Place {
+    /// The settings that hold there.
+    pub(super) fn settings(self) -> Result<Settings, Failure> {
+        let flags = Raw { data_dir: self.data_dir, ..Raw::default() };
+        Ok(Settings::load(flags, self.config.as_deref(), &environment())?)
+    }
 }
 
 /// What to do when there is no data yet.
@@ -43,8 +52,7 @@ pub(super) struct Admin {
 impl Admin {
     /// Finds the server or opens its data, and says which on standard error.
     pub(super) fn open(place: Place, missing: Missing) -> Result<Self, Failure> {
-        let flags = Raw { data_dir: place.data_dir, ..Raw::default() };
-        let settings = Settings::load(flags, place.config.as_deref(), &environment())?;
+        let settings = place.settings()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -56,8 +64,7 @@ impl Admin {
             return Ok(Self { runtime, client, store: None });
         }
         if missing == Missing::Refuse && !settings.data_dir.join(store::DATABASE).exists() {
-            let message = format!("there is no data in {dir}: give --data-dir");
-            return Err(Failure::new(1, message));
+            return Err(store::Error::NoData(settings.data_dir).into());
         }
         let clock = Arc::new(SystemClock);
         let store = Arc::new(server::open_store(&settings, clock.clone(), Box::new(|_| {}))?);
@@ -89,12 +96,39 @@ impl Admin {
         sent.map_err(|message| Failure::new(1, message))
     }
 
+    /// Asks for something large.
+    pub(super) fn open_stream(&mut self, method: &str, path: &str) -> Result<Stream<'_>, Failure> {
+        let opened = self.runtime.block_on(self.client.open(method, path));
+        match opened.map_err(|message| Failure::new(1, message))? {
+            Ok(body) => Ok(Stream { runtime: &self.runtime, body, piece: Bytes::new() }),
+            Err(reply) => Err(failure(&reply)),
+        }
+    }
+
     /// Closes what was opened.
     pub(super) fn close(self) -> Result<(), Failure> {
         if let Some(store) = self.store {
             store.close()?;
         }
         Ok(())
+    }
+}
+
+/// An answer that is read while it arrives.
+pub(super) struct Stream<'a> {
+    runtime: &'a tokio::runtime::Runtime,
+    body: Body,
+    piece: Bytes,
+}
+
+impl Read for Stream<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        if self.piece.is_empty() {
+            self.piece = self.runtime.block_on(next_piece(&mut self.body))?;
+        }
+        let size = bytes.len().min(self.piece.len());
+        bytes[..size].copy_from_slice(&self.piece.split_to(size));
+        Ok(size)
     }
 }
 
@@ -109,6 +143,7 @@ pub(super) fn failure(reply: &Reply) -> Failure {
     let code = match reply.status {
         409 => 3,
         422 => 2,
+        423 => 4,
         _ => 1,
     };
     Failure::new(code, message)

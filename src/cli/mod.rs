@@ -1,11 +1,16 @@
 //! The command line: one file per subcommand.
 
 mod admin;
+mod backup;
+mod check;
 mod client;
 mod output;
+mod progress;
 mod queue;
+mod restore;
 mod secret;
 mod serve;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -31,16 +36,28 @@ enum Command {
     /// Manage restricted queues: list, restrict, unrestrict
     #[command(name = "queue-admin", visible_alias = "queue")]
     QueueAdmin(queue::Args),
+    /// Write everything into one file, while the server runs or not
+    Backup(backup::Args),
+    /// Check that a backup is complete and can be restored
+    Verify(verify::Args),
+    /// Make a data directory of a backup
+    Restore(restore::Args),
+    /// Check the data of a stopped server, and repair its indexes
+    Check(check::Args),
 }
 
-/// Parses the command line, runs it and says how it ended: 0 ok, 1 failed, 2 usage, 4 data directory in use,
-/// 6 version not supported, 7 no space.
+/// Parses the command line, runs it and says how it ended: 0 ok, 1 failed, 2 usage, 3 exists already, 4 in use,
+/// 5 verification failed, 6 version not supported, 7 no space.
 #[must_use]
 pub fn run() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Serve(args) => serve::run(*args),
         Command::ClientAdmin(args) => client::run(args),
         Command::QueueAdmin(args) => queue::run(args),
+        Command::Backup(args) => backup::run(args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Restore(args) => restore::run(args),
+        Command::Check(args) => check::run(args),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -80,9 +97,31 @@ impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         let code = match &error {
             store::Error::Locked(_) => 4,
-            store::Error::Newer { .. } => 6,
+            store::Error::Damaged { .. } | store::Error::Corrupt(_) => 5,
+            store::Error::Newer { .. } | store::Error::Older { .. } => 6,
             error if error.is_disk_full() => 7,
             _ => 1,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<store::backup::Error> for Failure {
+    fn from(error: store::backup::Error) -> Self {
+        use std::io::ErrorKind::StorageFull;
+
+        use store::backup::Error;
+        let code = match &error {
+            Error::Bad(_) | Error::Stopped(_) => 5,
+            Error::Newer { .. } => 6,
+            Error::Exists(..) => 3,
+            Error::Locked(_) => 4,
+            Error::Write { source, .. } if source.kind() == StorageFull => 7,
+            Error::Read(_) | Error::Write { .. } => 1,
+            Error::Store(_) => {
+                let Error::Store(error) = error else { unreachable!("matched above") };
+                return error.into();
+            }
         };
         Self::new(code, error.to_string())
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use ipnet::IpNet;
 use secrecy::SecretString;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::error::ApiError;
@@ -64,6 +64,7 @@ struct Shared {
     turns: Semaphore,
     agents: Agents,
     stopping: CancellationToken,
+    backup: Arc<Semaphore>,
 }
 
 impl App {
@@ -79,7 +80,18 @@ impl App {
         let turns = Semaphore::new(WEBHOOKS);
         let agents = Agents::new(clock.now());
         let stopping = CancellationToken::new();
-        Self(Arc::new(Shared { store, clock, limits, auth, webhooks, turns, agents, stopping }))
+        let backup = Arc::new(Semaphore::new(1));
+        Self(Arc::new(Shared {
+            store,
+            clock,
+            limits,
+            auth,
+            webhooks,
+            turns,
+            agents,
+            stopping,
+            backup,
+        }))
     }
 
     /// How large requests may be.
@@ -104,6 +116,15 @@ impl App {
     #[must_use]
     pub fn stopping(&self) -> &CancellationToken {
         &self.0.stopping
+    }
+
+    /// The turn to make a backup; one at a time, since each reads everything.
+    ///
+    /// # Errors
+    /// 423 while another is under way.
+    pub fn backup_turn(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        let busy = |_| ApiError::new(StatusCode::LOCKED, "another backup is under way");
+        Arc::clone(&self.0.backup).try_acquire_owned().map_err(busy)
     }
 
     /// The store, for what is not a transaction: blobs.

@@ -31,6 +31,8 @@ pub enum Event {
     ClientUpdated,
     /// A client was removed.
     ClientDeleted,
+    /// Somebody took everything home.
+    Backup,
 }
 
 impl Event {
@@ -48,6 +50,7 @@ impl Event {
             Self::ClientCreated => "user_created",
             Self::ClientUpdated => "user_updated",
             Self::ClientDeleted => "user_deleted",
+            Self::Backup => "data_backup",
         }
     }
 

@@ -1,11 +1,13 @@
 //! Requests of the local administrator: over the admin socket, or straight into a router of this process.
 
+use std::io;
 use std::path::Path;
 
 use axum::Router;
-use axum::body::Body;
+pub use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::response::Response;
 use http_body_util::BodyExt;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -63,6 +65,27 @@ impl Client {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Reply, String> {
+        read_whole(self.request(method, path, body).await?).await
+    }
+
+    /// Sends a request whose answer is too large to be read whole; one that is an error is read, though.
+    ///
+    /// # Errors
+    /// A sentence that says how the connection failed.
+    pub async fn open(&mut self, method: &str, path: &str) -> Result<Result<Body, Reply>, String> {
+        let response = self.request(method, path, None).await?;
+        if response.status().is_success() {
+            return Ok(Ok(response.into_body()));
+        }
+        read_whole(response).await.map(Err)
+    }
+
+    async fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Response, String> {
         let mut request = Request::builder().method(method).uri(path).header(HOST, "localhost");
         if body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
@@ -70,7 +93,7 @@ impl Client {
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
         let mut request = request.body(body).map_err(|error| error.to_string())?;
         let broken = |error: hyper::Error| format!("the server broke the connection: {error}");
-        let response = match &mut self.0 {
+        Ok(match &mut self.0 {
             Way::Socket(sender) => {
                 sender.ready().await.map_err(broken)?;
                 sender.send_request(request).await.map_err(broken)?.map(Body::new)
@@ -79,10 +102,31 @@ impl Client {
                 request.extensions_mut().insert(Local);
                 edge::answer(router.as_ref().clone(), request).await
             }
-        };
-        let status = response.status().as_u16();
-        let body = response.into_body().collect().await.map_err(|error| error.to_string())?;
-        let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
-        Ok(Reply { status, body })
+        })
+    }
+}
+
+async fn read_whole(response: Response) -> Result<Reply, String> {
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.map_err(|error| error.to_string())?;
+    let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+    Ok(Reply { status, body })
+}
+
+/// The next piece of a body, empty at its end.
+///
+/// # Errors
+/// When the connection breaks.
+pub async fn next_piece(body: &mut Body) -> io::Result<Bytes> {
+    loop {
+        match body.frame().await {
+            None => return Ok(Bytes::new()),
+            Some(Err(error)) => return Err(io::Error::other(error)),
+            // Empty pieces and trailers say nothing.
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(bytes) if !bytes.is_empty() => return Ok(bytes),
+                _ => {}
+            },
+        }
     }
 }

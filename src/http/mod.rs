@@ -15,6 +15,7 @@ pub mod fields;
 pub mod hold;
 pub mod json;
 pub mod path;
+pub mod pipe;
 pub mod query;
 pub mod reply;
 mod rest;

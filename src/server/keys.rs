@@ -41,7 +41,7 @@ pub enum Error {
 /// # Errors
 /// [`Error`].
 pub(super) fn load_or_make(data_dir: &Path, name: &str) -> Result<Vec<u8>, Error> {
-    let dir = data_dir.join("keys");
+    let dir = data_dir.join(store::KEYS);
     let path = dir.join(name);
     let failed = |path: &Path, source| Error::Store(store::Error::file(path, source));
     if !path.exists() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use super::expiry::Kind;
+use super::index::IndexRow;
 use super::key::{Key, Tail};
 use super::record::{AgentLogV1, AgentV1, ProvisionV1};
 use super::rows::{Rows, WriteTx};
@@ -38,7 +39,7 @@ impl Agent {
         serde_json::from_str(self.fields.get(field)?).ok()
     }
 
-    fn index_rows(&self) -> Vec<(Table, Key, Vec<u8>)> {
+    fn index_rows(&self) -> Vec<IndexRow> {
         let name = self.name.as_str().as_bytes().to_vec();
         let mut rows = vec![
             (Table::AgentBySeq, Key::new().number(self.seq), name.clone()),
@@ -122,18 +123,8 @@ pub trait AgentReads {
 
 impl<R: Rows> AgentReads for R {
     fn agent(&self, name: &AgentName) -> Result<Option<Agent>, Error> {
-        let record: Option<AgentV1> = self.record(Table::Agent, &key(name))?;
-        Ok(record.map(|record| Agent {
-            name: name.clone(),
-            seq: record.seq,
-            updated_at: Timestamp::from_micros(record.updated_at),
-            fields: record.fields.into_iter().collect(),
-            queues: record.queues.into_iter().map(QueueName::trusted).collect(),
-            streak: match record.streak_type {
-                0 => None,
-                kind => Some((kind == 1, record.streak_count)),
-            },
-        }))
+        let record = self.record(Table::Agent, &key(name))?;
+        Ok(record.map(|record| agent(name.clone(), record)))
     }
 
     fn agents_after(&self, after: u64, limit: usize) -> Result<Vec<Agent>, Error> {
@@ -170,6 +161,25 @@ impl<R: Rows> AgentReads for R {
         })?;
         Ok(found)
     }
+}
+
+fn agent(name: AgentName, record: AgentV1) -> Agent {
+    Agent {
+        name,
+        seq: record.seq,
+        updated_at: Timestamp::from_micros(record.updated_at),
+        fields: record.fields.into_iter().collect(),
+        queues: record.queues.into_iter().map(QueueName::trusted).collect(),
+        streak: match record.streak_type {
+            0 => None,
+            kind => Some((kind == 1, record.streak_count)),
+        },
+    }
+}
+
+/// The index rows of a stored agent.
+pub(super) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
+    Ok(agent(agent_name(key)?, codec::decode(value)?).index_rows())
 }
 
 fn page(

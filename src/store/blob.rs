@@ -3,17 +3,20 @@
 //! A file is written aside, fsynced, renamed and its directory fsynced before a row names it, and never changed
 //! afterwards. What a crash leaves is therefore a file that no row names; [`BlobDir::remove_strays`] removes those.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::expiry::Kind;
+use super::index::IndexRow;
 use super::key::Key;
 use super::record::BlobV1;
 use super::rows::{ReadTx, Rows, WriteTx};
@@ -24,7 +27,7 @@ use crate::domain::{JobId, Timestamp};
 const PARTIAL: &str = "partial";
 
 /// The name of a blob's file: random, so that a new file never meets an old one.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobName(Uuid);
 
 impl BlobName {
@@ -34,6 +37,14 @@ impl BlobName {
 
     fn text(self) -> String {
         self.0.simple().to_string()
+    }
+}
+
+/// Its place below the folder of blobs.
+impl fmt::Display for BlobName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.text();
+        write!(f, "{}/{name}", &name[..2])
     }
 }
 
@@ -79,20 +90,63 @@ pub struct Blob {
     pub created_at: Timestamp,
 }
 
+impl Blob {
+    fn index_row(&self, key: &[u8]) -> IndexRow {
+        (Table::Expiry, Kind::Blob.key(self.created_at, key), Vec::new())
+    }
+}
+
 /// Looks at one file.
 type VisitFile<'a> = dyn FnMut(&Path, Option<BlobName>) -> Result<(), Error> + 'a;
 
 /// The folder of blobs.
 #[derive(Clone, Debug)]
-pub struct BlobDir(PathBuf);
+pub struct BlobDir {
+    path: PathBuf,
+    pins: Arc<Mutex<Pins>>,
+}
+
+/// Who needs files to stay, and the files that would be gone but for that.
+#[derive(Debug, Default)]
+struct Pins {
+    count: usize,
+    unlink: Vec<BlobName>,
+}
+
+/// While this is there, no file of a blob is removed. Whoever reads files that a snapshot names takes it before the
+/// snapshot.
+pub(super) struct Pin(BlobDir);
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        let gone = {
+            let mut pins = self.0.pins();
+            pins.count -= 1;
+            if pins.count == 0 { std::mem::take(&mut pins.unlink) } else { Vec::new() }
+        };
+        for name in gone {
+            self.0.remove(name);
+        }
+    }
+}
 
 impl BlobDir {
-    pub(super) const fn new(dir: PathBuf) -> Self {
-        Self(dir)
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, pins: Arc::default() }
+    }
+
+    fn pins(&self) -> MutexGuard<'_, Pins> {
+        self.pins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps all files until the pin is dropped.
+    pub(super) fn pin(&self) -> Pin {
+        self.pins().count += 1;
+        Pin(self.clone())
     }
 
     pub(super) fn create(&self) -> Result<(), Error> {
-        create_private(&self.0)
+        create_private(&self.path)
     }
 
     /// Whether any file is there.
@@ -106,7 +160,7 @@ impl BlobDir {
     }
 
     fn folder(&self, name: BlobName) -> PathBuf {
-        self.0.join(&name.text()[..2])
+        self.path.join(&name.text()[..2])
     }
 
     /// The file of a blob.
@@ -124,7 +178,7 @@ impl BlobDir {
         let folder = self.folder(name);
         if !folder.exists() {
             create_private(&folder)?;
-            sync_dir(&self.0)?;
+            sync_dir(&self.path)?;
         }
         let partial = self.path(name).with_extension(PARTIAL);
         let file = OpenOptions::new()
@@ -145,8 +199,18 @@ impl BlobDir {
     }
 
     /// Removes the file of a blob that no row names any more. A failure leaves a stray for the next start.
-    pub(super) fn unlink(&self, name: &BlobName) {
-        let path = self.path(*name);
+    pub(super) fn unlink(&self, name: BlobName) {
+        let mut pins = self.pins();
+        if pins.count > 0 {
+            pins.unlink.push(name);
+        } else {
+            drop(pins);
+            self.remove(name);
+        }
+    }
+
+    fn remove(&self, name: BlobName) {
+        let path = self.path(name);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!(path = %path.display(), %error, "cannot remove a file that is no longer needed");
@@ -168,9 +232,27 @@ impl BlobDir {
         Ok(removed)
     }
 
+    /// How many files there are whose name is not in `named`.
+    pub(super) fn count_strays(&self, named: &HashSet<BlobName>) -> Result<u64, Error> {
+        let mut strays = 0;
+        self.walk(&mut |_, name| {
+            strays += u64::from(name.is_none_or(|name| !named.contains(&name)));
+            Ok(())
+        })?;
+        Ok(strays)
+    }
+
+    /// Makes the names of all files durable.
+    pub(super) fn sync(&self) -> Result<(), Error> {
+        for folder in entries(&self.path)?.into_iter().filter(|path| path.is_dir()) {
+            sync_dir(&folder)?;
+        }
+        sync_dir(&self.path)
+    }
+
     /// Shows every file, with its name if it has a blob's.
     fn walk(&self, visit: &mut VisitFile<'_>) -> Result<(), Error> {
-        for folder in entries(&self.0)?.into_iter().filter(|path| path.is_dir()) {
+        for folder in entries(&self.path)?.into_iter().filter(|path| path.is_dir()) {
             for path in entries(&folder)? {
                 let name = path
                     .file_name()
@@ -281,13 +363,30 @@ pub trait BlobReads {
 impl<R: Rows> BlobReads for R {
     fn blob(&self, job: JobId, kind: BlobKind) -> Result<Option<Blob>, Error> {
         let record: Option<BlobV1> = self.record(Table::Blob, &key(job, kind))?;
-        Ok(record.map(|record| Blob {
-            name: BlobName(Uuid::from_bytes(record.name)),
-            size: record.size,
-            sha256: record.sha256,
-            created_at: Timestamp::from_micros(record.created_at),
-        }))
+        Ok(record.as_ref().map(blob))
     }
+}
+
+fn blob(record: &BlobV1) -> Blob {
+    Blob {
+        name: BlobName(Uuid::from_bytes(record.name)),
+        size: record.size,
+        sha256: record.sha256,
+        created_at: Timestamp::from_micros(record.created_at),
+    }
+}
+
+/// A stored blob.
+pub(super) fn stored(value: &[u8]) -> Result<Blob, Error> {
+    codec::decode(value).map(|record| blob(&record))
+}
+
+/// The index rows of a stored blob.
+pub(super) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
+    if parse_key(key).is_none() {
+        return Err(Error::Corrupt("a blob's key names no job".to_owned()));
+    }
+    Ok(vec![stored(value)?.index_row(key)])
 }
 
 impl ReadTx {
@@ -295,8 +394,7 @@ impl ReadTx {
     pub(super) fn blob_names(&self) -> Result<BTreeSet<BlobName>, Error> {
         let mut names = BTreeSet::new();
         self.scan_prefix(Table::Blob, &Key::new(), None, &mut |_, value| {
-            let record: BlobV1 = codec::decode(value)?;
-            names.insert(BlobName(Uuid::from_bytes(record.name)));
+            names.insert(stored(value)?.name);
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(names)
@@ -317,8 +415,7 @@ impl WriteTx<'_> {
             sha256: blob.sha256,
             created_at: blob.created_at.as_micros(),
         };
-        let due = Kind::Blob.key(blob.created_at, key.as_slice());
-        self.put(Table::Expiry, &due, &[])?;
+        self.replace_rows(&[], &[blob.index_row(key.as_slice())])?;
         self.put_record(Table::Blob, &key, &record)
     }
 
@@ -331,8 +428,7 @@ impl WriteTx<'_> {
             return Ok(());
         };
         let key = key(job, kind);
-        let due = Kind::Blob.key(blob.created_at, key.as_slice());
-        self.remove(Table::Expiry, &due)?;
+        self.replace_rows(&[blob.index_row(key.as_slice())], &[])?;
         self.remove(Table::Blob, &key)?;
         self.effects.unlink.push(blob.name);
         Ok(())

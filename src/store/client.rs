@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::{Bound, ControlFlow};
 
 use super::expiry::Kind;
+use super::index::{IndexRow, name_in};
 use super::key::Key;
 use super::record::{ClientV1, RefreshV1};
 use super::rows::{Direction, Rows, WriteTx};
@@ -59,7 +60,7 @@ impl Client {
         }
     }
 
-    fn index_rows(&self) -> Vec<(Table, Key, Vec<u8>)> {
+    fn index_rows(&self) -> Vec<IndexRow> {
         let queues = self.allowed_queues.iter().flatten();
         queues
             .map(|queue| (Table::Owner, owner(queue).text(self.id.as_str()), Vec::new()))
@@ -78,6 +79,33 @@ pub struct Refresh {
     pub used_at: Timestamp,
     /// It was taken back.
     pub revoked: bool,
+}
+
+impl Refresh {
+    fn index_rows(&self, digest: &[u8; 32]) -> Vec<IndexRow> {
+        vec![
+            (Table::Expiry, Kind::Refresh.key(self.used_at, digest), Vec::new()),
+            (Table::RefreshByClient, by_client(&self.client).raw(digest), Vec::new()),
+        ]
+    }
+}
+
+/// The index rows of a stored client.
+pub(super) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
+    Ok(client(ClientId::trusted(name_in(key)?), codec::decode(value)?)?.index_rows())
+}
+
+/// The index rows of a stored refresh token.
+pub(super) fn index_of_refresh(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
+    let wrong = |_| Error::Corrupt("a refresh token's key is no digest".to_owned());
+    let digest = key.try_into().map_err(wrong)?;
+    Ok(refresh(codec::decode(value)?).index_rows(&digest))
+}
+
+/// A stored client that nobody can log in as: what support needs to see of it.
+pub(super) fn without_secret(value: &[u8]) -> Result<Vec<u8>, Error> {
+    let record: ClientV1 = codec::decode(value)?;
+    codec::encode(&ClientV1 { secret_hash: String::new(), ..record })
 }
 
 fn key(id: &ClientId) -> Key {
@@ -180,12 +208,16 @@ impl<R: Rows> ClientReads for R {
 
     fn refresh(&self, digest: &[u8; 32]) -> Result<Option<Refresh>, Error> {
         let record: Option<RefreshV1> = self.record(Table::Refresh, &Key::new().raw(digest))?;
-        Ok(record.map(|record| Refresh {
-            client: ClientId::trusted(record.client),
-            created_at: Timestamp::from_micros(record.created_at),
-            used_at: Timestamp::from_micros(record.used_at),
-            revoked: record.revoked,
-        }))
+        Ok(record.map(refresh))
+    }
+}
+
+fn refresh(record: RefreshV1) -> Refresh {
+    Refresh {
+        client: ClientId::trusted(record.client),
+        created_at: Timestamp::from_micros(record.created_at),
+        used_at: Timestamp::from_micros(record.used_at),
+        revoked: record.revoked,
     }
 }
 
@@ -302,11 +334,8 @@ impl WriteTx<'_> {
     /// # Errors
     /// What the disk says.
     pub fn put_refresh(&mut self, digest: &[u8; 32], token: &Refresh) -> Result<(), Error> {
-        if let Some(old) = self.refresh(digest)? {
-            self.remove(Table::Expiry, &Kind::Refresh.key(old.used_at, digest))?;
-        }
-        self.put(Table::Expiry, &Kind::Refresh.key(token.used_at, digest), &[])?;
-        self.put(Table::RefreshByClient, &by_client(&token.client).raw(digest), &[])?;
+        let before = self.refresh(digest)?.map(|old| old.index_rows(digest)).unwrap_or_default();
+        self.replace_rows(&before, &token.index_rows(digest))?;
         let record = RefreshV1 {
             client: token.client.as_str().to_owned(),
             created_at: token.created_at.as_micros(),
@@ -321,8 +350,7 @@ impl WriteTx<'_> {
     /// # Errors
     /// What the disk says.
     pub fn remove_refresh(&mut self, digest: &[u8; 32], token: &Refresh) -> Result<(), Error> {
-        self.remove(Table::Expiry, &Kind::Refresh.key(token.used_at, digest))?;
-        self.remove(Table::RefreshByClient, &by_client(&token.client).raw(digest))?;
+        self.replace_rows(&token.index_rows(digest), &[])?;
         self.remove(Table::Refresh, &Key::new().raw(digest))?;
         Ok(())
     }

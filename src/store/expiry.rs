@@ -72,10 +72,20 @@ impl Kind {
         }
     }
 
+    /// Whether an expiry row is of this kind.
+    pub(super) fn owns(self, row: &[u8]) -> bool {
+        row.first() == Some(&self.byte())
+    }
+
     /// The row of something whose age counts from `since`.
     pub(super) fn key(self, since: Timestamp, key: &[u8]) -> Key {
         Key::new().byte(self.byte()).signed(since.as_micros()).raw(key)
     }
+}
+
+/// The kind of an expiry row and what it is about, without the time.
+pub(super) fn split(key: &[u8]) -> (Option<u8>, &[u8]) {
+    (key.first().copied(), key.get(9..).unwrap_or_default())
 }
 
 /// What one sweep did.
@@ -124,7 +134,7 @@ impl WriteTx<'_> {
             (Bound::Included(from.as_slice()), Bound::Excluded(to.as_slice())),
             Direction::Forward,
             &mut |key, _| {
-                due.push((Key::new().raw(key), key.get(9..).unwrap_or_default().to_vec()));
+                due.push((Key::new().raw(key), split(key).1.to_vec()));
                 Ok(if due.len() < limit {
                     ControlFlow::Continue(())
                 } else {

@@ -114,7 +114,7 @@ impl WriteTx<'_> {
     }
 }
 
-fn event(record: HistoryV1) -> Result<Event, Error> {
+pub(super) fn event(record: HistoryV1) -> Result<Event, Error> {
     Ok(Event {
         at: Timestamp::from_micros(record.at),
         actor: match record.actor {

@@ -6,12 +6,13 @@
 
 use std::ops::{Bound, ControlFlow};
 
-use super::Error;
 use super::expiry::Kind;
+use super::index::IndexRow;
 use super::key::{Key, Tail};
 use super::record::LogTailV1;
 use super::rows::{Direction, Rows, WriteTx};
 use super::tables::Table;
+use super::{Error, codec};
 use crate::domain::{JobId, LogKind, Phase, Timestamp};
 
 /// A fragment as it is posted.
@@ -170,6 +171,19 @@ fn tail(rows: &impl Rows, log: Log) -> Result<Option<LogTailV1>, Error> {
     rows.record(Table::LogTail, &log.key())
 }
 
+/// The index rows of the stored end of a log.
+pub(super) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
+    let tail: LogTailV1 = codec::decode(value)?;
+    if Log::parse(key).is_none() {
+        return Err(Error::Corrupt("the key of a log names none".to_owned()));
+    }
+    Ok(vec![since_row(Timestamp::from_micros(tail.at), key)])
+}
+
+fn since_row(since: Timestamp, key: &[u8]) -> IndexRow {
+    (Table::Expiry, Kind::Drain.key(since, key), Vec::new())
+}
+
 /// When a stored fragment was written, and its text.
 fn split(value: &[u8]) -> (Timestamp, &[u8]) {
     let (at, text) = value.split_first_chunk::<8>().unwrap_or((&[0; 8], value));
@@ -200,7 +214,7 @@ impl WriteTx<'_> {
         self.put(Table::Drain, &piece, fragment.text.as_bytes())?;
         if old.is_none() {
             // The sweep asks the tail when the log was last written, so that no line moves this row.
-            self.put(Table::Expiry, &Kind::Drain.key(now, log.key().as_slice()), &[])?;
+            self.replace_rows(&[], &[since_row(now, log.key().as_slice())])?;
         }
         tail.next_fragment = tail.next_fragment.max(number.saturating_add(1));
         tail.next_piece += 1;

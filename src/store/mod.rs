@@ -4,11 +4,14 @@
 //! be read ([`JobReads`] and its like, for snapshots and writes alike) and what can be written (`impl WriteTx`).
 
 mod agent;
+pub mod backup;
 mod blob;
+pub mod check;
 mod client;
 mod codec;
 mod expiry;
 mod history;
+mod index;
 mod job;
 mod key;
 mod log;
@@ -22,11 +25,12 @@ mod tables;
 mod wait;
 mod writer;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use redb::{Database, DatabaseError, ReadableDatabase};
+use redb::{Database, DatabaseError, ReadableDatabase, StorageError};
 
 pub use agent::{Agent, AgentPost, AgentReads, Provision};
 pub(crate) use blob::create_private;
@@ -46,8 +50,14 @@ use crate::domain::{Clock, Timestamp};
 
 /// The database's file in the data directory.
 pub const DATABASE: &str = "testflinger.redb";
+/// The database while it is made.
+const NEW_DATABASE: &str = "testflinger.redb.partial";
 /// The folder of blobs in the data directory.
 pub const BLOBS: &str = "blobs";
+/// The folder of keys in the data directory.
+pub const KEYS: &str = "keys";
+/// Page cache of a database that is only looked at, bytes.
+const CHECK_CACHE: usize = 64 << 20;
 
 /// Why the store could not do something.
 #[derive(Debug, thiserror::Error)]
@@ -65,11 +75,45 @@ pub enum Error {
         /// The newest version that this program knows.
         known: u64,
     },
+    /// The data was written by an older program, and only a start of this one upgrades it.
+    #[error(
+        "the data has schema version {found}; the next start makes it version {known}: check it then"
+    )]
+    Older {
+        /// The version in the database.
+        found: u64,
+        /// The version that this program writes.
+        known: u64,
+    },
     /// There are blobs, but the database is gone.
     #[error(
         "{0} is missing, but there are files under blobs: an empty database is not created beside them"
     )]
     Missing(PathBuf),
+    /// There is no database.
+    #[error("there is no data in {0}: give --data-dir")]
+    NoData(PathBuf),
+    /// The database cannot be opened.
+    #[error(
+        "the database in {dir} is damaged ({why}): restore a backup with: \
+         testflinger-server restore BACKUP --replace --data-dir {dir}"
+    )]
+    Damaged {
+        /// The data directory.
+        dir: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// There is not enough space.
+    #[error("{path}: {needed} bytes are needed and {free} are free")]
+    Space {
+        /// Where.
+        path: PathBuf,
+        /// Bytes.
+        needed: u64,
+        /// Bytes.
+        free: u64,
+    },
     /// A row is not what it must be.
     #[error("the database is damaged: {0}")]
     Corrupt(String),
@@ -108,6 +152,7 @@ impl Error {
         let full = |error: &std::io::Error| error.kind() == std::io::ErrorKind::StorageFull;
         match self {
             Self::File { source, .. } | Self::Database(redb::Error::Io(source)) => full(source),
+            Self::Space { .. } => true,
             _ => false,
         }
     }
@@ -134,6 +179,8 @@ pub struct Store {
     db: RwLock<Option<Arc<Database>>>,
     writer: writer::Writer,
     blobs: BlobDir,
+    // `None` for one in memory.
+    dir: Option<PathBuf>,
 }
 
 /// How to open a store.
@@ -147,10 +194,12 @@ pub struct Options {
 }
 
 impl Store {
-    /// Opens the store in the data directory `dir`, which exists; creates what is missing.
+    /// Opens the store in the data directory `dir`, which exists; creates what is missing. Data of an older program is
+    /// upgraded, and its database kept beside the new one.
     ///
     /// # Errors
-    /// [`Error::Locked`] while another server has it, [`Error::Newer`], [`Error::Missing`], or what the disk says.
+    /// [`Error::Locked`] while another server has it, [`Error::Newer`], [`Error::Missing`], [`Error::Damaged`], or what
+    /// the disk says.
     pub fn open(dir: &Path, options: Options) -> Result<Self, Error> {
         let path = dir.join(DATABASE);
         let blobs = BlobDir::new(dir.join(BLOBS));
@@ -158,15 +207,34 @@ impl Store {
             return Err(Error::Missing(path));
         }
         blobs.create()?;
-        let mut builder = Database::builder();
-        builder.set_cache_size(options.cache);
-        let db = builder.create(&path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => Error::Locked(dir.to_owned()),
-            other => Error::Database(other.into()),
+        if !path.exists() {
+            let db = create_database(dir)?;
+            schema::create(&db)?;
+            db.close().map_err(|error| Error::Database(error.into()))?;
+            name_database(dir)?;
+        }
+        let cache = options.cache;
+        let opened = Self::upgraded(dir, cache).and_then(|db| Self::start(db, blobs, options));
+        let mut store = opened.map_err(|error| match error {
+            Error::Corrupt(why) => Error::Damaged { dir: dir.to_owned(), why },
+            other => other,
         })?;
-        restrict_mode(&path)?;
-        sync_dir(dir)?;
-        Self::start(db, blobs, options)
+        store.dir = Some(dir.to_owned());
+        Ok(store)
+    }
+
+    fn upgraded(dir: &Path, cache: usize) -> Result<Database, Error> {
+        let db = open_database(dir, cache)?;
+        let Some(version) = schema::older(&db)? else {
+            return Ok(db);
+        };
+        db.close().map_err(|error| Error::Database(error.into()))?;
+        let copy = schema::keep_copy(dir, version)?;
+        let copy = copy.display();
+        tracing::info!("upgrading the data from schema version {version}; it stays in {copy}");
+        let db = open_database(dir, cache)?;
+        schema::upgrade(&db)?;
+        Ok(db)
     }
 
     /// A store on a backend of the caller's (memory, or one that fails on purpose); blobs go to `blobs`.
@@ -184,6 +252,9 @@ impl Store {
             .set_cache_size(options.cache)
             .create_with_backend(backend)
             .map_err(|error| Error::Database(error.into()))?;
+        if db.begin_read()?.list_tables()?.next().is_none() {
+            schema::create(&db)?;
+        }
         Self::start(db, blobs, options)
     }
 
@@ -196,12 +267,11 @@ impl Store {
     }
 
     fn start(db: Database, blobs: BlobDir, options: Options) -> Result<Self, Error> {
-        schema::prepare(&db)?;
         let db = Arc::new(db);
         let writer =
             writer::Writer::start(Arc::clone(&db), blobs.clone(), options.clock, options.on_fatal)
                 .map_err(|source| Error::file("writer thread", source))?;
-        let store = Self { db: RwLock::new(Some(db)), writer, blobs };
+        let store = Self { db: RwLock::new(Some(db)), writer, blobs, dir: None };
         store.remove_strays()?;
         Ok(store)
     }
@@ -263,6 +333,11 @@ impl Store {
         receiver.recv().unwrap_or_else(|_| Err(Error::Closed.into()))
     }
 
+    /// The data directory, unless it is in memory.
+    fn dir(&self) -> Option<&Path> {
+        self.dir.as_deref()
+    }
+
     /// Where blobs are written and read.
     #[must_use]
     pub const fn blobs(&self) -> &BlobDir {
@@ -293,6 +368,73 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Opens the database of a data directory, which must be there.
+fn open_database(dir: &Path, cache: usize) -> Result<Database, Error> {
+    let path = dir.join(DATABASE);
+    if !path.exists() {
+        return Err(Error::NoData(dir.to_owned()));
+    }
+    let mut builder = Database::builder();
+    builder.set_cache_size(cache);
+    // Some damage makes redb panic rather than say so.
+    let opened = catch_unwind(AssertUnwindSafe(|| builder.open(&path))).map_err(|_| {
+        Error::Damaged { dir: dir.to_owned(), why: "reading it panicked".to_owned() }
+    })?;
+    opened.map_err(|error| unopened(dir, error))
+}
+
+fn unopened(dir: &Path, error: DatabaseError) -> Error {
+    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
+    let damaged = |why: String| Error::Damaged { dir: dir.to_owned(), why };
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => Error::Locked(dir.to_owned()),
+        DatabaseError::Storage(StorageError::Corrupted(why)) => damaged(why),
+        DatabaseError::Storage(StorageError::Io(error))
+            if matches!(error.kind(), InvalidData | UnexpectedEof) =>
+        {
+            damaged(error.to_string())
+        }
+        error @ (DatabaseError::RepairAborted | DatabaseError::UpgradeRequired(_)) => {
+            damaged(error.to_string())
+        }
+        other => Error::Database(other.into()),
+    }
+}
+
+/// Creates an empty database aside: [`name_database`] makes it the one that is opened. One that a crash left half made
+/// would pass for a damaged one.
+fn create_database(dir: &Path) -> Result<Database, Error> {
+    let path = dir.join(NEW_DATABASE);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::file(path, error));
+        }
+        _ => {}
+    }
+    let mut builder = Database::builder();
+    builder.set_cache_size(CHECK_CACHE);
+    let db = builder.create(&path).map_err(|error| Error::Database(error.into()))?;
+    restrict_mode(&path)?;
+    Ok(db)
+}
+
+/// Gives a database that was created its name, once it is closed.
+fn name_database(dir: &Path) -> Result<(), Error> {
+    let (from, to) = (dir.join(NEW_DATABASE), dir.join(DATABASE));
+    std::fs::rename(&from, &to).map_err(|source| Error::file(from, source))?;
+    sync_dir(dir)
+}
+
+/// Whether so many bytes are free.
+fn check_room(folder: &Path, needed: u64) -> Result<(), Error> {
+    let stat = rustix::fs::statvfs(folder).map_err(|error| Error::file(folder, error.into()))?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    if free < needed {
+        return Err(Error::Space { path: folder.to_owned(), needed, free });
+    }
+    Ok(())
 }
 
 /// Takes all rights on a file from everybody but its owner.

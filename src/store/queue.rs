@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::expiry::Kind;
+use super::index::{IndexRow, name_in};
 use super::key::Key;
 use super::record::QueueV1;
 use super::rows::{Rows, WriteTx};
@@ -92,8 +93,13 @@ fn queue(name: QueueName, record: QueueV1) -> Advertised {
     }
 }
 
+/// The index rows of a stored queue.
+pub(super) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
+    Ok(queue(QueueName::trusted(name_in(key)?), codec::decode(value)?).index_rows())
+}
+
 impl Advertised {
-    fn index_rows(&self) -> Vec<(Table, Key, Vec<u8>)> {
+    fn index_rows(&self) -> Vec<IndexRow> {
         self.updated_at
             .map(|at| {
                 (Table::Expiry, Kind::Queue.key(at, self.name.as_str().as_bytes()), Vec::new())

@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 
 use super::Error;
 use super::expiry::Kind;
+use super::index::IndexRow;
 use super::key::{Key, Tail};
 use super::rows::{Rows, WriteTx};
 use super::tables::Table;
@@ -35,13 +36,30 @@ pub enum Member {
     },
 }
 
+fn since_row(since: Timestamp, job: &[u8]) -> IndexRow {
+    (Table::Expiry, Kind::Result.key(since, job), Vec::new())
+}
+
+fn since_in(value: &[u8]) -> Timestamp {
+    Timestamp::from_micros(Tail(value).number().cast_signed())
+}
+
+/// The index rows of the stored age of a result.
+pub(super) fn index_of_since(key: &[u8], value: &[u8]) -> Vec<IndexRow> {
+    vec![since_row(since_in(value), key)]
+}
+
 fn of(job: JobId) -> Key {
     Key::new().raw(job.as_bytes())
 }
 
 fn chunks(job: JobId, member: &str) -> Key {
+    chunks_of(job.as_bytes(), member)
+}
+
+pub(super) fn chunks_of(job: &[u8], member: &str) -> Key {
     // The length keeps members apart of which one begins like another; names are as long as clients make them.
-    of(job).number(member.len() as u64).text(member)
+    Key::new().raw(job).number(member.len() as u64).text(member)
 }
 
 /// Reading results.
@@ -65,18 +83,7 @@ impl<R: Rows> ResultReads for R {
         self.scan_prefix(Table::Result, &prefix, None, &mut |key, value| {
             let name = key.get(prefix.as_slice().len()..).unwrap_or_default();
             let name = String::from_utf8_lossy(name).into_owned();
-            let member = match value {
-                [INLINE_MARK, text @ ..] => {
-                    Member::Inline(String::from_utf8_lossy(text).into_owned())
-                }
-                [CHUNKED_MARK, numbers @ ..] => {
-                    let mut tail = Tail(numbers);
-                    let version = tail.number();
-                    Member::Chunked { count: tail.number(), version }
-                }
-                _ => return Err(Error::Corrupt(format!("result of job {job}"))),
-            };
-            members.insert(name, member);
+            members.insert(name, member(value)?);
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(members)
@@ -84,6 +91,19 @@ impl<R: Rows> ResultReads for R {
 
     fn result_chunk(&self, job: JobId, member: &str, n: u64) -> Result<Option<Vec<u8>>, Error> {
         self.get(Table::ResultChunk, &chunks(job, member).number(n))
+    }
+}
+
+/// A stored member.
+pub(super) fn member(value: &[u8]) -> Result<Member, Error> {
+    match value {
+        [INLINE_MARK, text @ ..] => Ok(Member::Inline(String::from_utf8_lossy(text).into_owned())),
+        [CHUNKED_MARK, numbers @ ..] if numbers.len() == 16 => {
+            let mut tail = Tail(numbers);
+            let version = tail.number();
+            Ok(Member::Chunked { count: tail.number(), version })
+        }
+        _ => Err(Error::Corrupt("a member of a result is neither text nor chunks".to_owned())),
     }
 }
 
@@ -133,18 +153,18 @@ impl WriteTx<'_> {
     pub fn expire_result(&mut self, job: JobId, now: Timestamp) -> Result<(), Error> {
         self.remove_result_since(job)?;
         self.put(Table::ResultSince, &of(job), &now.as_micros().to_be_bytes())?;
-        self.put(Table::Expiry, &Kind::Result.key(now, job.as_bytes()), &[])
+        self.replace_rows(&[], &[since_row(now, job.as_bytes())])
     }
 
     /// When a result was last posted for a job that is unknown.
     pub(super) fn result_since(&self, job: JobId) -> Result<Option<Timestamp>, Error> {
         let value = self.get(Table::ResultSince, &of(job))?;
-        Ok(value.map(|bytes| Timestamp::from_micros(Tail(&bytes).number().cast_signed())))
+        Ok(value.map(|bytes| since_in(&bytes)))
     }
 
     fn remove_result_since(&mut self, job: JobId) -> Result<(), Error> {
         if let Some(since) = self.result_since(job)? {
-            self.remove(Table::Expiry, &Kind::Result.key(since, job.as_bytes()))?;
+            self.replace_rows(&[since_row(since, job.as_bytes())], &[])?;
             self.remove(Table::ResultSince, &of(job))?;
         }
         Ok(())

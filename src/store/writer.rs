@@ -298,7 +298,7 @@ impl Thread {
             txn.abort()?;
         }
         for name in effects.unlink {
-            self.blobs.unlink(&name);
+            self.blobs.unlink(name);
         }
         Ok(Some(served))
     }

@@ -7,6 +7,7 @@
 
 mod api;
 mod auth;
+mod backup;
 mod binary;
 mod ops;
 mod store;

@@ -1,4 +1,5 @@
 //! `/admin`: what exists on the admin socket alone.
 
+pub(super) mod backup;
 pub(super) mod client;
 pub(super) mod queue;

@@ -5,12 +5,13 @@ mod reads;
 pub(super) use reads::names;
 pub use reads::{Ask, JobReads, Listed};
 
-use super::Error;
 use super::expiry::Kind;
+use super::index::IndexRow;
 use super::key::Key;
 use super::record::JobV1;
 use super::rows::WriteTx;
 use super::tables::Table;
+use super::{Error, codec};
 use crate::domain::{
     AgentName, Attachments, ClientId, EndedBy, JobId, JobState, QueueName, Tag, Timestamp,
 };
@@ -68,7 +69,7 @@ impl Job {
     }
 
     /// The index rows that this job has: the only place that says so. Everything else adds or removes their difference.
-    fn index_rows(&self) -> Vec<(Table, Key, Vec<u8>)> {
+    fn index_rows(&self) -> Vec<IndexRow> {
         let id = self.id.as_bytes().to_vec();
         let mut rows = vec![
             (Table::JobBySeq, Key::new().number(self.seq), id.clone()),
@@ -142,6 +143,12 @@ fn id_of(value: &[u8]) -> Result<JobId, Error> {
     )
 }
 
+/// The index rows of a stored job.
+pub(super) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
+    let record: JobV1 = codec::decode(value)?;
+    Ok(record.into_job(id_of(key)?)?.index_rows())
+}
+
 impl WriteTx<'_> {
     /// The next place in the order of submission.
     ///
@@ -192,11 +199,7 @@ impl WriteTx<'_> {
     }
 
     /// Replaces index rows, touching only those that differ.
-    pub(super) fn replace_rows(
-        &mut self,
-        old: &[(Table, Key, Vec<u8>)],
-        new: &[(Table, Key, Vec<u8>)],
-    ) -> Result<(), Error> {
+    pub(super) fn replace_rows(&mut self, old: &[IndexRow], new: &[IndexRow]) -> Result<(), Error> {
         for row in old {
             if !new.iter().any(|(table, key, _)| *table == row.0 && *key == row.1) {
                 self.remove(row.0, &row.1)?;

@@ -67,6 +67,7 @@ const TABLE: &[(&str, &str, Verdicts, Verdicts, Verdicts)] = &[
     ("PUT",    "/v1/client-permissions/{id}",               "1333++3+", "1333++3+", "1333++3+"),
     ("DELETE", "/v1/client-permissions/{id}",               "13333+3+", "13333+3+", "13333+3+"),
 
+    ("POST",   "/admin/backup",                             "4444444+", "4444444+", "4444444+"),
     ("POST",   "/admin/clients/{id}",                       "4444444+", "4444444+", "4444444+"),
     ("PUT",    "/admin/clients/{id}",                       "4444444+", "4444444+", "4444444+"),
     ("DELETE", "/admin/restricted-queues/{queue}",          "4444444+", "4444444+", "4444444+"),

@@ -9,20 +9,20 @@ use crate::support::auth::{SECRET, basic, raw};
 use crate::support::{Program, run, run_with_input};
 
 /// An admin command on a data directory.
-pub(super) struct Cli<'a>(pub(super) &'a Path);
+pub(crate) struct Cli<'a>(pub(crate) &'a Path);
 
 impl Cli<'_> {
     fn args<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
         [args, &["--data-dir", self.0.to_str().unwrap()]].concat()
     }
 
-    pub(super) fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         run(&self.args(args), &[])
     }
 
     /// Runs a command that must work, and gives what it printed.
     #[track_caller]
-    pub(super) fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         let output = self.run(args);
         assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
         text(&output.stdout)
@@ -30,23 +30,23 @@ impl Cli<'_> {
 
     /// Runs a command that must fail with this exit code, and gives what it said.
     #[track_caller]
-    pub(super) fn fails(&self, code: i32, args: &[&str]) -> String {
+    pub(crate) fn fails(&self, code: i32, args: &[&str]) -> String {
         let output = self.run(args);
         assert_eq!(output.status.code(), Some(code), "{args:?}: {}", text(&output.stderr));
         text(&output.stderr)
     }
 
-    pub(super) fn create(&self, id: &str, more: &[&str]) -> Output {
+    pub(crate) fn create(&self, id: &str, more: &[&str]) -> Output {
         let args = [&["client-admin", "create", id, "--secret-stdin"], more].concat();
         run_with_input(&self.args(&args), &format!("{SECRET}\n"))
     }
 
-    pub(super) fn clients(&self) -> Vec<Value> {
+    pub(crate) fn clients(&self) -> Vec<Value> {
         serde_json::from_str(&self.ok(&["client-admin", "list", "--json"])).unwrap()
     }
 }
 
-pub(super) fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

@@ -1,5 +1,5 @@
 mod audit;
-mod cli;
+pub(crate) mod cli;
 mod crash;
 mod import;
 mod keys;

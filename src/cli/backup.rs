@@ -1,0 +1,137 @@
+//! `backup`
+
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::Failure;
+use super::admin::{Admin, Missing, Place};
+use super::progress::{Bar, size};
+use crate::domain::{Clock, SystemClock};
+use crate::store::backup::{self, Manifest};
+
+/// Arguments of `backup`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The file to write, a directory for one named after the time, or - for standard output
+    #[arg(value_name = "FILE")]
+    to: PathBuf,
+    /// Replace the file if it is there
+    #[arg(long)]
+    force: bool,
+    /// Leave out keys, tokens and hashes of secrets: for support. What jobs say is in it all the same
+    #[arg(long)]
+    without_secrets: bool,
+    /// Keep this many backups in the directory and remove older ones, once the new one is verified
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    keep: Option<u32>,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Runs `backup`.
+pub(super) fn run(args: Args) -> Result<(), Failure> {
+    let to_stdout = args.to.as_os_str() == "-";
+    if to_stdout && io::stdout().is_terminal() {
+        return Err(Failure::new(2, "a backup is not written to a terminal: give a file"));
+    }
+    let folder = (!to_stdout && args.to.is_dir()).then(|| args.to.clone());
+    if args.keep.is_some() && folder.is_none() {
+        return Err(Failure::new(2, "--keep needs a directory that is there"));
+    }
+    let begun = Instant::now();
+    let path = folder.as_ref().map_or_else(|| args.to.clone(), |folder| folder.join(file_name()));
+    if !to_stdout && backup::partial(&path).exists() {
+        eprintln!("{} is there: an interrupted backup left it", backup::partial(&path).display());
+    }
+    let mut admin = Admin::open(args.place, Missing::Refuse)?;
+    let done = take(&mut admin, &path, to_stdout, args.force, args.without_secrets);
+    let manifest = admin.close().and(done)?;
+    let what = if to_stdout { "standard output".to_owned() } else { path.display().to_string() };
+    eprintln!(
+        "{what}: {} rows and {} files, about {}, in {:.1?}: verified",
+        manifest.row_count(),
+        manifest.files.count,
+        size(manifest.size()),
+        begun.elapsed()
+    );
+    match (folder, args.keep) {
+        (Some(folder), Some(keep)) => remove_older(&folder, keep as usize),
+        _ => Ok(()),
+    }
+}
+
+fn take(
+    admin: &mut Admin,
+    path: &Path,
+    to_stdout: bool,
+    force: bool,
+    without_secrets: bool,
+) -> Result<Manifest, Failure> {
+    let request = if without_secrets { "/admin/backup?secrets=no" } else { "/admin/backup" };
+    if !to_stdout && !force && path.exists() {
+        let help = "give another name, or --force to replace it";
+        return Err(backup::Error::Exists(path.to_owned(), help).into());
+    }
+    let source = admin.open_stream("POST", request)?;
+    let mut bar = Bar::new(&["writing", "reading again"]);
+    let mut progress = |done, manifest: Option<&Manifest>| bar.backup(done, manifest);
+    Ok(if to_stdout {
+        let out = io::stdout();
+        let manifest = backup::stream(source, out.lock(), path, &mut progress)?;
+        // Where it is a file, it shall be on disk.
+        let _ = rustix::fs::fsync(out);
+        manifest
+    } else {
+        backup::save(source, path, force, &mut progress)?
+    })
+}
+
+const PREFIX: &str = "testflinger-";
+const SUFFIX: &str = ".tar";
+
+/// The name of a backup that is made now.
+fn file_name() -> String {
+    let stamp: String = SystemClock.now().to_string().split('.').take(1).collect();
+    let stamp: String = stamp.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("{PREFIX}{}Z{SUFFIX}", stamp.trim_end_matches('Z'))
+}
+
+/// Whether a name is one of [`file_name`]: nothing else is ever removed.
+fn is_ours(name: &str) -> bool {
+    let stamp = name.strip_prefix(PREFIX).and_then(|name| name.strip_suffix(SUFFIX));
+    let shape: Option<String> = stamp
+        .map(|stamp| stamp.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect());
+    shape.as_deref() == Some("00000000T000000Z")
+}
+
+/// Removes all but the newest; the one that was just verified is among those.
+fn remove_older(folder: &Path, keep: usize) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::new(1, format!("{}: {error}", folder.display()));
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        names.extend(name.to_str().filter(|name| is_ours(name)).map(ToOwned::to_owned));
+    }
+    names.sort_unstable();
+    for name in &names[..names.len().saturating_sub(keep)] {
+        let path = folder.join(name);
+        fs::remove_file(&path).map_err(failed)?;
+        eprintln!("removed {}", path.display());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_this_program_gives_are_its_own() {
+        assert!(is_ours(&file_name()), "{}", file_name());
+        for name in ["testflinger-old.tar", "testflinger-20261124T110800Z.tar.gz", "x.tar"] {
+            assert!(!is_ours(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Progress of what takes long: a bar on a terminal, nothing elsewhere.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::store::backup::Manifest;
+
+/// A bar for bytes on standard error.
+pub(super) struct Bar {
+    shown: ProgressBar,
+    /// What is done, and what is done the next time that a backup is read from its beginning.
+    stages: std::slice::Iter<'static, &'static str>,
+    last: u64,
+}
+
+impl Bar {
+    /// A bar that names its stages in turn.
+    pub(super) fn new(stages: &'static [&'static str]) -> Self {
+        // Draws on standard error, and only if that is a terminal.
+        let bar = ProgressBar::new(0);
+        let look =
+            "{msg} {wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}";
+        if let Ok(style) = ProgressStyle::with_template(look) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { shown: bar, stages: stages.iter(), last: 0 }
+    }
+
+    /// A backup was read so far.
+    pub(super) fn backup(&mut self, done: u64, manifest: Option<&Manifest>) {
+        if let Some(manifest) = manifest {
+            self.shown.set_length(manifest.size());
+            self.shown.reset_eta();
+            if let Some(stage) = self.stages.next() {
+                self.shown.set_message(*stage);
+            }
+        }
+        self.shown.set_position(done);
+    }
+
+    /// So many more bytes of an unknown number.
+    pub(super) fn more(&mut self, bytes: u64) {
+        self.last += bytes;
+        self.shown.set_length(self.last);
+        self.shown.set_position(self.last);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.shown.finish_and_clear();
+    }
+}
+
+/// Bytes for people.
+pub(super) fn size(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}

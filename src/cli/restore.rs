@@ -1,0 +1,67 @@
+//! `restore`
+
+use std::path::PathBuf;
+
+use super::Failure;
+use super::admin::Place;
+use super::progress::Bar;
+use super::verify;
+use crate::domain::{Clock, SystemClock};
+use crate::store::backup::{self, Manifest, Target};
+
+/// Arguments of `restore`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The backup, or - for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Put what is in the data directory aside, as DIR.before-restore-TIME
+    #[arg(long)]
+    replace: bool,
+    /// Do everything but the last step, and say what that would be
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not restore the key that signs tokens: whoever has a token must log in again
+    #[arg(long)]
+    new_signing_key: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Runs `restore`.
+pub(super) fn run(args: Args) -> Result<(), Failure> {
+    let target = Target {
+        dir: args.place.settings()?.data_dir,
+        replace: args.replace,
+        dry_run: args.dry_run,
+        new_signing_key: args.new_signing_key,
+        now: SystemClock.now(),
+    };
+    let source = verify::open(&args.file)?;
+    let restored = {
+        let mut bar = Bar::new(&["restoring"]);
+        backup::restore(source, &target, &mut |done, manifest: Option<&Manifest>| {
+            bar.backup(done, manifest);
+        })?
+    };
+    let (dir, manifest) = (target.dir.display(), &restored.manifest);
+    let what = format!(
+        "{} rows and {} files as of {} on {}",
+        manifest.row_count(),
+        manifest.files.count,
+        manifest.created_at,
+        manifest.host
+    );
+    if target.dry_run {
+        println!("{dir} would get {what}; they were restored beside it, checked and removed");
+        return Ok(());
+    }
+    println!("{dir} has {what}; checked");
+    if let Some(old) = restored.put_aside {
+        println!("what was there is now {}", old.display());
+    }
+    if !manifest.secrets {
+        println!("the backup has no secrets: give clients new ones with client-admin set-secret");
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! `verify`
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+use super::progress::{Bar, size};
+use crate::domain::{Clock, SystemClock};
+use crate::store::backup::{self, Manifest, Target};
+
+/// Arguments of `verify`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The backup, or - for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Restore it to a temporary directory, check that as a server would, and remove it again
+    #[arg(long)]
+    drill: bool,
+    /// For --drill: restore beside this data directory [default: beside the backup]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Print what the backup says about itself as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `verify`.
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let source = open(&args.file)?;
+    let manifest = {
+        let mut bar = Bar::new(if args.drill { &["restoring"] } else { &["verifying"] });
+        let mut progress = |done, manifest: Option<&Manifest>| bar.backup(done, manifest);
+        if args.drill {
+            let target = Target {
+                dir: drill_dir(args.data_dir.as_deref().unwrap_or(&args.file)),
+                replace: false,
+                dry_run: true,
+                new_signing_key: false,
+                now: SystemClock.now(),
+            };
+            backup::restore(source, &target, &mut progress)?.manifest
+        } else {
+            backup::verify(source, &mut progress)?
+        }
+    };
+    if args.json {
+        let text = serde_json::to_string_pretty(&manifest);
+        println!("{}", text.map_err(|error| Failure::new(1, error.to_string()))?);
+    } else {
+        println!("{}", about(&manifest, args.drill));
+    }
+    Ok(())
+}
+
+/// A file to read, or standard input.
+pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let file = File::open(path);
+    let file = file.map_err(|error| Failure::new(1, format!("{}: {error}", path.display())))?;
+    Ok(Box::new(file))
+}
+
+fn drill_dir(file: &Path) -> PathBuf {
+    let name = if file.as_os_str() == "-" { Path::new("testflinger-backup") } else { file };
+    let mut path = name.as_os_str().to_owned();
+    path.push(".drill");
+    path.into()
+}
+
+fn about(manifest: &Manifest, drilled: bool) -> String {
+    let proved = if drilled { "was restored and checked" } else { "is complete and undamaged" };
+    let secrets = if manifest.secrets { "keys and secrets included" } else { "without secrets" };
+    format!(
+        "the backup {proved}\n\
+         made       {} on {} by {}\n\
+         database   {}, schema version {}\n\
+         rows       {} ({} jobs, {} clients)\n\
+         files      {}, {}\n\
+         secrets    {secrets}",
+        manifest.created_at,
+        manifest.host,
+        manifest.product,
+        manifest.instance,
+        manifest.schema,
+        manifest.row_count(),
+        manifest.jobs(),
+        manifest.clients(),
+        manifest.files.count,
+        size(manifest.files.bytes),
+    )
+}

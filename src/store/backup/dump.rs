@@ -1,0 +1,212 @@
+//! Writing a backup from a snapshot.
+
+use std::borrow::Cow;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write};
+use std::ops::{Bound, ControlFlow};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use super::archive::Writer;
+use super::{Amount, BLOBS, Error, FORMAT, KEYS, MANIFEST, Manifest, ROWS, is_key};
+use crate::domain::Timestamp;
+use crate::store::rows::{Direction, Rows};
+use crate::store::tables::Table;
+use crate::store::{self, Blob, ReadTx, Store, blob, client, codec, expiry, index, schema};
+
+/// What goes into a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct What {
+    /// Hashes of secrets, refresh tokens and keys, too.
+    pub secrets: bool,
+}
+
+impl Store {
+    /// Writes everything as it is at one moment; the writer goes on meanwhile. What stops it is logged, and said at the
+    /// end of what was written.
+    ///
+    /// # Errors
+    /// Only when `out` fails.
+    pub fn backup(&self, what: What, now: Timestamp, out: impl Write) -> io::Result<()> {
+        let mut archive = Writer::new(BufWriter::with_capacity(256 * 1024, out));
+        let dumped = catch_unwind(AssertUnwindSafe(|| self.dump(what, now, &mut archive)));
+        let stopped = match dumped {
+            Ok(Ok(())) => return archive.finish(),
+            Ok(Err(Error::Read(error))) => return Err(error),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "reading the database panicked: it may be damaged".to_owned(),
+        };
+        tracing::error!(reason = stopped, "a backup was given up");
+        archive.fail(&stopped)
+    }
+
+    fn dump<W: Write>(
+        &self,
+        what: What,
+        now: Timestamp,
+        archive: &mut Writer<W>,
+    ) -> Result<(), Error> {
+        // Before the snapshot: what it names must still be there when its turn comes.
+        let pin = self.blobs.pin();
+        let tx = self.read()?;
+        let keys = if what.secrets { keys(self.dir())? } else { Vec::new() };
+        let names = keys.iter().map(|(name, _)| name.clone()).collect();
+        let (manifest, blobs) = measure(&tx, what, now, names)?;
+        let text = serde_json::to_vec_pretty(&manifest).map_err(io::Error::other)?;
+        archive.whole(MANIFEST, &text)?;
+        for table in Table::ALL {
+            let size = manifest.rows.get(table.name()).copied().unwrap_or_default().bytes;
+            let mut entry = archive.entry(&format!("{ROWS}{}", table.name()), size)?;
+            each_row(&tx, *table, what, &mut |key, value| {
+                for part in [&length(key)?, &length(value)?, key, value] {
+                    entry.write_all(part)?;
+                }
+                Ok(())
+            })?;
+            entry.finish()?;
+        }
+        // Files may take hours; the snapshot would keep every page that is replaced meanwhile.
+        drop(tx);
+        for (name, bytes) in keys {
+            archive.whole(&format!("{KEYS}{name}"), &bytes)?;
+        }
+        for blob in blobs {
+            self.dump_blob(&blob, archive)?;
+        }
+        drop(pin);
+        Ok(())
+    }
+
+    fn dump_blob<W: Write>(&self, blob: &Blob, archive: &mut Writer<W>) -> Result<(), Error> {
+        let path = self.blobs.path(blob.name);
+        let failed = |source| Error::Store(store::Error::file(&path, source));
+        let mut file = File::open(&path).map_err(failed)?;
+        let size = file.metadata().map_err(failed)?.len();
+        if size != blob.size {
+            return Err(damaged(&path, &format!("it has {size} bytes instead of {}", blob.size)));
+        }
+        let mut entry = archive.entry(&format!("{BLOBS}{}", blob.name), blob.size)?;
+        let mut piece = vec![0; 256 * 1024];
+        loop {
+            let read = file.read(&mut piece).map_err(failed)?;
+            if read == 0 {
+                break;
+            }
+            entry.write_all(&piece[..read])?;
+        }
+        if entry.finish()? != blob.sha256 {
+            return Err(damaged(&path, "it holds other bytes than were uploaded"));
+        }
+        Ok(())
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Read(error)
+    }
+}
+
+fn damaged(path: &Path, why: &str) -> Error {
+    let path = path.display();
+    let help = "stop the server and run: testflinger-server check --repair";
+    Error::Store(store::Error::Corrupt(format!("{path}: {why}; {help}")))
+}
+
+/// What there is: every row is read once, so that damage shows before anything is written.
+fn measure(
+    tx: &ReadTx,
+    what: What,
+    now: Timestamp,
+    keys: Vec<String>,
+) -> Result<(Manifest, Vec<Blob>), Error> {
+    let mut blobs = Vec::new();
+    let mut manifest = Manifest {
+        format: FORMAT,
+        product: concat!("testflinger-server ", env!("CARGO_PKG_VERSION")).to_owned(),
+        schema: schema::VERSION,
+        codec: codec::NAME.to_owned(),
+        created_at: now.to_string(),
+        instance: schema::instance(tx)?,
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        secrets: what.secrets,
+        rows: std::collections::BTreeMap::new(),
+        keys,
+        files: Amount::default(),
+    };
+    for table in Table::ALL {
+        let mut rows = Amount::default();
+        each_row(tx, *table, what, &mut |key, value| {
+            index::index_of(*table, key, value)
+                .map_err(|error| index::of_row(*table, key, &error))?;
+            rows.count += 1;
+            rows.bytes += 8 + (key.len() + value.len()) as u64;
+            if *table == Table::Blob {
+                blobs.push(blob::stored(value)?);
+            }
+            Ok(())
+        })?;
+        manifest.rows.insert(table.name().to_owned(), rows);
+    }
+    blobs.sort_unstable_by_key(|blob| blob.name);
+    manifest.files.count = blobs.len() as u64;
+    manifest.files.bytes = blobs.iter().map(|blob| blob.size).sum();
+    Ok((manifest, blobs))
+}
+
+type EachRow<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), Error> + 'a;
+
+/// Shows the rows of a table as they go into a backup.
+fn each_row(tx: &ReadTx, table: Table, what: What, each: &mut EachRow<'_>) -> Result<(), Error> {
+    let all = (Bound::Unbounded, Bound::Unbounded);
+    let mut failed = Ok(());
+    tx.scan(table, all, Direction::Forward, &mut |key, value| {
+        let Some(value) = shown(table, key, value, what)? else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        failed = each(key, &value);
+        Ok(if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
+    failed
+}
+
+/// A row's value as it goes into a backup, `None` for a row that does not.
+fn shown<'v>(
+    table: Table,
+    key: &[u8],
+    value: &'v [u8],
+    what: What,
+) -> Result<Option<Cow<'v, [u8]>>, store::Error> {
+    Ok(match table {
+        _ if what.secrets => Some(Cow::Borrowed(value)),
+        Table::Client => Some(Cow::Owned(client::without_secret(value)?)),
+        Table::Refresh | Table::RefreshByClient => None,
+        Table::Expiry if expiry::Kind::Refresh.owns(key) => None,
+        _ => Some(Cow::Borrowed(value)),
+    })
+}
+
+fn length(bytes: &[u8]) -> Result<[u8; 4], Error> {
+    let length = u32::try_from(bytes.len())
+        .map_err(|_| store::Error::Encode(format!("a row of {} bytes", bytes.len())))?;
+    Ok(length.to_be_bytes())
+}
+
+/// The keys that the server made for itself.
+fn keys(dir: Option<&Path>) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let Some(dir) = dir.map(|dir| dir.join(store::KEYS)).filter(|dir| dir.exists()) else {
+        return Ok(Vec::new());
+    };
+    let failed = |path: &Path, source| Error::Store(store::Error::file(path, source));
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&dir).map_err(|error| failed(&dir, error))? {
+        let path: PathBuf = entry.map_err(|error| failed(&dir, error))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if is_key(name) {
+            let bytes = fs::read(&path).map_err(|error| failed(&path, error))?;
+            found.push((name.to_owned(), bytes));
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}

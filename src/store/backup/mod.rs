@@ -1,0 +1,184 @@
+//! Backups: everything that the store keeps, as one stream.
+//!
+//! A backup is an [`archive`] of these entries, in this order: `manifest.json`; `rows/<table>` for each table, with its
+//! rows in key order; `keys/<name>`; `blobs/<aa>/<name>` for each blob, by name; `SHA256SUMS`. Rows rather than a
+//! database file: they can be streamed from a snapshot to anywhere without a temporary copy, and are independent of
+//! the database's own format.
+
+mod archive;
+mod dump;
+mod read;
+mod restore;
+mod save;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use dump::What;
+pub use read::verify;
+pub use restore::{Restored, Target, restore};
+pub use save::{partial, save, stream};
+
+use super::schema;
+use super::tables::Table;
+
+/// The version of the form of backups.
+const FORMAT: u64 = 1;
+const MANIFEST: &str = "manifest.json";
+const ROWS: &str = "rows/";
+const KEYS: &str = "keys/";
+const BLOBS: &str = "blobs/";
+
+/// Is told how many bytes of a backup were dealt with, and what there is in all as soon as that is known.
+pub type Progress<'a> = dyn FnMut(u64, Option<&Manifest>) + 'a;
+
+/// Why a backup cannot be made, trusted or restored.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It is not what was written.
+    #[error("the backup is damaged: {0}")]
+    Bad(String),
+    /// Whoever made it had to give up.
+    #[error("no backup was made: {0}")]
+    Stopped(String),
+    /// It cannot be read.
+    #[error("the backup cannot be read: {0}")]
+    Read(std::io::Error),
+    /// It cannot be written.
+    #[error("{path}: {source}")]
+    Write {
+        /// Where to.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It was made by a newer program.
+    #[error(
+        "the backup has {what} version {found} and was made by {product}, this program knows up to {known}: \
+         use a newer testflinger-server"
+    )]
+    Newer {
+        /// `format` or `schema`.
+        what: &'static str,
+        /// The version that it has.
+        found: u64,
+        /// The newest version that this program knows.
+        known: u64,
+        /// Which program made it.
+        product: String,
+    },
+    /// There is something where it should go.
+    #[error("{0} is there already: {1}")]
+    Exists(PathBuf, &'static str),
+    /// Another process is at it.
+    #[error("{0} is in use by another process")]
+    Locked(PathBuf),
+    /// The store cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] super::Error),
+}
+
+impl Error {
+    fn bad(why: impl Into<String>) -> Self {
+        Self::Bad(why.into())
+    }
+
+    fn write(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        Self::Write { path: path.into(), source }
+    }
+}
+
+/// How many there are, and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amount {
+    /// How many.
+    pub count: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// What a backup says about itself: its first entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The version of the form of backups.
+    pub format: u64,
+    /// The program that made it, with its version.
+    pub product: String,
+    /// The version of the tables.
+    pub schema: u64,
+    /// How records are encoded.
+    pub codec: String,
+    /// The moment that it shows, RFC 3339 in UTC.
+    pub created_at: String,
+    /// The database's own name, which restoring keeps.
+    pub instance: String,
+    /// The machine's name.
+    pub host: String,
+    /// Whether the hashes of secrets, refresh tokens and keys are in it.
+    pub secrets: bool,
+    /// The rows of each table.
+    pub rows: BTreeMap<String, Amount>,
+    /// The keys.
+    pub keys: Vec<String>,
+    /// Artifacts and attachments.
+    pub files: Amount,
+}
+
+impl Manifest {
+    /// How many rows there are in all.
+    #[must_use]
+    pub fn row_count(&self) -> u64 {
+        self.rows.values().map(|rows| rows.count).sum()
+    }
+
+    /// How many jobs there are.
+    #[must_use]
+    pub fn jobs(&self) -> u64 {
+        self.rows_of(Table::Job)
+    }
+
+    /// How many clients there are.
+    #[must_use]
+    pub fn clients(&self) -> u64 {
+        self.rows_of(Table::Client)
+    }
+
+    fn rows_of(&self, table: Table) -> u64 {
+        self.rows.get(table.name()).map_or(0, |rows| rows.count)
+    }
+
+    /// About how many bytes the backup has in all, rather too many.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        /// The head and the padding of an entry, and its line in the list of sums.
+        const ENTRY: u64 = 1024 + 128;
+        let rows = self.rows.values().map(|rows| rows.bytes).fold(0, u64::saturating_add);
+        let entries = (self.rows.len() + self.keys.len()) as u64;
+        let entries = entries.saturating_add(self.files.count).saturating_add(8);
+        rows.saturating_add(self.files.bytes).saturating_add(entries.saturating_mul(ENTRY))
+    }
+
+    /// Whether this program understands it.
+    fn check(&self) -> Result<(), Error> {
+        for (what, found, known) in
+            [("format", self.format, FORMAT), ("schema", self.schema, schema::VERSION)]
+        {
+            if found > known {
+                let product = self.product.clone();
+                return Err(Error::Newer { what, found, known, product });
+            }
+        }
+        if self.codec != super::codec::NAME {
+            return Err(Error::bad(format!("its records are encoded as {}", self.codec)));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a file of this name is a key: what else lies in that folder is not ours.
+fn is_key(name: &str) -> bool {
+    let stem = name.strip_suffix(".key").unwrap_or_default();
+    (1..=60).contains(&stem.len()) && stem.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+}

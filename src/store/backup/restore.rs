@@ -1,0 +1,328 @@
+//! A backup into a data directory: made aside, checked as a server would, and only then put in its place.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use redb::{Database, Durability};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use super::read::{Sink, walk};
+use super::save::{folder, partial};
+use super::{Error, Manifest, Progress};
+use crate::domain::Timestamp;
+use crate::store::check::{self, Report, check};
+use crate::store::key::Key;
+use crate::store::rows::WriteTx;
+use crate::store::tables::Table;
+use crate::store::{
+    self, BLOBS, BlobDir, BlobName, DATABASE, KEYS, check_room, create_private, schema, sync_dir,
+};
+
+/// Says that a directory is a restore under way, and locks out another one.
+const MARKER: &str = "RESTORING";
+/// Bytes of rows that are written together.
+const TOGETHER: usize = 4 << 20;
+/// The key that signs tokens.
+const SIGNING_KEY: &str = "jwt.key";
+
+/// Where a backup goes, and how.
+pub struct Target {
+    /// The data directory.
+    pub dir: PathBuf,
+    /// What is there is put aside; else only an empty or missing directory is accepted.
+    pub replace: bool,
+    /// Everything but the last step.
+    pub dry_run: bool,
+    /// Leave the signing key out, so that the server makes a new one and all tokens die.
+    pub new_signing_key: bool,
+    /// Names what is put aside.
+    pub now: Timestamp,
+}
+
+/// What was restored.
+pub struct Restored {
+    /// What the backup says about itself.
+    pub manifest: Manifest,
+    /// Where the data is that was there before.
+    pub put_aside: Option<PathBuf>,
+    /// What the check of the new directory found: nothing, or there would be an error.
+    pub report: Report,
+}
+
+/// Makes a data directory of a backup. At every moment the directory is the old one or the new one, whole.
+///
+/// # Errors
+/// [`Error`]; nothing is changed then.
+pub fn restore(
+    source: impl Read,
+    target: &Target,
+    progress: &mut Progress<'_>,
+) -> Result<Restored, Error> {
+    let place = Place::look(target)?;
+    let aside = Aside::create(&place.dir)?;
+    let mut loader = Loader::new(&aside.dir, target.new_signing_key);
+    let manifest = walk(source, &mut loader, progress)?;
+    loader.sync()?;
+    let options = check::Options { repair: false, hash: false };
+    let report = check(&aside.dir, options, &mut |_| {})?;
+    if !report.problems.is_empty() {
+        let found = report.problems.join("; ");
+        return Err(Error::bad(format!("what it holds does not fit together: {found}")));
+    }
+    if let Some((uid, gid)) = place.owner {
+        give(&aside.dir, uid, gid)?;
+    }
+    if target.dry_run {
+        return Ok(Restored { manifest, put_aside: None, report });
+    }
+    let put_aside = aside.put_in_place(&place, target.now)?;
+    Ok(Restored { manifest, put_aside, report })
+}
+
+/// The directory where the data shall be.
+struct Place {
+    dir: PathBuf,
+    full: bool,
+    /// Its owner, where that is somebody else.
+    owner: Option<(u32, u32)>,
+    /// Keeps a server from starting on what is there.
+    _lock: Option<File>,
+}
+
+impl Place {
+    fn look(target: &Target) -> Result<Self, Error> {
+        let failed = |source| Error::write(&target.dir, source);
+        // systemd makes state directories of dynamic users symbolic links.
+        let dir = match fs::canonicalize(&target.dir) {
+            Ok(dir) => dir,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let parent = fs::canonicalize(folder(&target.dir)).map_err(failed)?;
+                let name = target.dir.file_name().ok_or_else(|| failed(error))?;
+                return Ok(Self { dir: parent.join(name), full: false, owner: None, _lock: None });
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let full = fs::read_dir(&dir).map_err(failed)?.next().is_some();
+        let lock = lock(&dir)?;
+        if full && !target.replace {
+            let help = "give a new or an empty directory, or --replace to put it aside";
+            return Err(Error::Exists(dir, help));
+        }
+        let found = fs::metadata(&dir).map_err(failed)?;
+        let owner = (found.uid(), found.gid());
+        let ours = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        Ok(Self { dir, full, owner: (owner != ours).then_some(owner), _lock: lock })
+    }
+}
+
+/// Takes the lock that a server has while it runs.
+fn lock(dir: &Path) -> Result<Option<File>, Error> {
+    let path = dir.join(DATABASE);
+    match File::open(&path) {
+        Ok(file) => match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(_) => Err(Error::Store(store::Error::Locked(dir.to_owned()))),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::write(path, error)),
+    }
+}
+
+/// The new directory until it is in its place. Dropping it removes it.
+struct Aside {
+    dir: PathBuf,
+    _lock: File,
+}
+
+impl Aside {
+    fn create(target: &Path) -> Result<Self, Error> {
+        let dir = partial(target);
+        let marker = dir.join(MARKER);
+        if dir.exists() {
+            let help = "it is no restore that was interrupted: move it away";
+            let file = File::open(&marker).map_err(|_| Error::Exists(dir.clone(), help))?;
+            file.try_lock().map_err(|_| Error::Locked(dir.clone()))?;
+            fs::remove_dir_all(&dir).map_err(|source| Error::write(&dir, source))?;
+        }
+        create_private(&dir)?;
+        let failed = |source| Error::write(&marker, source);
+        let lock = new_file(&marker).map_err(failed)?;
+        lock.try_lock().map_err(|_| Error::Locked(dir.clone()))?;
+        Ok(Self { dir, _lock: lock })
+    }
+
+    /// Gives it the name of the data directory, and what is there another one.
+    fn put_in_place(self, place: &Place, now: Timestamp) -> Result<Option<PathBuf>, Error> {
+        let failed = |source| Error::write(&place.dir, source);
+        let put_aside = if place.full {
+            Some(exchange(&self.dir, &place.dir, now).map_err(failed)?)
+        } else {
+            fs::rename(&self.dir, &place.dir).map_err(failed)?;
+            None
+        };
+        sync_dir(&folder(&place.dir))?;
+        // Only now: until it had its name, this said that it may be removed.
+        fs::remove_file(place.dir.join(MARKER)).map_err(failed)?;
+        sync_dir(&place.dir)?;
+        Ok(put_aside)
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        if self.dir.join(MARKER).exists() {
+            let _ = fs::remove_dir_all(&self.dir);
+        }
+    }
+}
+
+/// Exchanges two directories in one step, so that no crash leaves neither; gives the new name of the old one.
+fn exchange(new: &Path, old: &Path, now: Timestamp) -> io::Result<PathBuf> {
+    let stamp = now.to_string().replace(':', "");
+    let mut name = old.as_os_str().to_owned();
+    name.push(format!(".before-restore-{stamp}"));
+    let put_aside = PathBuf::from(name);
+    // First under the name that the old one will have: whatever happens now, no name of ours is on the old data.
+    renameat_with(CWD, new, CWD, &put_aside, RenameFlags::NOREPLACE)?;
+    match renameat_with(CWD, &put_aside, CWD, old, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(put_aside),
+        Err(error) => {
+            fs::rename(&put_aside, new)?;
+            Err(error.into())
+        }
+    }
+}
+
+/// Gives everything in a directory to its owner: a server that runs as somebody else could not open files of root.
+fn give(dir: &Path, uid: u32, gid: u32) -> Result<(), Error> {
+    let failed = |path: &Path, source| Error::write(path, source);
+    for entry in fs::read_dir(dir).map_err(|error| failed(dir, error))? {
+        let path = entry.map_err(|error| failed(dir, error))?.path();
+        if path.is_dir() {
+            give(&path, uid, gid)?;
+        } else {
+            chown(&path, Some(uid), Some(gid)).map_err(|error| failed(&path, error))?;
+        }
+    }
+    chown(dir, Some(uid), Some(gid)).map_err(|error| failed(dir, error))
+}
+
+fn new_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Writes what a backup holds.
+struct Loader {
+    dir: PathBuf,
+    blobs: BlobDir,
+    new_signing_key: bool,
+    txn: Option<(Database, redb::WriteTransaction)>,
+    rows: Vec<(Table, Key, Vec<u8>)>,
+    size: usize,
+    file: Option<(PathBuf, File)>,
+}
+
+impl Loader {
+    fn new(dir: &Path, new_signing_key: bool) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            blobs: BlobDir::new(dir.join(BLOBS)),
+            new_signing_key,
+            txn: None,
+            rows: Vec::new(),
+            size: 0,
+            file: None,
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.size = 0;
+        if let Some((_, txn)) = &self.txn {
+            let mut tx = WriteTx::new(txn);
+            for (table, key, value) in self.rows.drain(..) {
+                tx.put(table, &key, &value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the names of all files durable.
+    fn sync(&self) -> Result<(), Error> {
+        self.blobs.sync()?;
+        if self.dir.join(KEYS).exists() {
+            sync_dir(&self.dir.join(KEYS))?;
+        }
+        Ok(sync_dir(&self.dir)?)
+    }
+}
+
+impl Sink for Loader {
+    fn manifest(&mut self, manifest: &Manifest) -> Result<(), Error> {
+        check_room(&self.dir, manifest.size())?;
+        self.blobs.create()?;
+        let db = store::create_database(&self.dir)?;
+        let mut txn = db.begin_write().map_err(store::Error::from)?;
+        let immediate = txn.set_durability(Durability::Immediate);
+        immediate.map_err(|error| store::Error::Database(error.into()))?;
+        self.txn = Some((db, txn));
+        Ok(())
+    }
+
+    fn row(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        self.size += key.len() + value.len();
+        self.rows.push((table, Key::new().raw(key), value.to_vec()));
+        if self.size > TOGETHER { self.flush() } else { Ok(()) }
+    }
+
+    fn rows_end(&mut self) -> Result<(), Error> {
+        self.flush()?;
+        if let Some((db, txn)) = self.txn.take() {
+            schema::create_tables(&txn)?;
+            txn.commit().map_err(store::Error::from)?;
+            // Data of an older program becomes that of this one here; the backup is what it was before.
+            schema::upgrade(&db)?;
+            db.close().map_err(|error| store::Error::Database(error.into()))?;
+            store::name_database(&self.dir)?;
+        }
+        Ok(())
+    }
+
+    fn key(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        if self.new_signing_key && name == SIGNING_KEY {
+            return Ok(());
+        }
+        create_private(&self.dir.join(KEYS))?;
+        let path = self.dir.join(KEYS).join(name);
+        let written = new_file(&path).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
+        written.map_err(|source| Error::write(path, source))
+    }
+
+    fn blob_begins(&mut self, name: BlobName) -> Result<(), Error> {
+        let path = self.blobs.path(name);
+        create_private(&folder(&path))?;
+        let file = new_file(&path).map_err(|source| Error::write(&path, source))?;
+        self.file = Some((path, file));
+        Ok(())
+    }
+
+    fn blob_bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        match &mut self.file {
+            Some((path, file)) => {
+                file.write_all(bytes).map_err(|source| Error::write(&*path, source))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn blob_ends(&mut self) -> Result<(), Error> {
+        match self.file.take() {
+            Some((path, file)) => file.sync_all().map_err(|source| Error::write(path, source)),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! `check`: every index row against its record and every file against its row, both ways.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use redb::{ReadableTable, TableDefinition};
+
+use super::{Filled, names, text};
+use crate::binary::cli::Cli;
+use crate::support::Program;
+
+type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
+
+/// Changes rows behind the back of the store; `change` is told the first row.
+fn tamper(
+    data: &Path,
+    table: &'static str,
+    change: impl FnOnce(&mut redb::Table<'_, &[u8], &[u8]>, Vec<u8>, Vec<u8>),
+) {
+    let db = redb::Database::open(data.join("testflinger.redb")).unwrap();
+    let txn = db.begin_write().unwrap();
+    {
+        let mut rows = txn.open_table(Rows::new(table)).unwrap();
+        let first = rows.first().unwrap();
+        let (key, value) = first
+            .map(|(key, value)| (key.value().to_vec(), value.value().to_vec()))
+            .unwrap_or_default();
+        change(&mut rows, key, value);
+    }
+    txn.commit().unwrap();
+    db.close().unwrap();
+}
+
+fn remove_first(data: &Path, table: &'static str) {
+    tamper(data, table, |rows, key, _| {
+        assert!(rows.remove(&key[..]).unwrap().is_some());
+    });
+}
+
+/// The one file of a blob.
+fn file(filled: &Filled) -> PathBuf {
+    let shard = fs::read_dir(filled.data().join("blobs")).unwrap().next().unwrap().unwrap().path();
+    fs::read_dir(shard).unwrap().next().unwrap().unwrap().path()
+}
+
+/// What a check without and one with repair say of damage that can be repaired; both say it in words of `names`.
+#[track_caller]
+fn found_and_repaired(filled: &Filled, names: &[&str]) -> String {
+    let data = filled.data();
+    let found = Cli(&data).run(&["check"]);
+    assert_eq!(found.status.code(), Some(5));
+    let said = String::from_utf8_lossy(&found.stdout).into_owned();
+    for name in names {
+        assert!(said.contains(name), "{name} is not in: {said}");
+    }
+    assert!(String::from_utf8_lossy(&found.stderr).contains("--repair"));
+    let repaired = Cli(&data).ok(&["check", "--repair"]);
+    assert!(!repaired.contains("problem"), "{repaired}");
+    assert!(!Cli(&data).ok(&["check"]).contains("repaired"));
+    repaired
+}
+
+#[test]
+fn data_that_is_sound_has_no_problems() {
+    let filled = Filled::new();
+    let said = Cli(&filled.data()).ok(&["check"]);
+    assert!(said.contains("1 files") && !said.contains("problem"), "{said}");
+    let report: serde_json::Value =
+        serde_json::from_str(&Cli(&filled.data()).ok(&["check", "--json", "--repair"])).unwrap();
+    assert_eq!(report["problems"], serde_json::json!([]));
+    assert_eq!(report["repaired"], serde_json::json!([]));
+    assert_eq!(report["bytes"], filled.artifact.len());
+}
+
+#[test]
+fn a_lost_row_of_any_index_is_found_and_built_anew() {
+    for table in [
+        "job-by-seq-1",
+        "job-by-queue-1",
+        "job-by-tag-1",
+        "job-by-state-1",
+        "waiting-1",
+        "agent-by-seq-1",
+        "agent-by-queue-1",
+        "owner-1",
+        "refresh-by-client-1",
+        "expiry-1",
+    ] {
+        let filled = Filled::new();
+        remove_first(&filled.data(), table);
+        found_and_repaired(&filled, &[table]);
+        filled.serves_all(&filled.data());
+    }
+}
+
+#[test]
+fn an_index_row_of_nothing_is_found_and_removed() {
+    for table in ["job-by-queue-1", "waiting-1", "held-1", "queue-until-1", "agent-by-queue-1"] {
+        let filled = Filled::new();
+        tamper(&filled.data(), table, |rows, _, _| {
+            rows.insert(&b"\0\x01q\0\0\0\0\0\0\0\x09"[..], &[9; 17][..]).unwrap();
+        });
+        found_and_repaired(&filled, &[table, "follows from no row"]);
+        filled.serves_all(&filled.data());
+    }
+}
+
+#[test]
+fn a_wrong_index_row_is_found_and_corrected() {
+    let filled = Filled::new();
+    let data = filled.data();
+    tamper(&data, "waiting-1", |rows, key, mut value| {
+        value[0] ^= 1;
+        rows.insert(&key[..], &value[..]).unwrap();
+    });
+    found_and_repaired(&filled, &["waiting-1"]);
+    filled.serves_all(&data);
+}
+
+#[test]
+fn a_counter_that_fell_behind_is_found_and_raised() {
+    let filled = Filled::new();
+    tamper(&filled.data(), "meta-1", |rows, _, _| {
+        rows.insert(&b"seq"[..], &1_u64.to_be_bytes()[..]).unwrap();
+    });
+    found_and_repaired(&filled, &["the counter stands at 1"]);
+    let program = Program::serve(&filled.data());
+    let late = program.anonymous().submit(&serde_json::json!({ "job_queue": "q" }));
+    for job in filled.jobs.iter().chain([&late]) {
+        assert_eq!(program.anonymous().claim("q").as_ref(), Some(job));
+    }
+}
+
+#[test]
+fn a_lost_file_is_found_and_its_row_forgotten() {
+    let filled = Filled::new();
+    let file = file(&filled);
+    fs::remove_file(&file).unwrap();
+    let repaired = found_and_repaired(&filled, &[text(&file)]);
+    assert!(repaired.contains(text(&file)), "{repaired}");
+    Cli(&filled.data()).ok(&["backup", text(&filled.path("b.tar"))]);
+}
+
+#[test]
+fn a_damaged_file_is_found_and_put_aside() {
+    let filled = Filled::new();
+    let file = file(&filled);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[7] ^= 0x80;
+    fs::write(&file, &bytes).unwrap();
+    // Its size is right, and that is all that a quick check looks at.
+    Cli(&filled.data()).ok(&["check", "--quick"]);
+    found_and_repaired(&filled, &[text(&file), "other bytes"]);
+    let aside = filled.data().join("damaged");
+    let kept = aside.join(&names(&aside)[0]);
+    assert_eq!(fs::read(kept).unwrap(), bytes);
+    Cli(&filled.data()).ok(&["backup", text(&filled.path("b.tar"))]);
+}
+
+#[test]
+fn files_of_unfinished_uploads_are_no_problem() {
+    let filled = Filled::new();
+    let stray = file(&filled).with_extension("partial");
+    fs::write(&stray, "half").unwrap();
+    let said = Cli(&filled.data()).ok(&["check"]);
+    assert!(said.contains("1 files of unfinished uploads"), "{said}");
+    assert!(stray.exists());
+}
+
+#[test]
+fn records_that_cannot_be_read_cannot_be_repaired() {
+    for (table, value) in [("job-1", &[1, 9, 9][..]), ("client-1", b""), ("job-body-1", b"{\"a\":")]
+    {
+        let filled = Filled::new();
+        tamper(&filled.data(), table, |rows, key, _| {
+            rows.insert(&key[..], value).unwrap();
+        });
+        let said = Cli(&filled.data()).fails(5, &["check", "--repair"]);
+        assert!(said.contains("restore a backup"), "{said}");
+        let said = Cli(&filled.data()).fails(5, &["backup", text(&filled.path("b.tar"))]);
+        assert!(said.contains(table), "{said}");
+        assert_eq!(names(filled.dir.path()), ["data"]);
+    }
+}
+
+#[test]
+fn jobs_without_bodies_and_bodies_without_jobs_are_found() {
+    for (lost, says) in
+        [("job-body-1", "job-1: "), ("job-1", "job-body-1: "), ("result-chunk-1", "result-1: ")]
+    {
+        let filled = Filled::new();
+        remove_first(&filled.data(), lost);
+        let found = Cli(&filled.data()).run(&["check"]);
+        assert_eq!(found.status.code(), Some(5));
+        let said = String::from_utf8_lossy(&found.stdout).into_owned();
+        assert!(said.contains(says) && said.contains(lost), "{said}");
+    }
+}
+
+#[test]
+fn a_running_server_is_not_checked() {
+    let filled = Filled::new();
+    let _program = Program::serve(&filled.data());
+    let said = Cli(&filled.data()).fails(4, &["check"]);
+    assert!(said.contains("in use by another server"), "{said}");
+}
+
+#[test]
+fn a_directory_without_data_is_not_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(Cli(dir.path()).fails(1, &["check"]).contains("there is no data"));
+    assert!(names(dir.path()).is_empty());
+}
