@@ -3,6 +3,7 @@ mod attachments;
 mod claim;
 mod events;
 mod hold;
+mod lease;
 mod lists;
 mod redelivery;
 mod search;
