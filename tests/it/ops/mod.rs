@@ -1,4 +1,5 @@
 mod agent;
+mod delivery;
 mod lease;
 mod model;
 mod priority;

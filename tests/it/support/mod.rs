@@ -2,6 +2,7 @@
 
 pub(crate) mod auth;
 mod caller;
+pub(crate) mod disk;
 mod lab;
 mod program;
 mod raw;

@@ -1,0 +1,60 @@
+//! All that is stored of jobs, at one moment.
+
+use testflinger_server::domain::JobId;
+use testflinger_server::store::{Error, Job, JobReads};
+
+use super::plan::QUEUES;
+use crate::support::queues;
+
+/// The jobs in submit order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Picture(pub(super) Vec<Job>);
+
+impl Picture {
+    pub(super) fn of(tx: &impl JobReads) -> Result<Self, Error> {
+        let mut jobs = Vec::new();
+        for row in tx.jobs_after(0, usize::MAX)? {
+            let missing = || Error::Corrupt(format!("job {} is listed and not there", row.id));
+            jobs.push(tx.job(row.id)?.ok_or_else(missing)?);
+        }
+        Ok(Self(jobs))
+    }
+
+    pub(super) fn job(&self, id: JobId) -> Option<&Job> {
+        self.0.iter().find(|job| job.id == id)
+    }
+
+    pub(super) fn is_waiting(&self, id: JobId) -> bool {
+        self.job(id).is_some_and(|job| job.state.is_waiting())
+    }
+
+    /// Whether the indexes say the same as the records: nothing is there by half.
+    pub(super) fn is_whole(&self, tx: &impl JobReads) -> Result<bool, Error> {
+        for name in queues(&QUEUES) {
+            let mut waiting: Vec<&Job> = self.0.iter().filter(|job| job.queue == name).collect();
+            waiting.retain(|job| job.state.is_waiting());
+            waiting.sort_by_key(|job| (-job.priority, job.seq));
+            for (position, job) in (0..).zip(waiting) {
+                if tx.position(job.id)? != Some(position) {
+                    return Ok(false);
+                }
+            }
+            let listed = tx.queue_jobs_after(&name, 0, usize::MAX)?;
+            let listed = listed.into_iter().map(|row| row.id);
+            if !listed.eq(self.0.iter().filter(|job| job.queue == name).map(|job| job.id)) {
+                return Ok(false);
+            }
+        }
+        let mut held = tx.held()?;
+        let is_held =
+            |job: &&Job| job.agent.is_some() && !job.state.is_waiting() && !job.state.is_finished();
+        let mut expected: Vec<JobId> = self.0.iter().filter(is_held).map(|job| job.id).collect();
+        held.sort_unstable();
+        expected.sort_unstable();
+        let mut bodies = true;
+        for job in &self.0 {
+            bodies &= tx.job_body(job.id)?.is_some();
+        }
+        Ok(bodies && held == expected)
+    }
+}

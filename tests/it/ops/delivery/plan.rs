@@ -1,0 +1,114 @@
+//! What happens in one interleaving.
+
+use proptest::prelude::*;
+
+use crate::support::disk::{Cut, LUCKY};
+
+pub(super) const QUEUES: [&str; 2] = ["a", "b"];
+/// Who asks for jobs: three agents that say who they are, and a program that does not.
+pub(super) const CALLERS: [Option<&str>; 4] = [Some("x"), Some("y"), Some("z"), None];
+
+pub(super) type Queues = &'static [&'static str];
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    pub(super) queue: &'static str,
+    pub(super) priority: i64,
+    /// It may not wait for ever.
+    pub(super) hurry: bool,
+}
+
+/// What becomes of an answer with a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The caller gets it.
+    Told,
+    /// It was written, and nobody read it.
+    Lost,
+    /// The caller was gone before it was written, and the server noticed.
+    Gone,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    Submit(Wish),
+    Resubmit(usize, Wish),
+    Cancel(usize),
+    /// The caller does what it would do next: report on its job, end its held request, or ask for a job.
+    Turn {
+        caller: usize,
+        queues: Queues,
+        hold: bool,
+        fate: Fate,
+        complete: bool,
+    },
+    /// The caller forgets everything.
+    Crash(usize),
+    /// The server looks for silent agents.
+    Watch,
+    /// The clock steps.
+    Clock(i64),
+    /// The server is stopped and started.
+    Restart,
+    /// The power will go, and perhaps again while the server starts.
+    Cut(Cut, Option<Cut>),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// The disk is empty at first, and the power goes while the server starts on it.
+    pub(super) blank: Option<Cut>,
+    pub(super) steps: Vec<Step>,
+    /// Which callers finish what they have, at the end; the others are never heard again.
+    pub(super) survivors: [bool; CALLERS.len()],
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    (prop::sample::select(&QUEUES[..]), -1..2_i64, prop::bool::weighted(0.2))
+        .prop_map(|(queue, priority, hurry)| Wish { queue, priority, hurry })
+}
+
+fn cut(most: u16) -> impl Strategy<Value = Cut> {
+    (0..most, 0..=LUCKY, any::<u64>()).prop_map(|(after, luck, seed)| Cut { after, luck, seed })
+}
+
+fn turn() -> impl Strategy<Value = Step> {
+    let queues = prop::sample::select(vec![&QUEUES[..], &QUEUES[..], &QUEUES[..1], &QUEUES[1..]]);
+    let fate =
+        prop::sample::select(vec![Fate::Told, Fate::Told, Fate::Told, Fate::Lost, Fate::Gone]);
+    let (hold, complete) = (prop::bool::weighted(0.3), prop::bool::weighted(0.4));
+    (0..CALLERS.len(), queues, hold, fate, complete).prop_map(
+        |(caller, queues, hold, fate, complete)| Step::Turn {
+            caller,
+            queues,
+            hold,
+            fate,
+            complete,
+        },
+    )
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    // About the times that leases know: two minutes, two and a half, and half an hour.
+    let spans = vec![-30, -5, 1, 20, 100, 121, 151, 900, 1801];
+    prop_oneof![
+        6 => wish().prop_map(Step::Submit),
+        14 => turn(),
+        3 => Just(Step::Watch),
+        3 => prop::sample::select(spans).prop_map(Step::Clock),
+        2 => (cut(80), prop::option::of(cut(40))).prop_map(|(cut, again)| Step::Cut(cut, again)),
+        1 => (any::<usize>(), wish()).prop_map(|(job, wish)| Step::Resubmit(job, wish)),
+        1 => any::<usize>().prop_map(Step::Cancel),
+        1 => (0..CALLERS.len()).prop_map(Step::Crash),
+        1 => Just(Step::Restart),
+    ]
+}
+
+pub(super) fn plan() -> impl Strategy<Value = Plan> {
+    (
+        prop::option::weighted(0.05, cut(300)),
+        prop::collection::vec(step(), 10..40),
+        any::<[bool; CALLERS.len()]>(),
+    )
+        .prop_map(|(blank, steps, survivors)| Plan { blank, steps, survivors })
+}

@@ -1,0 +1,103 @@
+//! What the server does, and what it does when somebody has broken it. The model is worth as much as it notices.
+
+use testflinger_server::domain::{JobId, Timestamp};
+use testflinger_server::ops::{self, By, Claimed, Due, Patience};
+use testflinger_server::store::{Ask, Job, JobReads, WriteTx};
+
+use testflinger_server::domain::AgentName;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sabotage {
+    /// A job that nobody acknowledged is given to nobody again.
+    NoRedelivery,
+    /// Nobody looks for silent agents.
+    NoWatch,
+    /// The disk says "synced" when it is not.
+    LyingDisk,
+    /// A job is given to two agents.
+    GivenTwice,
+    /// A job that goes back goes to the end.
+    NewPlace,
+}
+
+pub(super) fn claim(
+    sabotage: Option<Sabotage>,
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+    ask: &Ask,
+    by: &By,
+) -> Result<Option<Claimed>, ops::Error> {
+    match (sabotage, &ask.agent) {
+        (Some(Sabotage::NoRedelivery), Some(agent)) => claim_anew(tx, now, ask, by, agent),
+        (Some(Sabotage::GivenTwice), Some(agent)) => {
+            let others = tx.held()?;
+            for id in others {
+                if let Some(job) = tx.job(id)?.filter(|job| job.agent.as_ref() != Some(agent)) {
+                    let body = tx.job_body(id)?.unwrap_or_default();
+                    return Ok(Some(Claimed { job, body, fresh: false }));
+                }
+            }
+            ops::claim(tx, now, ask, by)
+        }
+        _ => ops::claim(tx, now, ask, by),
+    }
+}
+
+/// A claim of somebody whose name is written down only afterwards, so that the server cannot know what it has already.
+fn claim_anew(
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+    ask: &Ask,
+    by: &By,
+    agent: &AgentName,
+) -> Result<Option<Claimed>, ops::Error> {
+    if tx.unacknowledged(agent, &ask.queues)?.is_none() {
+        return ops::claim(tx, now, ask, by);
+    }
+    let nameless = Ask { agent: None, ..ask.clone() };
+    let Some(mut claimed) = ops::claim(tx, now, &nameless, by)? else { return Ok(None) };
+    let job = Job { agent: Some(agent.clone()), ..claimed.job.clone() };
+    tx.update_job(&claimed.job, &job)?;
+    claimed.job = job;
+    Ok(Some(claimed))
+}
+
+pub(super) fn take_back(
+    sabotage: Option<Sabotage>,
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+    job: &Job,
+) -> Result<(), ops::Error> {
+    if sabotage == Some(Sabotage::NoRedelivery) {
+        return Ok(());
+    }
+    ops::take_back(tx, now, job)
+}
+
+/// What of that which is due is done at all.
+pub(super) fn is_done(sabotage: Option<Sabotage>, due: Due) -> bool {
+    match sabotage {
+        Some(Sabotage::NoWatch) => false,
+        Some(Sabotage::NoRedelivery) => due != Due::GoBack,
+        _ => true,
+    }
+}
+
+pub(super) fn act(
+    sabotage: Option<Sabotage>,
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+    due: (JobId, Due),
+    patience: &Patience,
+    heard: impl Fn(&AgentName) -> Timestamp,
+) -> Result<(), ops::Error> {
+    ops::act(tx, now, due, patience, heard)?;
+    if sabotage == Some(Sabotage::NewPlace)
+        && due.1 == Due::GoBack
+        && let Some(old) = tx.job(due.0)?
+    {
+        let seq = tx.next_place()?;
+        tx.update_job(&old, &Job { seq, ..old.clone() })?;
+    }
+    Ok(())
+}
