@@ -179,8 +179,24 @@ impl App {
     where
         T: Send + 'static,
     {
+        self.write_then(write, |_| ()).await
+    }
+
+    /// The same; `then` sees the outcome even when the request has ended meanwhile, which nothing stops that was begun.
+    ///
+    /// # Errors
+    /// What `write` says.
+    pub async fn write_then<T>(
+        &self,
+        write: impl FnMut(&mut WriteTx<'_>, Timestamp) -> Result<T, ops::Error> + Send + 'static,
+        then: impl FnOnce(&Result<T, ops::Error>) + Send + 'static,
+    ) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+    {
         let (sender, receiver) = oneshot::channel();
         self.0.store.submit(write, move |outcome| {
+            then(&outcome);
             // The request may be gone; what it asked for is done all the same.
             let _ = sender.send(outcome);
         });

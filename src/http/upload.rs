@@ -12,12 +12,15 @@ use super::body::check_length;
 use super::error::ApiError;
 use crate::domain::JobId;
 use crate::ops;
-use crate::store::{Blob, BlobKind, BlobReads, Upload};
+use crate::store::{self, Blob, BlobKind, BlobReads, Upload};
 
 /// Bytes that are gathered before they are written.
 const BUFFER: usize = 1 << 20;
 
-/// A file that arrived and is on disk. Dropping it removes it, unless [`Arrived::keep`] was called.
+/// A file that arrived and is on disk. Dropping it removes it.
+///
+/// Hazard: a request may end (its client leaves) while the write that gives the file to a row goes on. So the file belongs
+/// to that write, and not to the request: hand it to [`App::write_then`].
 pub struct Arrived {
     upload: Upload,
     /// What is known of it.
@@ -25,9 +28,12 @@ pub struct Arrived {
 }
 
 impl Arrived {
-    /// A row names the file: it stays.
-    pub fn keep(self) {
-        self.upload.keep();
+    /// Keeps the file if a row names it (`Ok(true)`), or may name it: after a failed commit nobody knows, and the next
+    /// start removes it if none does.
+    pub fn settle(self, outcome: &Result<bool, ops::Error>) {
+        if matches!(outcome, Ok(true) | Err(ops::Error::Store(store::Error::Lost))) {
+            self.upload.keep();
+        }
     }
 }
 
@@ -81,7 +87,7 @@ async fn write(
         .blocking(move || {
             upload.write(&buffer)?;
             buffer.clear();
-            Ok::<_, crate::store::Error>((upload, buffer))
+            Ok::<_, store::Error>((upload, buffer))
         })
         .await?;
     Ok(written.map_err(ops::Error::from)?)
@@ -96,9 +102,8 @@ pub async fn send(app: &App, job: JobId, kind: BlobKind) -> Result<Option<Respon
         return Ok(None);
     };
     let path = app.store().blobs().path(blob.name);
-    let file = tokio::fs::File::open(&path)
-        .await
-        .map_err(|source| crate::store::Error::file(path, source))?;
+    let file =
+        tokio::fs::File::open(&path).await.map_err(|source| store::Error::file(path, source))?;
     let body = Body::from_stream(ReaderStream::with_capacity(file, 64 * 1024));
     let kind = HeaderValue::from_static("application/gzip");
     let headers = [(CONTENT_TYPE, kind), (CONTENT_LENGTH, HeaderValue::from(blob.size))];

@@ -28,9 +28,10 @@ pub(in crate::api) async fn post(
     let by = caller.by(&app);
     let arrived = upload::receive(&app, request).await?;
     let blob = arrived.blob.clone();
-    let taken = app.write(move |tx, now| ops::put_attachments(tx, now, id, &blob, &by)).await?;
-    if taken {
-        arrived.keep();
-    }
+    app.write_then(
+        move |tx, now| ops::put_attachments(tx, now, id, &blob, &by),
+        |outcome| arrived.settle(outcome),
+    )
+    .await?;
     Ok(reply::ok())
 }

@@ -32,7 +32,10 @@ pub(in crate::api) async fn post(
 ) -> ApiResult<Response> {
     let arrived = upload::receive(&app, request).await?;
     let (blob, by) = (arrived.blob.clone(), caller.by(&app));
-    app.write(move |tx, _| ops::put_artifact(tx, id, &blob, &by)).await?;
-    arrived.keep();
+    app.write_then(
+        move |tx, _| ops::put_artifact(tx, id, &blob, &by).map(|()| true),
+        |outcome| arrived.settle(outcome),
+    )
+    .await?;
     Ok(reply::ok())
 }

@@ -181,3 +181,25 @@ fn who_is_refused_early_gets_the_answer_although_the_file_is_still_being_sent() 
         assert_eq!(answer.seen(), (400, "Invalid job id\n".to_owned()));
     }
 }
+
+#[test]
+fn an_uploader_that_leaves_before_its_answer_leaves_a_whole_artifact_or_none() {
+    let server = TestServer::start();
+    let job = |n: u64| format!("/v1/result/00000000-0000-4000-8000-{n:012}/artifact");
+    let body = format!("{}bytes\r\n--{BOUNDARY}--\r\n", part_head("file"));
+    for n in 0..300 {
+        let mut connection = Connection::open(&server.url());
+        connection.begin_upload(&job(n), &format!("Content-Length: {}", body.len()));
+        connection.send(body.as_bytes());
+        // At whatever point of the request it is noticed: a commit takes about as long.
+        std::thread::sleep(std::time::Duration::from_micros(n * 10));
+        drop(connection);
+    }
+    let anyone = server.anonymous();
+    // Behind all of them in the writer's queue.
+    anyone.submit(&json!({ "job_queue": "q" }));
+    let found: Vec<u16> = (0..300).map(|n| anyone.get(&job(n)).status).collect();
+    assert!(found.iter().all(|status| [200, 204].contains(status)), "{found:?}");
+    let files = found.iter().filter(|status| **status == 200).count();
+    until("no file is left that no row names", || server.blob_files().len() == files);
+}
