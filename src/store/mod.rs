@@ -220,6 +220,8 @@ impl Store {
             other => other,
         })?;
         store.dir = Some(dir.to_owned());
+        // A restore that ended between its last two steps leaves it; there is nothing left to do.
+        let _ = std::fs::remove_file(dir.join(backup::MARKER));
         Ok(store)
     }
 

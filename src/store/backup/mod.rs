@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use dump::What;
 pub use read::verify;
+pub(super) use restore::MARKER;
 pub use restore::{Restored, Target, restore};
 pub use save::{partial, save, stream};
 

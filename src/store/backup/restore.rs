@@ -21,7 +21,7 @@ use crate::store::{
 };
 
 /// Says that a directory is a restore under way, and locks out another one.
-const MARKER: &str = "RESTORING";
+pub(in crate::store) const MARKER: &str = "RESTORING";
 /// Bytes of rows that are written together.
 const TOGETHER: usize = 4 << 20;
 /// The key that signs tokens.
@@ -104,7 +104,7 @@ impl Place {
             }
             Err(error) => return Err(failed(error)),
         };
-        let full = fs::read_dir(&dir).map_err(failed)?.next().is_some();
+        let full = is_full(&dir);
         let lock = lock(&dir)?;
         if full && !target.replace {
             let help = "give a new or an empty directory, or --replace to put it aside";
@@ -140,11 +140,11 @@ impl Aside {
     fn create(target: &Path) -> Result<Self, Error> {
         let dir = partial(target);
         let marker = dir.join(MARKER);
-        if dir.exists() {
+        if is_full(&dir) {
             let help = "it is no restore that was interrupted: move it away";
             let file = File::open(&marker).map_err(|_| Error::Exists(dir.clone(), help))?;
             file.try_lock().map_err(|_| Error::Locked(dir.clone()))?;
-            fs::remove_dir_all(&dir).map_err(|source| Error::write(&dir, source))?;
+            remove(&dir).map_err(|source| Error::write(&dir, source))?;
         }
         create_private(&dir)?;
         let failed = |source| Error::write(&marker, source);
@@ -173,9 +173,28 @@ impl Aside {
 impl Drop for Aside {
     fn drop(&mut self) {
         if self.dir.join(MARKER).exists() {
-            let _ = fs::remove_dir_all(&self.dir);
+            let _ = remove(&self.dir);
         }
     }
+}
+
+/// Whether there is anything in a directory, if it is there.
+fn is_full(dir: &Path) -> bool {
+    fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// Removes a restore under way. The marker goes last: without it, what a crash leaves would pass for somebody's data.
+fn remove(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            fs::remove_dir_all(path)?;
+        } else if !path.ends_with(MARKER) {
+            fs::remove_file(path)?;
+        }
+    }
+    fs::remove_file(dir.join(MARKER))?;
+    fs::remove_dir(dir)
 }
 
 /// Exchanges two directories in one step, so that no crash leaves neither; gives the new name of the old one.

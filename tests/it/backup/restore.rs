@@ -168,6 +168,24 @@ fn what_an_interrupted_restore_left_is_replaced_and_nothing_else() {
 }
 
 #[test]
+fn a_restore_that_ended_right_before_its_end_is_complete() {
+    let filled = Filled::new();
+    let data = filled.path("new");
+    Cli(&data).ok(&["restore", text(&filled.backup())]);
+    fs::write(data.join("RESTORING"), "").unwrap();
+    filled.serves_all(&data);
+    assert_eq!(names(&data), ["blobs", "keys", "testflinger.redb"]);
+}
+
+#[test]
+fn an_empty_directory_of_an_interrupted_restore_is_used() {
+    let filled = Filled::new();
+    fs::create_dir(filled.path("new.partial")).unwrap();
+    Cli(&filled.path("new")).ok(&["restore", text(&filled.backup())]);
+    assert!(!filled.path("new.partial").exists());
+}
+
+#[test]
 fn restored_files_belong_to_the_owner_of_the_directory() {
     const OTHER: u32 = 54_321;
     if !rustix::process::geteuid().is_root() {
