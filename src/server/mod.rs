@@ -53,9 +53,17 @@ pub enum Error {
     #[error("passwords cannot be hashed: {0}")]
     Passwords(#[from] passwords::Error),
     /// A write failed, so that nobody knows what the disk holds.
-    #[error("the database could not be written: {0}")]
-    Fatal(String),
+    #[error("the database could not be written: {why}")]
+    Fatal {
+        /// What the store said.
+        why: String,
+        /// The disk was full.
+        disk_full: bool,
+    },
 }
+
+/// What the store said when it could not write, and whether the disk was full.
+type Fatal = (String, bool);
 
 /// A server that accepts requests until it is shut down.
 pub struct Server {
@@ -66,7 +74,7 @@ pub struct Server {
     tasks: TaskTracker,
     shutdown_timeout: Duration,
     data_dir: PathBuf,
-    fatal: watch::Receiver<Option<String>>,
+    fatal: watch::Receiver<Option<Fatal>>,
 }
 
 impl Server {
@@ -137,11 +145,11 @@ impl Server {
     /// Always; [`Server::shutdown`] is how it ends well.
     pub async fn join(&self) -> Result<(), Error> {
         let mut fatal = self.fatal.clone();
-        let message = match fatal.wait_for(Option::is_some).await {
-            Ok(message) => message.clone().unwrap_or_default(),
-            Err(_) => "the writer is gone".to_owned(),
+        let (why, disk_full) = match fatal.wait_for(Option::is_some).await {
+            Ok(said) => said.clone().unwrap_or_default(),
+            Err(_) => ("the writer is gone".to_owned(), false),
         };
-        Err(Error::Fatal(message))
+        Err(Error::Fatal { why, disk_full })
     }
 
     /// Accepts nothing more, lets requests in flight finish until the deadline, and closes the store.
@@ -228,12 +236,12 @@ pub fn open_store(
 async fn open(
     settings: &Settings,
     clock: Arc<dyn Clock>,
-    failed: watch::Sender<Option<String>>,
+    failed: watch::Sender<Option<Fatal>>,
 ) -> Result<Store, Error> {
     let settings = settings.clone();
     let opened = tokio::task::spawn_blocking(move || {
         let on_fatal = Box::new(move |error: &store::Error| {
-            failed.send_replace(Some(error.to_string()));
+            failed.send_replace(Some((error.to_string(), error.is_disk_full())));
         });
         open_store(&settings, clock, on_fatal)
     });
