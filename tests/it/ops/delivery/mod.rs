@@ -3,8 +3,7 @@
 //! Each is a [`plan::Plan`], made from its number alone; [`world::World`] lives through it with the real use cases on the
 //! real store, on a disk whose power can be cut; [`ledger::Ledger`] judges what comes out by what everybody was told.
 //!
-//! `TESTFLINGER_INTERLEAVINGS` says how many (in a release build a million is a matter of hours), and
-//! `TESTFLINGER_SEED` the number of the first: with one of them alone it is that one which runs again.
+//! `TESTFLINGER_INTERLEAVINGS` says how many there are, `TESTFLINGER_SEED` the number of the first: CONTRIBUTING.md.
 
 mod ledger;
 mod picture;
