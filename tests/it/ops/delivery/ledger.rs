@@ -196,6 +196,13 @@ impl Ledger {
         }
     }
 
+    /// Whether an agent has the job by all that it was told, dead or alive.
+    pub(super) fn is_acknowledged(&self, id: JobId) -> bool {
+        self.grants.get(&id).is_some_and(|grant| {
+            CALLERS[grant.caller].is_some() && grant.acknowledged && !grant.lapsed
+        })
+    }
+
     /// The server looks for silent agents, having been up since `began`.
     pub(super) fn looked(&mut self, now: Timestamp, began: Timestamp) {
         for grant in self.grants.values_mut() {

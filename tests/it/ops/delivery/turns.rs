@@ -267,7 +267,8 @@ impl World<'_> {
         }
         let stuck = |job: &&Job| {
             // A caller without a name has no lease: if it is gone, only a person can end its job.
-            !job.state.is_finished() && !job.state.is_waiting() && job.agent.is_some()
+            let leased = job.agent.is_some() || self.ledger.is_acknowledged(job.id);
+            !job.state.is_finished() && !job.state.is_waiting() && leased
         };
         match self.picture.0.iter().find(stuck) {
             Some(job) => violation(Kind::Stuck, format!("nobody ends {job:#?}")),
