@@ -78,6 +78,13 @@ impl Disk {
         self.lock().cut = cut;
     }
 
+    /// Forgets everything.
+    pub(crate) fn wipe(&self) {
+        let mut platter = self.lock();
+        platter.bytes.clear();
+        platter.undo.clear();
+    }
+
     pub(crate) fn is_on(&self) -> bool {
         self.lock().is_on
     }
@@ -215,6 +222,15 @@ impl Life {
     }
 }
 
+impl Life {
+    fn end(&self) {
+        let mut platter = self.disk.lock();
+        if platter.life == self.number {
+            platter.is_open = false;
+        }
+    }
+}
+
 fn off() -> io::Error {
     io::Error::other("the power is off")
 }
@@ -254,10 +270,14 @@ impl StorageBackend for Life {
     }
 
     fn close(&self) -> Result<(), io::Error> {
-        let mut platter = self.disk.lock();
-        if platter.life == self.number {
-            platter.is_open = false;
-        }
+        self.end();
         Ok(())
+    }
+}
+
+/// A start that fails early drops the disk without closing it.
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.end();
     }
 }

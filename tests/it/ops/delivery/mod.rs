@@ -50,11 +50,13 @@ fn live(
     number: u64,
     sabotage: Option<Sabotage>,
 ) -> (Result<(), TestCaseError>, Counts) {
-    let disk = if plan.blank.is_some() { Disk::default() } else { Disk::with(image.to_vec()) };
+    let is_made = plan.blank.is_none();
+    let disk = if is_made { Disk::with(image.to_vec()) } else { Disk::default() };
     if sabotage == Some(Sabotage::LyingDisk) {
         disk.lie(number);
     }
     let mut world = World::new(blobs, disk, sabotage);
+    world.is_made = is_made;
     let verdict = world.live(plan);
     let verdict = verdict.map_err(|violation| TestCaseError::fail(violation.to_string()));
     (verdict, world.counts)
@@ -88,7 +90,7 @@ fn interleave(
     };
     match runner.run(&plan::plan(), run) {
         Ok(()) => Ok(*counts.lock().unwrap_or_else(PoisonError::into_inner)),
-        Err(TestError::Fail(reason, plan)) => Err(format!("{reason}\n{plan:#?}")),
+        Err(TestError::Fail(reason, plan)) => Err(format!("{reason}\n{plan:?}")),
         Err(error) => Err(error.to_string()),
     }
 }

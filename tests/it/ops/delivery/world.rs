@@ -98,6 +98,8 @@ pub(super) struct World<'w> {
     pub(super) submissions: u64,
     pub(super) counts: Counts,
     store: Option<Store>,
+    /// The database was whole once.
+    pub(super) is_made: bool,
     blobs: &'w Path,
     /// What will be stored once the write that is under way is on disk.
     coming: Arc<Mutex<Option<Picture>>>,
@@ -124,6 +126,7 @@ impl<'w> World<'w> {
             submissions: 0,
             counts: Counts::default(),
             store: None,
+            is_made: false,
             blobs,
             coming: Arc::default(),
         }
@@ -148,7 +151,13 @@ impl<'w> World<'w> {
                 Options { cache: 1 << 20, clock: self.clock.clone(), on_fatal: Box::new(|_| ()) };
             match Store::with_backend(self.disk.power_on(), self.blobs, options) {
                 Ok(store) => break store,
-                Err(_) if !self.disk.is_on() => self.counts.cuts_in_recovery += 1,
+                Err(_) if !self.disk.is_on() => {
+                    self.counts.cuts_in_recovery += 1;
+                    if !self.is_made {
+                        // A database is made aside, and made anew until it is whole.
+                        self.disk.wipe();
+                    }
+                }
                 Err(error) => return violation(Kind::Broken, format!("it cannot start: {error}")),
             }
         };
@@ -158,6 +167,7 @@ impl<'w> World<'w> {
             Ok((found, whole))
         });
         self.store = Some(store);
+        self.is_made = true;
         let now = self.clock.now();
         (self.began, self.agents) = (now, Arc::new(Agents::new(now)));
         let (found, whole) = match found {
