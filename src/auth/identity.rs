@@ -10,6 +10,8 @@ use crate::domain::{ClientId, QueueName, Role};
 pub struct Permissions {
     /// The client.
     pub client: ClientId,
+    /// When the client was created that the token was issued to, microseconds; `None` in tokens that do not say.
+    pub since: Option<i64>,
     /// Its role.
     pub role: Role,
     /// The highest priority by queue, `*` for all.
@@ -26,6 +28,7 @@ impl Permissions {
     pub fn from_claims(claims: jwt::Permissions) -> Option<Self> {
         Some(Self {
             client: ClientId::try_from(claims.client_id).ok()?,
+            since: claims.since,
             role: Role::parse(&claims.role)?,
             max_priority: claims.max_priority,
             max_reservation_time: claims.max_reservation_time,

@@ -148,6 +148,9 @@ pub struct Permissions {
     /// Only where the client has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// When the client was created, microseconds: not in upstream's tokens. Another client of the same name is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<i64>,
 }
 
 fn default_role() -> String {

@@ -44,7 +44,7 @@ enum Command {
         #[command(flatten)]
         format: Format,
     },
-    /// Change what a client may do; what is not given stays
+    /// Change what a client may do; what is not given stays, and limits that are given replace all of their kind
     Edit {
         /// Its id
         id: String,

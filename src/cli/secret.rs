@@ -10,6 +10,8 @@ use crate::auth::refresh::generate_secret;
 
 /// The shortest secret, characters.
 const SHORTEST: usize = 15;
+/// The longest that is read from standard input, bytes.
+const LONGEST: u64 = 4096;
 
 /// Where the secret comes from.
 #[derive(clap::Args)]
@@ -66,9 +68,12 @@ impl Secret {
 fn stdin() -> Result<SecretString, Failure> {
     let mut text = String::new();
     std::io::stdin()
-        .take(4096)
+        .take(LONGEST + 1)
         .read_to_string(&mut text)
         .map_err(|error| Failure::new(1, format!("standard input: {error}")))?;
+    if text.len() as u64 > LONGEST {
+        return Err(Failure::new(2, format!("a secret has at most {LONGEST} bytes")));
+    }
     Ok(SecretString::from(text.trim_end_matches(['\n', '\r'])))
 }
 

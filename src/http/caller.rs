@@ -16,7 +16,7 @@ use super::error::ApiError;
 use crate::auth::{Action, Identity, MayAdminister, MayManage, Permissions, jwt, policy};
 use crate::domain::{Access, AgentName, Role};
 use crate::ops::By;
-use crate::store::ClientReads;
+use crate::store::{Client, ClientReads};
 
 /// How far the clocks of this server and of whoever issued a token may differ, seconds.
 const LEEWAY: u32 = 5;
@@ -143,8 +143,11 @@ fn identity(app: &App, headers: &HeaderMap) -> Result<Identity, ApiError> {
     let claims = jwt::verify(&app.auth().key, token, app.now(), LEEWAY)?;
     let permissions = Permissions::from_claims(claims.permissions);
     let permissions = permissions.ok_or(jwt::TokenError::Invalid)?;
-    // A token outlives its client by up to ten minutes otherwise.
-    if app.read(|tx| tx.client(&permissions.client))?.is_none() {
+    // A token outlives its client by up to ten minutes otherwise, and would be good for the next one of that name.
+    let client = app.read(|tx| tx.client(&permissions.client))?;
+    let same =
+        |client: Client| permissions.since.is_none_or(|at| at == client.created_at.as_micros());
+    if !client.is_some_and(same) {
         return Err(jwt::TokenError::Invalid.into());
     }
     Ok(Identity::Client(permissions))

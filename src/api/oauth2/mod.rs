@@ -4,6 +4,9 @@ pub(super) mod refresh;
 pub(super) mod revoke;
 pub(super) mod token;
 
+use axum::http::header::{CACHE_CONTROL, HeaderValue};
+use axum::response::Response;
+
 use crate::auth::{jwt, refresh as refresh_token};
 use crate::http::audit::{self, Event};
 use crate::http::{ApiError, ApiResult, App, Caller, Fields};
@@ -22,6 +25,7 @@ fn access_token(app: &App, caller: &Caller, client: &Client) -> ApiResult<String
         allowed_queues: queues,
         max_reservation_time: client.max_reservation_time.clone(),
         email: client.email.clone(),
+        since: Some(client.created_at.as_micros()),
     };
     let token = jwt::issue(&app.auth().key, permissions, app.now(), LIFETIME).map_err(|error| {
         tracing::error!(client = %client.id, %error, "no token can be issued");
@@ -29,6 +33,12 @@ fn access_token(app: &App, caller: &Caller, client: &Client) -> ApiResult<String
     })?;
     audit::log(Event::TokenCreated, caller, client.id.as_str(), "access token");
     Ok(token)
+}
+
+/// A token for its client's eyes only (RFC 6749, 5.1): no proxy may keep it.
+fn not_stored(mut response: Response) -> Response {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// The digest of the refresh token in a body.

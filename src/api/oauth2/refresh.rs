@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::json;
 
-use super::{LIFETIME, access_token, digest};
+use super::{LIFETIME, access_token, digest, not_stored};
 use crate::http::audit::{self, Event};
 use crate::http::{ApiError, ApiJson, ApiResult, App, Caller, reply};
 use crate::ops;
@@ -36,9 +36,9 @@ pub(in crate::api) async fn post(
         ApiError::from(error)
     })?;
     let token = access_token(&app, &caller, &client)?;
-    Ok(reply::json(&json!({
+    Ok(not_stored(reply::json(&json!({
         "access_token": token,
         "expires_in": LIFETIME,
         "token_type": "Bearer",
-    })))
+    }))))
 }

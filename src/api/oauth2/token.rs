@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::{LIFETIME, access_token};
+use super::{LIFETIME, access_token, not_stored};
 use crate::auth::passwords::Verdict;
 use crate::auth::refresh::RefreshToken;
 use crate::domain::ClientId;
@@ -31,7 +31,7 @@ pub(in crate::api) async fn issue(
     let client = log_in(&app, &caller, &id, secret).await?;
     let token = access_token(&app, &caller, &client)?;
     if wants_text(&method, &headers, &query) {
-        return Ok(reply::text(token));
+        return Ok(not_stored(reply::text(token)));
     }
     let refresh = RefreshToken::generate().map_err(|error| {
         tracing::error!(%error, "no random numbers");
@@ -40,12 +40,12 @@ pub(in crate::api) async fn issue(
     let (digest, id) = (refresh.digest(), client.id.clone());
     app.write(move |tx, now| ops::remember_refresh(tx, now, &digest, &id)).await?;
     audit::log(Event::TokenCreated, &caller, client.id.as_str(), "refresh token");
-    Ok(reply::json(&json!({
+    Ok(not_stored(reply::json(&json!({
         "access_token": token,
         "expires_in": LIFETIME,
         "refresh_token": refresh.expose(),
         "token_type": "Bearer",
-    })))
+    }))))
 }
 
 /// Which of two answers the caller can read; each generation of clients crashes on the other's (wire contract 3.24).

@@ -18,6 +18,7 @@ fn permissions() -> Permissions {
         allowed_queues: vec!["rqueue".to_owned()],
         max_reservation_time: BTreeMap::from([("q".to_owned(), 21_600)]),
         email: None,
+        since: None,
     }
 }
 
@@ -302,6 +303,7 @@ fn sparse_and_newer_permissions_are_understood() {
         allowed_queues: Vec::new(),
         max_reservation_time: BTreeMap::new(),
         email: None,
+        since: None,
     };
     for sparse in [
         json!({"client_id": "x"}),
@@ -364,8 +366,9 @@ fn bearer_is_optional_and_other_schemes_are_no_token() {
 fn any_permissions() -> impl Strategy<Value = Permissions> {
     let map = || prop::collection::btree_map(".{0,20}", any::<i64>(), 0..6);
     let queues = prop::collection::vec(".{0,20}", 0..10);
-    (".{1,40}", ".{0,12}", map(), queues, map(), prop::option::of(".{0,30}")).prop_map(
-        |(client_id, role, max_priority, allowed_queues, max_reservation_time, email)| {
+    let optional = (prop::option::of(".{0,30}"), any::<Option<i64>>());
+    (".{1,40}", ".{0,12}", map(), queues, map(), optional).prop_map(
+        |(client_id, role, max_priority, allowed_queues, max_reservation_time, (email, since))| {
             Permissions {
                 client_id,
                 role,
@@ -373,6 +376,7 @@ fn any_permissions() -> impl Strategy<Value = Permissions> {
                 allowed_queues,
                 max_reservation_time,
                 email,
+                since,
             }
         },
     )

@@ -47,3 +47,17 @@ fn the_first_admin_and_the_last_one_are_deleted_at_the_machine_only() {
     assert_eq!(root.delete(&path("root")).status, 200);
     assert_eq!(at_the_machine("other"), 200);
 }
+
+#[test]
+fn a_token_of_a_deleted_client_is_no_token_of_the_next_one_of_that_name() {
+    let server = TestServer::start();
+    let root = server.client("root", "admin");
+    let first = server.client("boss", "manager");
+    assert_eq!(first.get(&path("boss")).status, 200);
+    assert_eq!(root.delete(&path("boss")).status, 200);
+    server.pass(std::time::Duration::from_secs(1));
+    let second = server.client("boss", "manager");
+    assert_eq!(second.get(&path("boss")).status, 200);
+    let answer = first.get(&path("boss"));
+    assert_eq!((answer.status, answer.message()), (403, "Invalid Token".to_owned()));
+}

@@ -1,7 +1,7 @@
 use serde_json::json;
 
-use crate::support::TestServer;
 use crate::support::auth::{SECRET, basic, claims, raw};
+use crate::support::{START, TestServer};
 
 /// What a form of request is answered with.
 #[derive(Debug, PartialEq)]
@@ -24,6 +24,7 @@ fn form(server: &TestServer, target: &str, headers: &[(&str, &str)], body: &str)
     all.extend_from_slice(headers);
     let answer = raw(&server.url(), target, &all, body);
     assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("Cache-Control"), Some("no-store"));
     if answer.header("Content-Type") == Some("text/html; charset=utf-8") {
         assert_eq!(claims(answer.text())["permissions"]["client_id"], "ci");
         return Form::Text;
@@ -145,6 +146,7 @@ fn a_token_claims_who_the_client_is_what_it_may_do_and_until_when() {
                 "max_reservation_time": { "*": 40_000 },
                 "allowed_queues": ["rq"],
                 "email": "ci@example.com",
+                "since": START,
             },
         })
     );
@@ -157,6 +159,7 @@ fn a_token_claims_who_the_client_is_what_it_may_do_and_until_when() {
             "max_priority": {},
             "max_reservation_time": {},
             "allowed_queues": [],
+            "since": START,
         })
     );
 }
