@@ -46,7 +46,7 @@ pub(super) enum Missing {
 pub(super) struct Admin {
     runtime: tokio::runtime::Runtime,
     client: Client,
-    store: Option<Arc<store::Store>>,
+    opened: Option<(Arc<store::Store>, PathBuf)>,
 }
 
 impl Admin {
@@ -61,7 +61,7 @@ impl Admin {
         let socket = settings.data_dir.join(server::SOCKET);
         if let Ok(client) = runtime.block_on(Client::connect(&socket)) {
             eprintln!("using the running server of {dir}");
-            return Ok(Self { runtime, client, store: None });
+            return Ok(Self { runtime, client, opened: None });
         }
         if missing == Missing::Refuse && !settings.data_dir.join(store::DATABASE).exists() {
             return Err(store::Error::NoData(settings.data_dir).into());
@@ -71,7 +71,7 @@ impl Admin {
         eprintln!("no server is running; using {dir}");
         let app = server::app(Arc::clone(&store), clock, &settings)?;
         let client = Client::in_process(crate::api::routes(app));
-        Ok(Self { runtime, client, store: Some(store) })
+        Ok(Self { runtime, client, opened: Some((store, settings.data_dir)) })
     }
 
     /// Sends a request; an answer that is an error becomes a failure with its sentence.
@@ -107,8 +107,9 @@ impl Admin {
 
     /// Closes what was opened.
     pub(super) fn close(self) -> Result<(), Failure> {
-        if let Some(store) = self.store {
+        if let Some((store, dir)) = self.opened {
             store.close()?;
+            store::give_to_owner(&dir)?;
         }
         Ok(())
     }

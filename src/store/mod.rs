@@ -439,6 +439,27 @@ fn check_room(folder: &Path, needed: u64) -> Result<(), Error> {
     Ok(())
 }
 
+/// Gives what root has made in a data directory to the directory's owner: a server that runs as somebody else could not
+/// open it. Blobs are not looked at; nothing but a server makes those, and a restore has its own way.
+///
+/// # Errors
+/// What the system says.
+pub fn give_to_owner(dir: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::{MetadataExt, lchown};
+    let failed = |source| Error::file(dir, source);
+    let owner = std::fs::metadata(dir).map_err(failed)?;
+    if !rustix::process::geteuid().is_root() || owner.uid() == 0 {
+        return Ok(());
+    }
+    for folder in [dir, &dir.join(KEYS)].into_iter().filter(|folder| folder.exists()) {
+        for entry in std::fs::read_dir(folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            lchown(path, Some(owner.uid()), Some(owner.gid())).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes all rights on a file from everybody but its owner.
 pub(crate) fn restrict_mode(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::PermissionsExt;

@@ -50,6 +50,24 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+#[test]
+fn what_root_makes_belongs_to_the_owner_of_the_data_directory() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    const OTHER: u32 = 54_321;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIP SKIP SKIP: only root can give files away");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    chown(dir.path(), Some(OTHER), Some(OTHER)).unwrap();
+    assert!(Cli(dir.path()).create("ci", &[]).status.success());
+    let made = ["testflinger.redb", "blobs", "keys", "keys/jwt.key"];
+    for path in made.map(|name| dir.path().join(name)) {
+        let found = std::fs::metadata(&path).unwrap();
+        assert_eq!((found.uid(), found.gid()), (OTHER, OTHER), "{}", path.display());
+    }
+}
+
 fn log_in(program: &Program, id: &str, secret: &str) -> u16 {
     let authorization = basic(id, secret);
     let headers = [("Content-Length", "0"), ("Authorization", authorization.as_str())];
