@@ -10,8 +10,8 @@ use crate::domain::{ClientId, QueueName, Role};
 pub struct Permissions {
     /// The client.
     pub client: ClientId,
-    /// When the client was created that the token was issued to, microseconds; `None` in tokens that do not say.
-    pub since: Option<i64>,
+    /// Which client of that name the token was issued to; `None` in tokens that do not say.
+    pub since: Option<jwt::Since>,
     /// Its role.
     pub role: Role,
     /// The highest priority by queue, `*` for all.

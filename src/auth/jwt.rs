@@ -148,9 +148,19 @@ pub struct Permissions {
     /// Only where the client has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// When the client was created, microseconds: not in upstream's tokens. Another client of the same name is another one.
+    /// Which client of that name it is: not in upstream's tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<i64>,
+    pub since: Option<Since>,
+}
+
+/// When a client was created, and in which database: another one of the same name is another client. Servers that share
+/// a key have databases of their own, and cannot tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Since {
+    /// The database's name.
+    pub instance: String,
+    /// Microseconds.
+    pub at: i64,
 }
 
 fn default_role() -> String {

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Failure;
 use super::admin::Place;
+use super::output::say;
 use super::progress::{Bar, size};
 use crate::store::check::{self, Options, Report};
 
@@ -32,7 +33,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         check::check(&dir, options, &mut |bytes| bar.more(bytes))?
     };
     if args.json {
-        println!("{}", as_json(&report));
+        say!("{}", as_json(&report));
     } else {
         print(&report);
     }
@@ -50,18 +51,18 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 
 fn print(report: &Report) {
     for line in &report.repaired {
-        println!("repaired: {line}");
+        say!("repaired: {line}");
     }
     for line in &report.problems {
-        println!("problem: {line}");
+        say!("problem: {line}");
     }
     if report.more > 0 {
-        println!("and {} more", report.more);
+        say!("and {} more", report.more);
     }
     let bytes = size(report.bytes);
-    println!("{} rows and {} files ({bytes}) were read", report.rows, report.files);
+    say!("{} rows and {} files ({bytes}) were read", report.rows, report.files);
     if report.strays > 0 {
-        println!("{} files of unfinished uploads go at the next start", report.strays);
+        say!("{} files of unfinished uploads go at the next start", report.strays);
     }
 }
 

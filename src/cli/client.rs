@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::Failure;
 use super::admin::{Admin, Missing, Place, segment};
-use super::output::{self, Format, cell};
+use super::output::{self, Format, cell, say};
 use super::secret::Source;
 use crate::domain::ClientId;
 
@@ -208,9 +208,9 @@ fn show(row: &str, format: Format) {
     let value: Value = serde_json::from_str(row).unwrap_or_default();
     if let (Value::Object(members), false) = (&value, format.json()) {
         for (name, value) in members {
-            println!("{:22}{}", name.replace('_', " "), cell(value));
+            say!("{:22}{}", name.replace('_', " "), cell(value));
         }
     } else {
-        print!("{row}");
+        say!("{}", row.trim_end());
     }
 }

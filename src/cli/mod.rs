@@ -59,7 +59,7 @@ pub fn run() -> ExitCode {
         Command::Restore(args) => restore::run(args),
         Command::Check(args) => check::run(args),
     };
-    match ended {
+    match ended.and_then(|()| output::all_shown()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("testflinger-server: {}", failure.message);

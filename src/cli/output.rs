@@ -1,10 +1,40 @@
 //! Lists: a table for people, JSON for programs.
 
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde_json::Value;
 
 use super::Failure;
+
+/// Something that was to be shown could not be.
+static UNSHOWN: AtomicBool = AtomicBool::new(false);
+
+/// Prints a line on standard output. Unlike `println!` it does not panic when nobody reads any more (`list | head`); the
+/// exit code tells, since what is shown may be a secret that nobody sees again.
+macro_rules! say {
+    ($($words:tt)*) => {
+        $crate::cli::output::line(format_args!($($words)*))
+    };
+}
+pub(super) use say;
+
+pub(super) fn line(words: fmt::Arguments<'_>) {
+    if writeln!(io::stdout(), "{words}").is_err() {
+        UNSHOWN.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether everything was shown.
+pub(super) fn all_shown() -> Result<(), Failure> {
+    if io::stdout().flush().is_err() || UNSHOWN.load(Ordering::Relaxed) {
+        return Err(Failure::new(1, "standard output was closed: not everything was shown"));
+    }
+    Ok(())
+}
 
 /// How a list is printed.
 #[derive(Clone, Copy, clap::Args)]
@@ -24,7 +54,7 @@ impl Format {
 /// Prints the JSON text of a list; each column shows a member of every row.
 pub(super) fn list(text: &str, format: Format, columns: &[&str]) -> Result<(), Failure> {
     if format.json {
-        print!("{text}");
+        say!("{}", text.trim_end());
         return Ok(());
     }
     let rows: Vec<Value> = serde_json::from_str(text)
@@ -35,7 +65,7 @@ pub(super) fn list(text: &str, format: Format, columns: &[&str]) -> Result<(), F
     for row in &rows {
         table.add_row(columns.iter().map(|name| cell(&row[*name])));
     }
-    println!("{}", table.trim_fmt());
+    say!("{}", table.trim_fmt());
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Failure;
 use super::admin::{Admin, Missing, Place, segment};
-use super::output::{self, Format};
+use super::output::{self, Format, say};
 
 /// Arguments of `queue-admin`.
 #[derive(clap::Args)]
@@ -54,21 +54,21 @@ fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
         Command::Restrict { queue, owner } => {
             let path = format!("/v1/restricted-queues/{}", segment(&queue));
             admin.call("POST", &path, Some(&json!({ "client_id": owner })))?;
-            println!("{queue} is restricted; {owner} may use it");
+            say!("{queue} is restricted; {owner} may use it");
         }
         Command::Unrestrict { queue, owner: Some(owner) } => {
             let path = format!("/v1/restricted-queues/{}", segment(&queue));
             admin.call("DELETE", &path, Some(&json!({ "client_id": owner })))?;
             if admin.try_call("GET", &path, None)?.status == 404 {
-                println!("{queue} is open to everybody: nobody owns it any more");
+                say!("{queue} is open to everybody: nobody owns it any more");
             } else {
-                println!("{owner} may no longer use {queue}");
+                say!("{owner} may no longer use {queue}");
             }
         }
         Command::Unrestrict { queue, owner: None } => {
             let path = format!("/admin/restricted-queues/{}", segment(&queue));
             admin.call("DELETE", &path, None)?;
-            println!("{queue} is open to everybody");
+            say!("{queue} is open to everybody");
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::Failure;
 use super::admin::Place;
+use super::output::say;
 use super::progress::Bar;
 use super::verify;
 use crate::domain::{Clock, SystemClock};
@@ -53,15 +54,15 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         manifest.host
     );
     if target.dry_run {
-        println!("{dir} would get {what}; they were restored beside it, checked and removed");
+        say!("{dir} would get {what}; they were restored beside it, checked and removed");
         return Ok(());
     }
-    println!("{dir} has {what}; checked");
+    say!("{dir} has {what}; checked");
     if let Some(old) = restored.put_aside {
-        println!("what was there is now {}", old.display());
+        say!("what was there is now {}", old.display());
     }
     if !manifest.secrets {
-        println!("the backup has no secrets: give clients new ones with client-admin set-secret");
+        say!("the backup has no secrets: give clients new ones with client-admin set-secret");
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::io::{IsTerminal, Read};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Failure;
+use super::output::say;
 use crate::auth::refresh::generate_secret;
 
 /// The shortest secret, characters.
@@ -60,7 +61,7 @@ impl Secret {
     /// Prints a secret that was made here; nobody will see it again.
     pub(super) fn show(&self) {
         if self.generated {
-            println!("{}", self.value.expose_secret());
+            say!("{}", self.value.expose_secret());
         }
     }
 }

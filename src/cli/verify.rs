@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::Failure;
+use super::output::say;
 use super::progress::{Bar, size};
 use crate::domain::{Clock, SystemClock};
 use crate::store::backup::{self, Manifest, Target};
@@ -47,9 +48,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     };
     if args.json {
         let text = serde_json::to_string_pretty(&manifest);
-        println!("{}", text.map_err(|error| Failure::new(1, error.to_string()))?);
+        say!("{}", text.map_err(|error| Failure::new(1, error.to_string()))?);
     } else {
-        println!("{}", about(&manifest, args.drill));
+        say!("{}", about(&manifest, args.drill));
     }
     Ok(())
 }

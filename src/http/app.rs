@@ -11,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::ApiError;
 use super::hold::Agents;
-use crate::auth::jwt::SigningKey;
+use crate::auth::jwt::{SigningKey, Since};
 use crate::auth::passwords::{self, Passwords, Verdict};
 use crate::auth::throttle::Throttle;
 use crate::domain::{Access, Clock, Timestamp};
 use crate::ops;
-use crate::store::{ReadTx, Store, WriteTx};
+use crate::store::{Client, ReadTx, Store, WriteTx};
 use crate::webhook::{self, Webhooks};
 
 /// How many webhooks are asked at the same time.
@@ -49,6 +49,16 @@ pub struct Auth {
     pub proxies: Vec<IpNet>,
     /// How long a refresh token lives without being used.
     pub refresh_idle: Duration,
+    /// The name of the database that the clients are in.
+    pub instance: String,
+}
+
+impl Auth {
+    /// Which client of its name this is.
+    #[must_use]
+    pub fn since(&self, client: &Client) -> Since {
+        Since { instance: self.instance.clone(), at: client.created_at.as_micros() }
+    }
 }
 
 /// The application: what is shared by all requests. Cheap to clone.

@@ -145,8 +145,10 @@ fn identity(app: &App, headers: &HeaderMap) -> Result<Identity, ApiError> {
     let permissions = permissions.ok_or(jwt::TokenError::Invalid)?;
     // A token outlives its client by up to ten minutes otherwise, and would be good for the next one of that name.
     let client = app.read(|tx| tx.client(&permissions.client))?;
-    let same =
-        |client: Client| permissions.since.is_none_or(|at| at == client.created_at.as_micros());
+    let same = |client: Client| {
+        let ours = app.auth().since(&client);
+        permissions.since.as_ref().is_none_or(|its| its.instance != ours.instance || *its == ours)
+    };
     if !client.is_some_and(same) {
         return Err(jwt::TokenError::Invalid.into());
     }

@@ -193,6 +193,7 @@ pub fn app(store: Arc<Store>, clock: Arc<dyn Clock>, settings: &Settings) -> Res
         throttle: Throttle::new(throttle::Limits::default()),
         proxies: settings.trusted_proxies.clone(),
         refresh_idle: settings.keep_refresh_tokens,
+        instance: store.instance()?,
     };
     let limits = Limits {
         json: settings.max_json_size,

@@ -335,6 +335,14 @@ impl Store {
         receiver.recv().unwrap_or_else(|_| Err(Error::Closed.into()))
     }
 
+    /// The database's own name.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn instance(&self) -> Result<String, Error> {
+        schema::instance(&self.read()?)
+    }
+
     /// The data directory, unless it is in memory.
     fn dir(&self) -> Option<&Path> {
         self.dir.as_deref()

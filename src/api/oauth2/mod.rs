@@ -25,7 +25,7 @@ fn access_token(app: &App, caller: &Caller, client: &Client) -> ApiResult<String
         allowed_queues: queues,
         max_reservation_time: client.max_reservation_time.clone(),
         email: client.email.clone(),
-        since: Some(client.created_at.as_micros()),
+        since: Some(app.auth().since(client)),
     };
     let token = jwt::issue(&app.auth().key, permissions, app.now(), LIFETIME).map_err(|error| {
         tracing::error!(client = %client.id, %error, "no token can be issued");

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::Failure;
 use super::super::admin::{Admin, failure, segment};
+use super::super::output::say;
 use super::{admin_path, new_id, public_path};
 
 /// bcrypt doubles its work with each step of the cost; 2^16 rounds take seconds, and whoever logs in pays for them.
@@ -61,10 +62,7 @@ pub(super) fn run(admin: &mut Admin, file: &Path, dry_run: bool) -> Result<(), F
         }
     }
     let verb = if dry_run { "would be created" } else { "created" };
-    println!(
-        "{} {verb}, {} already there, {} refused",
-        counts.created, counts.there, counts.refused
-    );
+    say!("{} {verb}, {} already there, {} refused", counts.created, counts.there, counts.refused);
     if counts.refused > 0 { Err(Failure::new(1, "some records were refused")) } else { Ok(()) }
 }
 
@@ -81,13 +79,13 @@ fn one(
         return Ok(());
     }
     if dry_run {
-        println!("{id}: would be created");
+        say!("{id}: would be created");
         counts.created += 1;
         return Ok(());
     }
     let reply = admin.try_call("POST", &admin_path(id), Some(body))?;
     if reply.status == 200 {
-        println!("{id}: created");
+        say!("{id}: created");
         counts.created += 1;
     } else {
         eprintln!("{id}: {}", failure(&reply).message);

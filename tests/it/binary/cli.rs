@@ -241,3 +241,20 @@ fn no_flag_takes_a_secret_and_the_help_says_where_it_comes_from() {
     let said = Cli(dir.path()).fails(2, &["client", "create", "ci", "--secret=hunter2-hunter2"]);
     assert!(!said.contains("hunter2"), "{said}");
 }
+
+#[test]
+fn a_reader_that_goes_away_ends_no_command_in_a_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(Cli(dir.path()).create("ci", &[]).status.success());
+    let mut child = crate::support::program()
+        .args(["client-admin", "list", "--data-dir", dir.path().to_str().unwrap()])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("standard output was closed") && !said.contains("panicked"), "{said}");
+}
