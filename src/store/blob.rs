@@ -5,14 +5,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::ops::ControlFlow;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::expiry::Kind;
@@ -21,17 +19,15 @@ use super::key::Key;
 use super::record::BlobV1;
 use super::rows::{ReadTx, Rows, WriteTx};
 use super::tables::Table;
-use super::{Error, codec, sync_dir};
+use super::{Error, codec, create_private, sync_dir};
 use crate::domain::{JobId, Timestamp};
-
-const PARTIAL: &str = "partial";
 
 /// The name of a blob's file: random, so that a new file never meets an old one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobName(Uuid);
 
 impl BlobName {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Uuid::new_v4())
     }
 
@@ -102,7 +98,7 @@ type VisitFile<'a> = dyn FnMut(&Path, Option<BlobName>) -> Result<(), Error> + '
 /// The folder of blobs.
 #[derive(Clone, Debug)]
 pub struct BlobDir {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     pins: Arc<Mutex<Pins>>,
 }
 
@@ -159,7 +155,7 @@ impl BlobDir {
         Ok(found)
     }
 
-    fn folder(&self, name: BlobName) -> PathBuf {
+    pub(super) fn folder(&self, name: BlobName) -> PathBuf {
         self.path.join(&name.text()[..2])
     }
 
@@ -167,35 +163,6 @@ impl BlobDir {
     #[must_use]
     pub fn path(&self, name: BlobName) -> PathBuf {
         self.folder(name).join(name.text())
-    }
-
-    /// Begins a new blob.
-    ///
-    /// # Errors
-    /// What the disk says.
-    pub fn upload(&self) -> Result<Upload, Error> {
-        let name = BlobName::new();
-        let folder = self.folder(name);
-        if !folder.exists() {
-            create_private(&folder)?;
-            sync_dir(&self.path)?;
-        }
-        let partial = self.path(name).with_extension(PARTIAL);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&partial)
-            .map_err(|source| Error::file(&partial, source))?;
-        Ok(Upload {
-            dir: self.clone(),
-            name,
-            file,
-            size: 0,
-            sha256: Sha256::new(),
-            on_disk: partial,
-            wanted: false,
-        })
     }
 
     /// Removes the file of a blob that no row names any more. A failure leaves a stray for the next start.
@@ -274,70 +241,6 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>, Error> {
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(failed(error)),
-    }
-}
-
-/// Creates a directory that only its owner may enter, unless it is there.
-pub(crate) fn create_private(dir: &Path) -> Result<(), Error> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(|source| Error::file(dir, source))
-}
-
-/// A blob that is being written. Dropping it removes its file, unless [`Upload::keep`] was called.
-pub struct Upload {
-    dir: BlobDir,
-    name: BlobName,
-    file: File,
-    size: u64,
-    sha256: Sha256,
-    on_disk: PathBuf,
-    wanted: bool,
-}
-
-impl Upload {
-    /// Adds bytes.
-    ///
-    /// # Errors
-    /// What the disk says, "no space left" among it.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.file.write_all(bytes).map_err(|source| Error::file(&self.on_disk, source))?;
-        self.sha256.update(bytes);
-        self.size += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Makes the file durable under its name. The upload still owns it: call [`Upload::keep`] once a row names it.
-    ///
-    /// # Errors
-    /// What the disk says.
-    pub fn finish(&mut self, now: Timestamp) -> Result<Blob, Error> {
-        self.file.sync_all().map_err(|source| Error::file(&self.on_disk, source))?;
-        let path = self.dir.path(self.name);
-        fs::rename(&self.on_disk, &path).map_err(|source| Error::file(&path, source))?;
-        self.on_disk = path;
-        sync_dir(&self.dir.folder(self.name))?;
-        Ok(Blob {
-            name: self.name,
-            size: self.size,
-            sha256: std::mem::take(&mut self.sha256).finalize().into(),
-            created_at: now,
-        })
-    }
-
-    /// A row names the file: it stays.
-    pub fn keep(mut self) {
-        self.wanted = true;
-    }
-}
-
-impl Drop for Upload {
-    fn drop(&mut self) {
-        if !self.wanted {
-            let _ = fs::remove_file(&self.on_disk);
-        }
     }
 }
 

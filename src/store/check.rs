@@ -12,12 +12,13 @@ use redb::{Database, ReadableDatabase};
 use sha2::{Digest, Sha256};
 
 use super::blob::{self, BlobDir};
+use super::database::{CACHE, open_database, unopened};
 use super::index::{self, IndexRow};
 use super::key::Key;
 use super::result::{self, Member};
 use super::rows::{Direction, ReadTx, Rows, WriteTx};
 use super::tables::Table;
-use super::{BLOBS, Blob, Error, expiry, open_database, schema, sync_dir};
+use super::{BLOBS, Blob, Error, expiry, schema, sync_dir};
 
 /// Problems beyond these are only counted.
 const NAMED: usize = 100;
@@ -70,11 +71,11 @@ pub type Progress<'a> = dyn FnMut(u64) + 'a;
 /// # Errors
 /// [`Error::Locked`], [`Error::Damaged`] when the database cannot be opened at all, or what the disk says.
 pub fn check(dir: &Path, options: Options, progress: &mut Progress<'_>) -> Result<Report, Error> {
-    let mut db = open_database(dir, super::CHECK_CACHE)?;
+    let mut db = open_database(dir, CACHE)?;
     if let Some(found) = schema::older(&db)? {
         return Err(Error::Older { found, known: schema::VERSION });
     }
-    let whole = db.check_integrity().map_err(|error| super::unopened(dir, error))?;
+    let whole = db.check_integrity().map_err(|error| unopened(dir, error))?;
     let mut report = Report::default();
     let blobs = BlobDir::new(dir.join(BLOBS));
     if options.repair {

@@ -9,7 +9,10 @@ mod blob;
 pub mod check;
 mod client;
 mod codec;
+mod database;
+mod error;
 mod expiry;
+mod files;
 mod history;
 mod index;
 mod job;
@@ -22,27 +25,32 @@ mod result;
 mod rows;
 mod schema;
 mod tables;
+mod upload;
 mod wait;
 mod writer;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use redb::{Database, DatabaseError, ReadableDatabase, StorageError};
+use redb::{Database, ReadableDatabase};
 
 pub use agent::{Agent, AgentPost, AgentReads, Provision};
-pub(crate) use blob::create_private;
-pub use blob::{Blob, BlobDir, BlobKind, BlobName, BlobReads, Upload};
+pub use blob::{Blob, BlobDir, BlobKind, BlobName, BlobReads};
 pub use client::{Client, ClientReads, Refresh};
+use database::{create_database, name_database, open_database};
+pub use error::Error;
 pub use expiry::{Ages, Swept};
+use files::check_room;
+pub use files::give_to_owner;
+pub(crate) use files::{create_private, restrict_mode, sync_dir};
 pub use history::{Actor, Event, HistoryReads, Subject};
 pub use job::{Ask, Job, JobReads, Listed};
 pub use log::{Fragment, FragmentRow, Log, LogReads};
 pub use queue::{Advertised, QueueReads};
 pub use result::{CHUNK, Member, ResultReads};
 pub use rows::{ReadTx, WriteTx};
+pub use upload::Upload;
 pub use wait::WaitReads;
 pub use writer::{OnFatal, Wait};
 
@@ -50,128 +58,10 @@ use crate::domain::{Clock, Timestamp};
 
 /// The database's file in the data directory.
 pub const DATABASE: &str = "testflinger.redb";
-/// The database while it is made.
-const NEW_DATABASE: &str = "testflinger.redb.partial";
 /// The folder of blobs in the data directory.
 pub const BLOBS: &str = "blobs";
 /// The folder of keys in the data directory.
 pub const KEYS: &str = "keys";
-/// Page cache of a database that is only looked at, bytes.
-const CHECK_CACHE: usize = 64 << 20;
-
-/// Why the store could not do something.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Another process (or another server in this one) has the data directory.
-    #[error("{0} is in use by another server")]
-    Locked(PathBuf),
-    /// The data was written by a newer program.
-    #[error(
-        "the data has schema version {found}, this program knows up to {known}: install the newer version again"
-    )]
-    Newer {
-        /// The version in the database.
-        found: u64,
-        /// The newest version that this program knows.
-        known: u64,
-    },
-    /// The data was written by an older program, and only a start of this one upgrades it.
-    #[error(
-        "the data has schema version {found}; the next start makes it version {known}: check it then"
-    )]
-    Older {
-        /// The version in the database.
-        found: u64,
-        /// The version that this program writes.
-        known: u64,
-    },
-    /// There are blobs, but the database is gone.
-    #[error(
-        "{0} is missing, but there are files under blobs: an empty database is not created beside them"
-    )]
-    Missing(PathBuf),
-    /// There is no database.
-    #[error("there is no data in {0}: give --data-dir")]
-    NoData(PathBuf),
-    /// The database cannot be opened.
-    #[error(
-        "the database in {dir} is damaged ({why}): restore a backup with: \
-         testflinger-server restore BACKUP --replace --data-dir {dir}"
-    )]
-    Damaged {
-        /// The data directory.
-        dir: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
-    /// There is not enough space.
-    #[error("{path}: {needed} bytes are needed and {free} are free")]
-    Space {
-        /// Where.
-        path: PathBuf,
-        /// Bytes.
-        needed: u64,
-        /// Bytes.
-        free: u64,
-    },
-    /// A row is not what it must be.
-    #[error("the database is damaged: {0}")]
-    Corrupt(String),
-    /// A record cannot be encoded.
-    #[error("a record cannot be stored: {0}")]
-    Encode(String),
-    /// The disk or the database refused.
-    #[error("the database failed: {0}")]
-    Database(#[from] redb::Error),
-    /// A file could not be read or written.
-    #[error("{path}: {source}")]
-    File {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Too many writes are waiting.
-    #[error("too many writes are waiting")]
-    Busy,
-    /// The store is shutting down.
-    #[error("the server is stopping")]
-    Closed,
-    /// The commit failed; what was asked for may or may not be on disk.
-    #[error("the write failed and the server is stopping")]
-    Lost,
-    /// The operation panicked; nothing of it was written.
-    #[error("an operation panicked")]
-    Panicked,
-}
-
-impl Error {
-    /// The disk is full.
-    #[must_use]
-    pub fn is_disk_full(&self) -> bool {
-        let full = |error: &std::io::Error| error.kind() == std::io::ErrorKind::StorageFull;
-        match self {
-            Self::File { source, .. } | Self::Database(redb::Error::Io(source)) => full(source),
-            Self::Space { .. } => true,
-            _ => false,
-        }
-    }
-
-    pub(crate) fn file(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
-        Self::File { path: path.into(), source }
-    }
-}
-
-macro_rules! from_redb {
-    ($($error:ident),*) => {
-        $(impl From<redb::$error> for Error {
-            fn from(error: redb::$error) -> Self {
-                Self::Database(error.into())
-            }
-        })*
-    };
-}
-from_redb!(StorageError, TableError, TransactionError, CommitError);
 
 /// The opened store.
 pub struct Store {
@@ -378,106 +268,4 @@ impl Store {
         }
         Ok(())
     }
-}
-
-/// Opens the database of a data directory, which must be there.
-fn open_database(dir: &Path, cache: usize) -> Result<Database, Error> {
-    let path = dir.join(DATABASE);
-    if !path.exists() {
-        return Err(Error::NoData(dir.to_owned()));
-    }
-    let mut builder = Database::builder();
-    builder.set_cache_size(cache);
-    // Some damage makes redb panic rather than say so.
-    let opened = catch_unwind(AssertUnwindSafe(|| builder.open(&path))).map_err(|_| {
-        Error::Damaged { dir: dir.to_owned(), why: "reading it panicked".to_owned() }
-    })?;
-    opened.map_err(|error| unopened(dir, error))
-}
-
-fn unopened(dir: &Path, error: DatabaseError) -> Error {
-    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
-    let damaged = |why: String| Error::Damaged { dir: dir.to_owned(), why };
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => Error::Locked(dir.to_owned()),
-        DatabaseError::Storage(StorageError::Corrupted(why)) => damaged(why),
-        DatabaseError::Storage(StorageError::Io(error))
-            if matches!(error.kind(), InvalidData | UnexpectedEof) =>
-        {
-            damaged(error.to_string())
-        }
-        error @ (DatabaseError::RepairAborted | DatabaseError::UpgradeRequired(_)) => {
-            damaged(error.to_string())
-        }
-        other => Error::Database(other.into()),
-    }
-}
-
-/// Creates an empty database aside: [`name_database`] makes it the one that is opened. One that a crash left half made
-/// would pass for a damaged one.
-fn create_database(dir: &Path) -> Result<Database, Error> {
-    let path = dir.join(NEW_DATABASE);
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Error::file(path, error));
-        }
-        _ => {}
-    }
-    let mut builder = Database::builder();
-    builder.set_cache_size(CHECK_CACHE);
-    let db = builder.create(&path).map_err(|error| Error::Database(error.into()))?;
-    restrict_mode(&path)?;
-    Ok(db)
-}
-
-/// Gives a database that was created its name, once it is closed.
-fn name_database(dir: &Path) -> Result<(), Error> {
-    let (from, to) = (dir.join(NEW_DATABASE), dir.join(DATABASE));
-    std::fs::rename(&from, &to).map_err(|source| Error::file(from, source))?;
-    sync_dir(dir)
-}
-
-/// Whether so many bytes are free.
-fn check_room(folder: &Path, needed: u64) -> Result<(), Error> {
-    let stat = rustix::fs::statvfs(folder).map_err(|error| Error::file(folder, error.into()))?;
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-    if free < needed {
-        return Err(Error::Space { path: folder.to_owned(), needed, free });
-    }
-    Ok(())
-}
-
-/// Gives what root has made in a data directory to the directory's owner: a server that runs as somebody else could not
-/// open it. Blobs are not looked at; nothing but a server makes those, and a restore has its own way.
-///
-/// # Errors
-/// What the system says.
-pub fn give_to_owner(dir: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::{MetadataExt, lchown};
-    let failed = |source| Error::file(dir, source);
-    let owner = std::fs::metadata(dir).map_err(failed)?;
-    if !rustix::process::geteuid().is_root() || owner.uid() == 0 {
-        return Ok(());
-    }
-    for folder in [dir, &dir.join(KEYS)].into_iter().filter(|folder| folder.exists()) {
-        for entry in std::fs::read_dir(folder).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            lchown(path, Some(owner.uid()), Some(owner.gid())).map_err(failed)?;
-        }
-    }
-    Ok(())
-}
-
-/// Takes all rights on a file from everybody but its owner.
-pub(crate) fn restrict_mode(path: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
-        .map_err(|source| Error::file(path, source))
-}
-
-/// Makes the names in a directory durable.
-pub(crate) fn sync_dir(dir: &Path) -> Result<(), Error> {
-    std::fs::File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(|source| Error::file(dir, source))
 }
