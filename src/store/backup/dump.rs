@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::ops::{Bound, ControlFlow};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::archive::Writer;
 use super::{Amount, BLOBS, Error, FORMAT, KEYS, MANIFEST, Manifest, ROWS, is_key};
@@ -28,10 +29,18 @@ impl Store {
     /// # Errors
     /// Only when `out` fails.
     pub fn backup(&self, what: What, now: Timestamp, out: impl Write) -> io::Result<()> {
+        let begun = Instant::now();
         let mut archive = Writer::new(BufWriter::with_capacity(256 * 1024, out));
         let dumped = catch_unwind(AssertUnwindSafe(|| self.dump(what, now, &mut archive)));
         let stopped = match dumped {
-            Ok(Ok(())) => return archive.finish(),
+            Ok(Ok(manifest)) => {
+                archive.finish()?;
+                let (rows, files, bytes) =
+                    (manifest.row_count(), manifest.files.count, manifest.size());
+                let seconds = begun.elapsed().as_secs_f64();
+                tracing::info!(rows, files, bytes, seconds, "a backup was sent");
+                return Ok(());
+            }
             Ok(Err(Error::Read(error))) => return Err(error),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "reading the database panicked: it may be damaged".to_owned(),
@@ -45,7 +54,7 @@ impl Store {
         what: What,
         now: Timestamp,
         archive: &mut Writer<W>,
-    ) -> Result<(), Error> {
+    ) -> Result<Manifest, Error> {
         // Before the snapshot: what it names must still be there when its turn comes.
         let pin = self.blobs.pin();
         let tx = self.read()?;
@@ -74,7 +83,7 @@ impl Store {
             self.dump_blob(&blob, archive)?;
         }
         drop(pin);
-        Ok(())
+        Ok(manifest)
     }
 
     fn dump_blob<W: Write>(&self, blob: &Blob, archive: &mut Writer<W>) -> Result<(), Error> {

@@ -7,6 +7,7 @@ mod keep;
 mod make;
 mod restore;
 mod secrets;
+mod timer;
 mod upgrade;
 mod verify;
 
