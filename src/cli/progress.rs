@@ -18,7 +18,7 @@ impl Bar {
     /// A bar that names its stages in turn.
     pub(super) fn new(stages: &'static [&'static str]) -> Self {
         // Draws on standard error, and only if that is a terminal.
-        let bar = ProgressBar::new(0);
+        let bar = ProgressBar::no_length();
         let look =
             "{msg} {wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}";
         if let Ok(style) = ProgressStyle::with_template(look) {
