@@ -117,7 +117,7 @@ impl From<store::backup::Error> for Failure {
             Error::Exists(..) => 3,
             Error::Locked(_) => 4,
             Error::Write { source, .. } if source.kind() == StorageFull => 7,
-            Error::Read(_) | Error::Write { .. } => 1,
+            Error::Read(_) | Error::Write { .. } | Error::MountPoint(_) => 1,
             Error::Store(_) => {
                 let Error::Store(error) = error else { unreachable!("matched above") };
                 return error.into();

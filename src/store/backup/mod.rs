@@ -73,6 +73,13 @@ pub enum Error {
     /// There is something where it should go.
     #[error("{0} is there already: {1}")]
     Exists(PathBuf, &'static str),
+    /// A directory that cannot be renamed.
+    #[error(
+        "{dir} is a mount point, and nothing can take its place in one step: restore to {dir}/data and let data_dir \
+         name that",
+        dir = .0.display()
+    )]
+    MountPoint(PathBuf),
     /// Another process is at it.
     #[error("{0} is in use by another process")]
     Locked(PathBuf),

@@ -111,6 +111,9 @@ impl Place {
             return Err(Error::Exists(dir, help));
         }
         let found = fs::metadata(&dir).map_err(failed)?;
+        if found.dev() != fs::metadata(folder(&dir)).map_err(failed)?.dev() {
+            return Err(Error::MountPoint(dir));
+        }
         let owner = (found.uid(), found.gid());
         let ours = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         Ok(Self { dir, full, owner: (owner != ours).then_some(owner), _lock: lock })

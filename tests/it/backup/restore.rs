@@ -186,6 +186,15 @@ fn an_empty_directory_of_an_interrupted_restore_is_used() {
 }
 
 #[test]
+fn a_mount_point_is_refused_before_anything_is_written() {
+    let filled = Filled::new();
+    let backup = filled.backup();
+    // Always one, and nobody needs to be root for it.
+    let said = Cli(Path::new("/proc")).fails(1, &["restore", text(&backup), "--replace"]);
+    assert!(said.contains("/proc is a mount point") && said.contains("/proc/data"), "{said}");
+}
+
+#[test]
 fn restored_files_belong_to_the_owner_of_the_directory() {
     const OTHER: u32 = 54_321;
     if !rustix::process::geteuid().is_root() {
