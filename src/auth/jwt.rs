@@ -87,16 +87,13 @@ pub struct SigningKey {
     decoding: DecodingKey,
 }
 
-/// A signing key has at least one byte.
+/// A signing key has at least one byte: with an empty one, everybody could sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the signing key is empty")]
 pub struct EmptyKey;
 
 impl SigningKey {
     /// Any length from one byte on, since sites bring the key they have; 32 random bytes are best.
-    ///
-    /// # Errors
-    /// [`EmptyKey`]: with it, everybody could sign.
     pub fn from_bytes(key: &[u8]) -> Result<Self, EmptyKey> {
         init();
         if key.is_empty() {
@@ -194,9 +191,6 @@ pub enum IssueError {
 }
 
 /// A token valid from `now` for `lifetime_secs`.
-///
-/// # Errors
-/// [`IssueError`].
 pub fn issue(
     key: &SigningKey,
     permissions: Permissions,
@@ -254,9 +248,6 @@ struct RawClaims {
 }
 
 /// The claims of a token that this key signed and that is valid at `now`, give or take `leeway_secs`.
-///
-/// # Errors
-/// [`TokenError`].
 pub fn verify(
     key: &SigningKey,
     token: &str,

@@ -88,9 +88,6 @@ pub enum Denied {
 }
 
 /// Whether somebody may do something.
-///
-/// # Errors
-/// Why not.
 pub fn check(action: Action, access: Access, identity: &Identity) -> Result<(), Denied> {
     let roles = action.roles();
     match identity {
@@ -161,18 +158,12 @@ impl MayAdminister {
 
 impl Identity {
     /// A proof that this caller may manage.
-    ///
-    /// # Errors
-    /// Why not.
     pub fn may_manage(&self, access: Access) -> Result<MayManage, Denied> {
         check(Action::ManageClients, access, self)?;
         Ok(MayManage { by: self.client().cloned().zip(self.role()) })
     }
 
     /// A proof that this caller may administer.
-    ///
-    /// # Errors
-    /// Why not.
     pub fn may_administer(&self, access: Access) -> Result<MayAdminister, Denied> {
         check(Action::Administer, access, self)?;
         Ok(MayAdminister { local: matches!(self, Self::LocalAdmin) })

@@ -21,9 +21,6 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N], getrandom::Error> {
 /// A client secret for `--generate`: 40 characters `0-9a-f`, 160 random bits.
 ///
 /// Hexadecimal on purpose: base64 may begin with `-`, which command lines read as an option.
-///
-/// # Errors
-/// As [`random_bytes`].
 pub fn generate_secret() -> Result<SecretString, getrandom::Error> {
     let bytes = Zeroizing::new(random_bytes::<20>()?);
     // Exact capacity: a growing or shrinking string would leave copies behind.
@@ -44,9 +41,6 @@ pub struct RefreshToken(SecretString);
 
 impl RefreshToken {
     /// A new one.
-    ///
-    /// # Errors
-    /// As [`random_bytes`].
     pub fn generate() -> Result<Self, getrandom::Error> {
         let bytes = Zeroizing::new(random_bytes::<36>()?);
         Ok(Self(SecretString::from(URL_SAFE_NO_PAD.encode(*bytes))))

@@ -151,9 +151,6 @@ impl App {
 
     /// Reads a few rows from a snapshot, on the caller's thread: a look-up takes microseconds and never waits for the
     /// writer.
-    ///
-    /// # Errors
-    /// What `read` says.
     pub fn read<T, E>(&self, read: impl FnOnce(&ReadTx) -> Result<T, E>) -> Result<T, ApiError>
     where
         E: Into<ops::Error>,
@@ -163,9 +160,6 @@ impl App {
     }
 
     /// Reads many rows from a snapshot, away from the threads that serve requests.
-    ///
-    /// # Errors
-    /// What `read` says.
     pub async fn scan<T, E>(
         &self,
         read: impl FnOnce(&ReadTx) -> Result<T, E> + Send + 'static,
@@ -179,9 +173,6 @@ impl App {
     }
 
     /// Runs a use case in the writer's next transaction and answers once it is on disk.
-    ///
-    /// # Errors
-    /// What `write` says.
     pub async fn write<T>(
         &self,
         write: impl FnMut(&mut WriteTx<'_>, Timestamp) -> Result<T, ops::Error> + Send + 'static,
@@ -193,9 +184,6 @@ impl App {
     }
 
     /// The same; `then` sees the outcome even when the request has ended meanwhile, which nothing stops that was begun.
-    ///
-    /// # Errors
-    /// What `write` says.
     pub async fn write_then<T>(
         &self,
         write: impl FnMut(&mut WriteTx<'_>, Timestamp) -> Result<T, ops::Error> + Send + 'static,

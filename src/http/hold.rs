@@ -86,9 +86,6 @@ impl Drop for Unwanted {
 
 impl App {
     /// Claims a job, and waits up to `hold` for one. A job that is handed out while its caller goes away is put back.
-    ///
-    /// # Errors
-    /// What the use case says.
     pub async fn claim(
         &self,
         ask: Ask,

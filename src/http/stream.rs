@@ -96,9 +96,6 @@ enum Rest<C> {
 }
 
 /// The list, or an empty one.
-///
-/// # Errors
-/// As [`list`].
 pub async fn list_or_empty<C, F>(
     app: &App,
     shape: Shape,

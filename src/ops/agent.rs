@@ -8,9 +8,6 @@ use crate::store::{Agent, AgentPost, AgentReads, Event, Provision, Subject, Writ
 const TOLD: [&str; 6] = ["state", "comment", "queues", "location", "provision_type", "job_id"];
 
 /// Merges what an agent posts about itself; an unknown agent appears.
-///
-/// # Errors
-/// Only what the store says.
 pub fn post_agent(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
@@ -66,9 +63,6 @@ fn new_agent(tx: &mut WriteTx<'_>, name: &AgentName) -> Result<Agent, Error> {
 
 /// Keeps how a provisioning ended and counts how many ended alike in a row. The agent need not be known: its log is
 /// then there when it appears.
-///
-/// # Errors
-/// Only what the store says.
 pub fn post_provision(
     tx: &mut WriteTx<'_>,
     name: &AgentName,

@@ -5,9 +5,6 @@ use crate::domain::{Attachments, JobId, Timestamp};
 use crate::store::{Blob, BlobKind, Event, Job, JobReads, Subject, WriteTx};
 
 /// Gives a job its artifact; the newest wins. The job need not exist.
-///
-/// # Errors
-/// Only what the store says.
 pub fn put_artifact(tx: &mut WriteTx<'_>, id: JobId, blob: &Blob, by: &By) -> Result<(), Error> {
     super::acknowledge(tx, id, by)?;
     Ok(tx.put_blob(id, BlobKind::Artifact, blob)?)

@@ -16,9 +16,6 @@ pub struct Claimed {
 }
 
 /// Whether [`claim`] would do something now. Empty polls end here, without the writer.
-///
-/// # Errors
-/// What the disk says.
 pub fn has_something(tx: &impl JobReads, ask: &Ask) -> Result<bool, store::Error> {
     if tx.first_claimable(ask)?.is_some() {
         return Ok(true);
@@ -40,9 +37,6 @@ pub fn has_something(tx: &impl JobReads, ask: &Ask) -> Result<bool, store::Error
 /// An agent that says who it is and has not acknowledged the job that it was handed gets the same one again: the
 /// answer with it was lost. One that has acknowledged a job and asks for another proves that it no longer has it, since
 /// agents run one job at a time: that job ends.
-///
-/// # Errors
-/// Only what the store says.
 pub fn claim(
     tx: &mut WriteTx<'_>,
     now: Timestamp,

@@ -163,9 +163,6 @@ pub fn delete_client(
 }
 
 /// Replaces the hash of a client's secret by a better one of the same secret, unless the secret was changed meanwhile.
-///
-/// # Errors
-/// Only what the store says.
 pub fn replace_hash(
     tx: &mut WriteTx<'_>,
     id: &ClientId,

@@ -59,9 +59,6 @@ fn due(job: &Job, heard: Timestamp, now: Timestamp, patience: &Patience) -> Opti
 }
 
 /// The jobs for which something is due, found in a snapshot; [`act`] looks again.
-///
-/// # Errors
-/// What the disk says.
 pub fn overdue(
     tx: &impl JobReads,
     now: Timestamp,
@@ -81,9 +78,6 @@ pub fn overdue(
 }
 
 /// Does what is due for a job, if it still is: the agent may have been heard meanwhile, at `heard`.
-///
-/// # Errors
-/// Only what the store says.
 pub fn act(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
@@ -112,9 +106,6 @@ pub fn act(
 
 /// Puts a job that was handed out back to its old place, if it is still as it was handed out: the caller was gone
 /// before the answer was written.
-///
-/// # Errors
-/// Only what the store says.
 pub fn take_back(tx: &mut WriteTx<'_>, now: Timestamp, handed: &Job) -> Result<(), Error> {
     match tx.job(handed.id)? {
         Some(job) if job == *handed => go_back(tx, now, &job, "the caller was gone"),

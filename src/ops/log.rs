@@ -5,9 +5,6 @@ use crate::domain::{JobId, LogKind, Phase, Timestamp};
 use crate::store::{Fragment, JobReads, Log, WriteTx};
 
 /// Adds a fragment that says its number and phase. The job need not exist.
-///
-/// # Errors
-/// Only what the store says.
 pub fn append_fragment(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
@@ -24,9 +21,6 @@ pub fn append_fragment(
 }
 
 /// Adds text that says neither: it belongs to the phase that the job is in, and gets the next number.
-///
-/// # Errors
-/// Only what the store says.
 pub fn append_text(
     tx: &mut WriteTx<'_>,
     now: Timestamp,

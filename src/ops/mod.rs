@@ -159,9 +159,6 @@ fn job_changed_by(
 }
 
 /// Whoever says by cookie that it is the agent of a job, and names that job, has got it.
-///
-/// # Errors
-/// Only what the store says.
 pub fn acknowledge(tx: &mut WriteTx<'_>, id: JobId, by: &By) -> Result<(), Error> {
     if let Some(old) = tx.job(id)?.filter(|job| is_news(job, by.agent.as_ref())) {
         let job = Job { acknowledged: true, ..old.clone() };

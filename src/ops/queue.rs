@@ -7,9 +7,6 @@ use crate::domain::{QueueName, Timestamp};
 use crate::store::{self, Advertised, AgentReads, QueueReads, WriteTx};
 
 /// Advertises queues with their descriptions.
-///
-/// # Errors
-/// Only what the store says.
 pub fn advertise(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
@@ -26,9 +23,6 @@ pub fn advertise(
 }
 
 /// Replaces the images of each named queue; a queue that nobody advertised appears with an empty description.
-///
-/// # Errors
-/// Only what the store says.
 pub fn advertised_images(
     tx: &mut WriteTx<'_>,
     images: &BTreeMap<QueueName, String>,
@@ -58,9 +52,6 @@ pub enum QueueKnown {
 }
 
 /// What is known of a queue's agents.
-///
-/// # Errors
-/// What the disk says.
 pub fn queue_known(
     tx: &(impl AgentReads + QueueReads),
     queue: &QueueName,

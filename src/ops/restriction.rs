@@ -77,9 +77,6 @@ fn take_from(tx: &mut WriteTx<'_>, queue: &QueueName, owner: &ClientId) -> Resul
 
 /// The restricted queues of an agent and who owns them; such an agent asks for jobs of these queues only, so queues
 /// without an owner are left out.
-///
-/// # Errors
-/// What the disk says.
 pub fn restricted_to(
     tx: &impl ClientReads,
     agent: &Agent,

@@ -21,9 +21,6 @@ pub struct Posted {
 ///
 /// Outputs and statuses always merge. The state does not change once the job has ended, except that a job which this
 /// server ended may still be completed by its agent. A result for an id that no job has is kept as it was posted.
-///
-/// # Errors
-/// Only what the store says.
 pub fn post_result(
     tx: &mut WriteTx<'_>,
     now: Timestamp,

@@ -29,9 +29,6 @@ pub struct Search {
 impl Search {
     /// The next matching jobs after `after` among at most `limit` that the index yields, and the cursor for what follows
     /// (`None` at the end). A page may be empty and yet not the last.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn page(
         &self,
         tx: &impl JobReads,

@@ -37,9 +37,6 @@ pub enum Error {
 
 /// The key `name` below `keys` in the data directory, made on the first start: 32 random bytes in
 /// base64. It is written aside, fsynced and renamed, so that a crash leaves a whole key or none.
-///
-/// # Errors
-/// [`Error`].
 pub(super) fn load_or_make(data_dir: &Path, name: &str) -> Result<Vec<u8>, Error> {
     let dir = data_dir.join(store::KEYS);
     let path = dir.join(name);

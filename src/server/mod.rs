@@ -79,17 +79,11 @@ pub struct Server {
 
 impl Server {
     /// Opens the data directory and listens; returns when requests are accepted.
-    ///
-    /// # Errors
-    /// [`Error`].
     pub async fn bind(settings: &Settings) -> Result<Self, Error> {
         Self::bind_with_clock(settings, Arc::new(SystemClock)).await
     }
 
     /// The same with a clock of the caller's.
-    ///
-    /// # Errors
-    /// [`Error`].
     pub async fn bind_with_clock(
         settings: &Settings,
         clock: Arc<dyn Clock>,
@@ -173,9 +167,6 @@ impl Server {
 }
 
 /// The application on an opened store, without a server around it.
-///
-/// # Errors
-/// [`Error`].
 pub fn app(store: Arc<Store>, clock: Arc<dyn Clock>, settings: &Settings) -> Result<App, Error> {
     let key = match &settings.jwt_signing_key {
         Some(key) => key.expose_secret().as_bytes().to_vec(),
@@ -222,9 +213,6 @@ fn hint_at_first_admin(app: &App, data_dir: &Path) {
 }
 
 /// Opens the store of a data directory, which is created if need be.
-///
-/// # Errors
-/// What the store says.
 pub fn open_store(
     settings: &Settings,
     clock: Arc<dyn Clock>,

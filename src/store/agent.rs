@@ -90,19 +90,10 @@ fn agent_name(value: &[u8]) -> Result<AgentName, Error> {
 /// What can be read of agents.
 pub trait AgentReads {
     /// The agent with this name.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn agent(&self, name: &AgentName) -> Result<Option<Agent>, Error>;
     /// The next `limit` agents after the one with `seq` `after`, in the order of their first appearance.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn agents_after(&self, after: u64, limit: usize) -> Result<Vec<Agent>, Error>;
     /// The same of those that serve a queue.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn queue_agents_after(
         &self,
         queue: &QueueName,
@@ -110,14 +101,8 @@ pub trait AgentReads {
         limit: usize,
     ) -> Result<Vec<Agent>, Error>;
     /// The last lines that an agent logged, oldest first.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn agent_log(&self, name: &AgentName) -> Result<Vec<String>, Error>;
     /// How its last provisionings ended, oldest first.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn provisions(&self, name: &AgentName) -> Result<Vec<Provision>, Error>;
 }
 
@@ -207,9 +192,6 @@ fn page(
 
 impl WriteTx<'_> {
     /// Adds an agent, or makes `old` into `new`, with all index rows.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn put_agent(&mut self, old: Option<&Agent>, new: &Agent) -> Result<(), Error> {
         let before = old.map(Agent::index_rows).unwrap_or_default();
         self.replace_rows(&before, &new.index_rows())?;
@@ -229,9 +211,6 @@ impl WriteTx<'_> {
     }
 
     /// Removes an agent with its log; its history has a removal of its own.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn remove_agent(&mut self, agent: &Agent) -> Result<(), Error> {
         self.replace_rows(&agent.index_rows(), &[])?;
         self.remove(Table::AgentLog, &key(&agent.name))?;
@@ -241,9 +220,6 @@ impl WriteTx<'_> {
     }
 
     /// Adds lines to an agent's log and forgets all but the last [`KEPT`].
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn append_agent_log(&mut self, name: &AgentName, lines: &[String]) -> Result<(), Error> {
         if lines.is_empty() {
             return Ok(());
@@ -255,9 +231,6 @@ impl WriteTx<'_> {
     }
 
     /// Adds the end of a provisioning and forgets all but the last [`KEPT`].
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn append_provision(&mut self, name: &AgentName, entry: &Provision) -> Result<(), Error> {
         let prefix = Key::new().name(name.as_str());
         let mut seqs = Vec::new();

@@ -257,9 +257,6 @@ pub(super) fn parse_key(key: &[u8]) -> Option<(JobId, BlobKind)> {
 /// Reading rows of blobs.
 pub trait BlobReads {
     /// The blob of this kind that a job has.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn blob(&self, job: JobId, kind: BlobKind) -> Result<Option<Blob>, Error>;
 }
 
@@ -306,9 +303,6 @@ impl ReadTx {
 
 impl WriteTx<'_> {
     /// Gives a job this blob; the file of an older one goes once that is durable.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn put_blob(&mut self, job: JobId, kind: BlobKind, blob: &Blob) -> Result<(), Error> {
         self.remove_blob(job, kind)?;
         let key = key(job, kind);
@@ -323,9 +317,6 @@ impl WriteTx<'_> {
     }
 
     /// Takes a blob from a job; its file goes once that is durable.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn remove_blob(&mut self, job: JobId, kind: BlobKind) -> Result<(), Error> {
         let Some(blob) = self.blob(job, kind)? else {
             return Ok(());

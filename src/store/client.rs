@@ -127,38 +127,20 @@ fn text(bytes: &[u8]) -> String {
 /// What can be read of clients.
 pub trait ClientReads {
     /// The client with this id.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn client(&self, id: &ClientId) -> Result<Option<Client>, Error>;
     /// The next `limit` clients after the one with this id, by id.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn clients_after(&self, after: Option<&ClientId>, limit: usize) -> Result<Vec<Client>, Error>;
     /// Whether a queue is restricted.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn is_restricted(&self, queue: &QueueName) -> Result<bool, Error>;
     /// The next `limit` restricted queues after this one, by name.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn restricted_after(
         &self,
         after: Option<&QueueName>,
         limit: usize,
     ) -> Result<Vec<QueueName>, Error>;
     /// The clients that may use a queue when it is restricted, by id.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn owners(&self, queue: &QueueName) -> Result<Vec<ClientId>, Error>;
     /// The refresh token with this SHA-256.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn refresh(&self, digest: &[u8; 32]) -> Result<Option<Refresh>, Error>;
 }
 
@@ -262,9 +244,6 @@ fn client(id: ClientId, record: ClientV1) -> Result<Client, Error> {
 
 impl WriteTx<'_> {
     /// Adds a client, or replaces what is known of it.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn put_client(&mut self, new: &Client) -> Result<(), Error> {
         let old = self.client(&new.id)?;
         let before = old.as_ref().map(Client::index_rows).unwrap_or_default();
@@ -283,9 +262,6 @@ impl WriteTx<'_> {
     }
 
     /// Removes a client with its refresh tokens. Queues that it owned stay restricted.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn remove_client(&mut self, client: &Client) -> Result<(), Error> {
         self.remove_refresh_tokens(&client.id)?;
         self.replace_rows(&client.index_rows(), &[])?;
@@ -294,9 +270,6 @@ impl WriteTx<'_> {
     }
 
     /// Removes all refresh tokens of a client.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn remove_refresh_tokens(&mut self, client: &ClientId) -> Result<(), Error> {
         let prefix = by_client(client);
         let mut digests: Vec<[u8; 32]> = Vec::new();
@@ -313,26 +286,17 @@ impl WriteTx<'_> {
     }
 
     /// Restricts a queue to those who own it.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn restrict(&mut self, queue: &QueueName) -> Result<(), Error> {
         self.put(Table::Restricted, &Key::new().text(queue.as_str()), &[])
     }
 
     /// Opens a queue to everybody.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn unrestrict(&mut self, queue: &QueueName) -> Result<(), Error> {
         self.remove(Table::Restricted, &Key::new().text(queue.as_str()))?;
         Ok(())
     }
 
     /// Adds a refresh token, or replaces what is known of it.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn put_refresh(&mut self, digest: &[u8; 32], token: &Refresh) -> Result<(), Error> {
         let before = self.refresh(digest)?.map(|old| old.index_rows(digest)).unwrap_or_default();
         self.replace_rows(&before, &token.index_rows(digest))?;
@@ -346,9 +310,6 @@ impl WriteTx<'_> {
     }
 
     /// Removes a refresh token.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn remove_refresh(&mut self, digest: &[u8; 32], token: &Refresh) -> Result<(), Error> {
         self.replace_rows(&token.index_rows(digest), &[])?;
         self.remove(Table::Refresh, &Key::new().raw(digest))?;

@@ -99,9 +99,6 @@ pub struct Swept {
 
 impl WriteTx<'_> {
     /// Removes up to `limit` things that are older than `ages` allow.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn sweep(&mut self, ages: &Ages, now: Timestamp, limit: usize) -> Result<Swept, Error> {
         let mut swept = Swept::default();
         for kind in Kind::ALL {
@@ -234,9 +231,6 @@ impl WriteTx<'_> {
     }
 
     /// Removes what belongs to a job id besides the job and its history.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn forget(&mut self, id: JobId) -> Result<(), Error> {
         self.remove_result(id)?;
         self.remove_logs(id)?;

@@ -27,9 +27,6 @@ pub(super) fn check_room(folder: &Path, needed: u64) -> Result<(), Error> {
 
 /// Gives what root has made in a data directory to the directory's owner: a server that runs as somebody else could not
 /// open it. Blobs are not looked at; nothing but a server makes those, and a restore has its own way.
-///
-/// # Errors
-/// What the system says.
 pub fn give_to_owner(dir: &Path) -> Result<(), Error> {
     let failed = |source| Error::file(dir, source);
     let owner = fs::metadata(dir).map_err(failed)?;

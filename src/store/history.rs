@@ -62,9 +62,6 @@ pub struct Event {
 /// Reading histories.
 pub trait HistoryReads {
     /// The history of a subject, oldest first.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn history(&self, subject: &Subject) -> Result<Vec<Event>, Error>;
 }
 
@@ -81,9 +78,6 @@ impl<R: Rows> HistoryReads for R {
 
 impl WriteTx<'_> {
     /// Adds a change to the history of a subject.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn append_history(&mut self, subject: &Subject, event: &Event) -> Result<(), Error> {
         let key = subject.key().number(self.next_seq()?);
         let (actor, actor_name) = match &event.actor {
@@ -106,9 +100,6 @@ impl WriteTx<'_> {
     }
 
     /// Removes the history of a subject.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn remove_history(&mut self, subject: &Subject) -> Result<(), Error> {
         self.remove_prefix(Table::History, &subject.key())
     }

@@ -76,9 +76,6 @@ impl Log {
 /// Reading logs.
 pub trait LogReads {
     /// The fragments of a phase from a number on, in order; with `since` only those written then or later.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn fragments(
         &self,
         log: Log,
@@ -87,25 +84,13 @@ pub trait LogReads {
         since: Option<Timestamp>,
     ) -> Result<Vec<FragmentRow>, Error>;
     /// The texts of these fragments, one after the other; those that are gone meanwhile are left out.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn fragment_texts(&self, log: Log, phase: Phase, rows: &[FragmentRow])
     -> Result<String, Error>;
     /// The pieces of the text that nobody has read: number and size in bytes, in order.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn drain_pieces(&self, log: Log) -> Result<Vec<(u64, usize)>, Error>;
     /// One piece.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn drain_piece(&self, log: Log, number: u64) -> Result<Option<Vec<u8>>, Error>;
     /// When something was last added to a log.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn log_written(&self, log: Log) -> Result<Option<Timestamp>, Error>;
 }
 
@@ -193,9 +178,6 @@ fn split(value: &[u8]) -> (Timestamp, &[u8]) {
 impl WriteTx<'_> {
     /// Adds a fragment, and its text to what is read once. The same fragment again (number and text) changes nothing:
     /// agents send again what they cannot be sure of.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn append_log(
         &mut self,
         log: Log,
@@ -235,9 +217,6 @@ impl WriteTx<'_> {
     }
 
     /// Forgets the pieces up to and including this number: they were read.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn drained(&mut self, log: Log, up_to: u64) -> Result<(), Error> {
         for (number, _) in self.drain_pieces(log)? {
             if number <= up_to {
@@ -248,9 +227,6 @@ impl WriteTx<'_> {
     }
 
     /// Removes both logs of a job.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn remove_logs(&mut self, job: JobId) -> Result<(), Error> {
         for kind in LogKind::ALL {
             let key = Log(job, kind).key();

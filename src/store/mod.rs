@@ -130,9 +130,6 @@ impl Store {
     }
 
     /// A store on a backend of the caller's (memory, or one that fails on purpose); blobs go to `blobs`.
-    ///
-    /// # Errors
-    /// What the backend says.
     pub fn with_backend(
         backend: impl redb::StorageBackend,
         blobs: &Path,
@@ -226,9 +223,6 @@ impl Store {
     }
 
     /// The database's own name.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn instance(&self) -> Result<String, Error> {
         schema::instance(&self.read()?)
     }

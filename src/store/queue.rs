@@ -29,23 +29,14 @@ fn key(name: &QueueName) -> Key {
 /// What can be read of queues.
 pub trait QueueReads {
     /// The queue with this name, if it was advertised.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn advertised(&self, name: &QueueName) -> Result<Option<Advertised>, Error>;
     /// The next `limit` advertised queues after the one named `after`, by name.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn advertised_after(
         &self,
         after: Option<&QueueName>,
         limit: usize,
     ) -> Result<Vec<Advertised>, Error>;
     /// The images of a queue: a JSON object of names and provision data.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn images(&self, name: &QueueName) -> Result<Option<String>, Error>;
 }
 
@@ -111,9 +102,6 @@ impl Advertised {
 
 impl WriteTx<'_> {
     /// Advertises a queue, or replaces what was said about it.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn put_advertised(&mut self, queue: &Advertised) -> Result<(), Error> {
         let old = self.advertised(&queue.name)?;
         let before = old.as_ref().map(Advertised::index_rows).unwrap_or_default();
@@ -126,9 +114,6 @@ impl WriteTx<'_> {
     }
 
     /// Forgets an advertised queue and its images. Its jobs stay.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn remove_advertised(&mut self, queue: &Advertised) -> Result<(), Error> {
         self.replace_rows(&queue.index_rows(), &[])?;
         self.remove(Table::Image, &key(&queue.name))?;
@@ -137,9 +122,6 @@ impl WriteTx<'_> {
     }
 
     /// Replaces the images of a queue.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn put_images(&mut self, name: &QueueName, images: &str) -> Result<(), Error> {
         self.put(Table::Image, &key(name), images.as_bytes())
     }

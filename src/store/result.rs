@@ -65,14 +65,8 @@ pub(super) fn chunks_of(job: &[u8], member: &str) -> Key {
 /// Reading results.
 pub trait ResultReads {
     /// The members that were posted, by name; `None` when nothing was.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn result(&self, job: JobId) -> Result<BTreeMap<String, Member>, Error>;
     /// The `n`-th piece of a large member's JSON text, from 0.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn result_chunk(&self, job: JobId, member: &str, n: u64) -> Result<Option<Vec<u8>>, Error>;
 }
 
@@ -109,9 +103,6 @@ pub(super) fn member(value: &[u8]) -> Result<Member, Error> {
 
 impl WriteTx<'_> {
     /// Sets one member to this JSON text, whatever it was before.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn put_result(&mut self, job: JobId, member: &str, json: &str) -> Result<(), Error> {
         self.remove_result_member(job, member)?;
         let prefix = chunks(job, member);
@@ -130,9 +121,6 @@ impl WriteTx<'_> {
     }
 
     /// Removes one member, if it is there.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn remove_result_member(&mut self, job: JobId, member: &str) -> Result<(), Error> {
         let key = of(job).text(member);
         match self.get(Table::Result, &key)? {
@@ -147,9 +135,6 @@ impl WriteTx<'_> {
     }
 
     /// Marks a result of an unknown job as posted now, so that retention finds it.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn expire_result(&mut self, job: JobId, now: Timestamp) -> Result<(), Error> {
         self.remove_result_since(job)?;
         self.put(Table::ResultSince, &of(job), &now.as_micros().to_be_bytes())?;
@@ -171,9 +156,6 @@ impl WriteTx<'_> {
     }
 
     /// Removes all that was posted for a job.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn remove_result(&mut self, job: JobId) -> Result<(), Error> {
         self.remove_result_since(job)?;
         self.remove_prefix(Table::Result, &of(job))?;

@@ -16,9 +16,6 @@ const PARTIAL: &str = "partial";
 
 impl BlobDir {
     /// Begins a new blob.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn upload(&self) -> Result<Upload, Error> {
         let name = BlobName::new();
         let folder = self.folder(name);
@@ -69,9 +66,6 @@ impl Upload {
     }
 
     /// Makes the file durable under its name. The upload still owns it: call [`Upload::keep`] once a row names it.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn finish(&mut self, now: Timestamp) -> Result<Blob, Error> {
         self.file.sync_all().map_err(|source| Error::file(&self.on_disk, source))?;
         let path = self.dir.path(self.name);

@@ -21,14 +21,8 @@ fn key(queue: &QueueName) -> Key {
 /// Reading wait times.
 pub trait WaitReads {
     /// The newest waits of a queue in seconds, oldest first, at most [`KEPT`].
-    ///
-    /// # Errors
-    /// What the disk says.
     fn waits(&self, queue: &QueueName) -> Result<Vec<u32>, Error>;
     /// The queues that have waits, by name.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn queues_with_waits(&self) -> Result<Vec<QueueName>, Error>;
 }
 
@@ -53,9 +47,6 @@ impl<R: Rows> WaitReads for R {
 
 impl WriteTx<'_> {
     /// Adds a wait of `seconds`.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn append_wait(&mut self, queue: &QueueName, seconds: u32) -> Result<(), Error> {
         let prefix = key(queue);
         let (block, mut value) = match self.last(Table::Wait, &prefix)? {

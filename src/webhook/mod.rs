@@ -67,9 +67,6 @@ impl Webhooks {
     }
 
     /// Puts `body`, which is JSON, to `url`.
-    ///
-    /// # Errors
-    /// [`Error`].
     pub fn put(&self, url: &str, body: &str) -> Result<Answer, Error> {
         let uri: Uri = url.parse().map_err(|_| Error::Refused("Not a valid URL."))?;
         self.targets.check(&uri)?;

@@ -44,9 +44,6 @@ impl Sink for Nothing {}
 
 /// Checks a backup without restoring it: it is complete, every sum is right, every row can be read, and every file that
 /// a row names is there.
-///
-/// # Errors
-/// [`Error`].
 pub fn verify(source: impl Read, progress: &mut Progress<'_>) -> Result<Manifest, Error> {
     walk(source, &mut Nothing, progress)
 }

@@ -12,9 +12,6 @@ use super::{Error, Manifest, Progress};
 use crate::store::{check_room, sync_dir};
 
 /// Copies a backup from `source` to `out` while checking it. Success means that everything arrived.
-///
-/// # Errors
-/// [`Error`].
 pub fn stream(
     source: impl Read,
     out: impl Write,
@@ -26,9 +23,6 @@ pub fn stream(
 
 /// Writes a backup from `source` to the file `path`, which must not exist unless `replace`. The file is complete, checked
 /// and durable when it gets its name; otherwise nothing is left.
-///
-/// # Errors
-/// [`Error`].
 pub fn save(
     source: impl Read,
     path: &Path,

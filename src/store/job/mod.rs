@@ -151,17 +151,11 @@ pub(super) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error>
 
 impl WriteTx<'_> {
     /// The next place in the order of submission.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn next_place(&mut self) -> Result<u64, Error> {
         self.next_seq()
     }
 
     /// Adds a job with its body.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn insert_job(&mut self, job: &Job, body: &str) -> Result<(), Error> {
         self.put(Table::JobBody, &key(&job.id), body.as_bytes())?;
         self.replace_rows(&[], &job.index_rows())?;
@@ -170,9 +164,6 @@ impl WriteTx<'_> {
     }
 
     /// Makes `old` into `new`, which has the same id, with all its index rows.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn update_job(&mut self, old: &Job, new: &Job) -> Result<(), Error> {
         debug_assert_eq!(old.id, new.id);
         self.replace_rows(&old.index_rows(), &new.index_rows())?;
@@ -188,9 +179,6 @@ impl WriteTx<'_> {
     }
 
     /// Removes a job and its body; its results, logs, files and history have removals of their own.
-    ///
-    /// # Errors
-    /// What the disk says.
     pub fn remove_job(&mut self, job: &Job) -> Result<(), Error> {
         self.replace_rows(&job.index_rows(), &[])?;
         self.remove(Table::JobBody, &key(&job.id))?;

@@ -55,55 +55,25 @@ struct List(Table, Key);
 /// What can be read of jobs.
 pub trait JobReads {
     /// The job with this id.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn job(&self, id: JobId) -> Result<Option<Job>, Error>;
     /// The JSON object that was submitted, without `job_id`.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn job_body(&self, id: JobId) -> Result<Option<String>, Error>;
     /// The job that `ask` would get now: highest priority over all its queues, then submit order.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn first_claimable(&self, ask: &Ask) -> Result<Option<JobId>, Error>;
     /// An unfinished job of these queues that the agent was handed and has not acknowledged.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn unacknowledged(&self, agent: &AgentName, queues: &[QueueName])
     -> Result<Option<Job>, Error>;
     /// The unfinished jobs that agents hold under their names, by agent. As many as there are busy agents.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn held(&self) -> Result<Vec<JobId>, Error>;
     /// The unfinished jobs that this agent holds.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn held_by(&self, agent: &AgentName) -> Result<Vec<JobId>, Error>;
     /// Up to `limit` waiting jobs that may not wait any longer.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn waited_too_long(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, Error>;
     /// How many waiting jobs of its queue stand before this one; `None` when it is not waiting. Reads those before it.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn position(&self, id: JobId) -> Result<Option<u64>, Error>;
     /// The next `limit` jobs after `after`, in submit order.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn jobs_after(&self, after: u64, limit: usize) -> Result<Vec<Listed>, Error>;
     /// The same of one queue.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn queue_jobs_after(
         &self,
         queue: &QueueName,
@@ -111,9 +81,6 @@ pub trait JobReads {
         limit: usize,
     ) -> Result<Vec<Listed>, Error>;
     /// The same of the jobs with any of the states; `active` adds all states of jobs that are not finished.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn state_jobs_after(
         &self,
         states: &[String],
@@ -122,9 +89,6 @@ pub trait JobReads {
         limit: usize,
     ) -> Result<Vec<Listed>, Error>;
     /// The same of the jobs with any of the tags.
-    ///
-    /// # Errors
-    /// What the disk says.
     fn tag_jobs_after(&self, tags: &[Tag], after: u64, limit: usize) -> Result<Vec<Listed>, Error>;
 }
 
