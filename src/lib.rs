@@ -1,7 +1,7 @@
 //! A Testflinger server in one binary.
 //!
 //! Arrows point one way only, and a test enforces it:
-//! `cli -> server -> api -> http -> {ops, webhook} -> {store, auth} -> domain`; `config` and `log` are leaves that `cli` and `server` use.
+//! `cli -> server -> api -> http -> {ops, webhook} -> {store, auth} -> domain`; `config` and `logging` are leaves that `cli` and `server` use.
 //!
 //! | folder | what it knows |
 //! |---|---|
@@ -21,7 +21,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod http;
-pub mod log;
+pub mod logging;
 pub mod ops;
 pub mod server;
 pub mod store;

@@ -11,7 +11,7 @@ pub struct Permissions {
     /// The client.
     pub client: ClientId,
     /// Which client of that name the token was issued to; `None` in tokens that do not say.
-    pub since: Option<jwt::Since>,
+    pub since: Option<jwt::Incarnation>,
     /// Its role.
     pub role: Role,
     /// The highest priority by queue, `*` for all.

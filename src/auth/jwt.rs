@@ -147,13 +147,13 @@ pub struct Permissions {
     pub email: Option<String>,
     /// Which client of that name it is: not in upstream's tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<Since>,
+    pub since: Option<Incarnation>,
 }
 
 /// When a client was created, and in which database: another one of the same name is another client. Servers that share
 /// a key have databases of their own, and cannot tell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Since {
+pub struct Incarnation {
     /// The database's name.
     pub instance: String,
     /// Microseconds.

@@ -44,12 +44,12 @@ pub struct RetryAfter(pub u64);
 /// number is bounded by the password pool.
 pub struct Throttle {
     limits: Limits,
-    entries: Mutex<HashMap<Key, Innocent>>,
+    entries: Mutex<HashMap<Key, PaidOff>>,
 }
 
 /// Every failure adds `window / limit` to a debt that time pays off; this is when it is paid, in
 /// microseconds since the epoch. One number per key, however many failures.
-type Innocent = i64;
+type PaidOff = i64;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
@@ -130,13 +130,13 @@ impl Throttle {
 
     /// What is left to pay, 0 to a window. More than a window can only mean that the clock was set
     /// back; that debt is dropped, since it might not be paid off for years.
-    fn debt(&self, paid: Innocent, now: Timestamp) -> i64 {
+    fn debt(&self, paid: PaidOff, now: Timestamp) -> i64 {
         let debt = paid.saturating_sub(now.as_micros());
         if (0..=self.window()).contains(&debt) { debt } else { 0 }
     }
 
     /// A flood of addresses pushes out its own single failures, not the repeated offenders.
-    fn make_room(&self, entries: &mut HashMap<Key, Innocent>, now: Timestamp) {
+    fn make_room(&self, entries: &mut HashMap<Key, PaidOff>, now: Timestamp) {
         if entries.len() < self.limits.max_entries.max(1) {
             return;
         }
@@ -149,7 +149,7 @@ impl Throttle {
     }
 
     /// Poison is ignored: a lost count is better than refusing every login.
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Innocent>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, PaidOff>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Failure, environment};
 use crate::config::{Raw, Settings};
 use crate::domain::SystemClock;
-use crate::http::client::{Body, Bytes, Client, Reply, next_piece};
+use crate::http::local::{Body, Bytes, LocalApi, Reply, next_piece};
 use crate::server;
 use crate::store;
 
@@ -45,7 +45,7 @@ pub(super) enum Missing {
 /// An administrator at work.
 pub(super) struct Admin {
     runtime: tokio::runtime::Runtime,
-    client: Client,
+    api: LocalApi,
     opened: Option<(Arc<store::Store>, PathBuf)>,
 }
 
@@ -59,9 +59,9 @@ impl Admin {
             .map_err(|error| Failure::new(1, error.to_string()))?;
         let dir = settings.data_dir.display();
         let socket = settings.data_dir.join(server::SOCKET);
-        if let Ok(client) = runtime.block_on(Client::connect(&socket)) {
+        if let Ok(api) = runtime.block_on(LocalApi::connect(&socket)) {
             eprintln!("using the running server of {dir}");
-            return Ok(Self { runtime, client, opened: None });
+            return Ok(Self { runtime, api, opened: None });
         }
         if missing == Missing::Refuse && !settings.data_dir.join(store::DATABASE).exists() {
             return Err(store::Error::NoData(settings.data_dir).into());
@@ -70,8 +70,8 @@ impl Admin {
         let store = Arc::new(server::open_store(&settings, clock.clone(), Box::new(|_| {}))?);
         eprintln!("no server is running; using {dir}");
         let app = server::app(Arc::clone(&store), clock, &settings)?;
-        let client = Client::in_process(crate::api::routes(app));
-        Ok(Self { runtime, client, opened: Some((store, settings.data_dir)) })
+        let api = LocalApi::in_process(crate::api::routes(app));
+        Ok(Self { runtime, api, opened: Some((store, settings.data_dir)) })
     }
 
     /// Sends a request; an answer that is an error becomes a failure with its sentence.
@@ -92,13 +92,13 @@ impl Admin {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Reply, Failure> {
-        let sent = self.runtime.block_on(self.client.send(method, path, body));
+        let sent = self.runtime.block_on(self.api.send(method, path, body));
         sent.map_err(|message| Failure::new(1, message))
     }
 
     /// Asks for something large.
     pub(super) fn open_stream(&mut self, method: &str, path: &str) -> Result<Stream<'_>, Failure> {
-        let opened = self.runtime.block_on(self.client.open(method, path));
+        let opened = self.runtime.block_on(self.api.open(method, path));
         match opened.map_err(|message| Failure::new(1, message))? {
             Ok(body) => Ok(Stream { runtime: &self.runtime, body, piece: Bytes::new() }),
             Err(reply) => Err(failure(&reply)),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{Failure, environment};
 use crate::config::{Raw, Settings};
-use crate::log;
+use crate::logging;
 use crate::server::{Server, Signals};
 
 /// Flags of `serve`.
@@ -20,7 +20,8 @@ pub(super) struct Args {
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     let settings = Settings::load(args.settings, args.config.as_deref(), &environment())?;
-    log::init(settings.log_format, &settings.log).map_err(|message| Failure::new(2, message))?;
+    logging::init(settings.log_format, &settings.log)
+        .map_err(|message| Failure::new(2, message))?;
     raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

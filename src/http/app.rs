@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::ApiError;
 use super::hold::Agents;
-use crate::auth::jwt::{SigningKey, Since};
+use crate::auth::jwt::{Incarnation, SigningKey};
 use crate::auth::passwords::{self, Passwords, Verdict};
 use crate::auth::throttle::Throttle;
 use crate::domain::{Access, Clock, Timestamp};
@@ -56,8 +56,8 @@ pub struct Auth {
 impl Auth {
     /// Which client of its name this is.
     #[must_use]
-    pub fn since(&self, client: &Client) -> Since {
-        Since { instance: self.instance.clone(), at: client.created_at.as_micros() }
+    pub fn since(&self, client: &Client) -> Incarnation {
+        Incarnation { instance: self.instance.clone(), at: client.created_at.as_micros() }
     }
 }
 

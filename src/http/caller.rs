@@ -9,9 +9,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::agent_cookie;
 use super::app::App;
 use super::audit::{self, Event};
-use super::cookie;
 use super::error::ApiError;
 use crate::auth::{Action, Identity, MayAdminister, MayManage, Permissions, jwt, policy};
 use crate::domain::{Access, AgentName, Role};
@@ -110,7 +110,7 @@ fn admit(app: &App, action: Action, request: &Request) -> Result<Caller, ApiErro
     let (headers, path) = (request.headers(), request.uri().path());
     let mut caller = Caller {
         identity: Identity::Anonymous,
-        agent: cookie::agent(headers),
+        agent: agent_cookie::agent(headers),
         address: address(app, request),
     };
     if request.extensions().get::<Local>().is_some() {

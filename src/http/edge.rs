@@ -11,12 +11,12 @@ use tower::ServiceExt;
 use super::caller::Local;
 use super::error::ApiError;
 use super::reply;
-use super::rest::Rest;
+use super::unread::UnreadBody;
 
 /// Answers a request: from outside or from this process, through the same doors.
 pub async fn answer(router: Router, mut request: Request) -> Response {
     let method = request.method().clone();
-    let rest = Rest::of(&mut request);
+    let unread = UnreadBody::of(&mut request);
     let response = match clean_path(request) {
         Err(response) => response,
         Ok(request) if is_hidden(&request) => ApiError::no_route().into_response(),
@@ -25,8 +25,8 @@ pub async fn answer(router: Router, mut request: Request) -> Response {
             Err(never) => match never {},
         },
     };
-    if let Some(rest) = rest {
-        rest.read_away().await;
+    if let Some(unread) = unread {
+        unread.read_away().await;
     }
     response
 }

@@ -11,7 +11,7 @@ use super::app::App;
 use super::error::ApiError;
 use crate::domain::{AgentName, Timestamp};
 use crate::ops::{self, By, Claimed};
-use crate::store::{Ask, Job, Wait};
+use crate::store::{Ask, HeldRequest, Job};
 
 /// Agents are forgotten when there are more and they are silent for an hour: cookies can name anybody.
 const REMEMBERED: usize = 20_000;
@@ -115,7 +115,7 @@ impl App {
             }
         };
         tokio::pin!(released);
-        self.store().submit_waiting(run, Wait { queues, wanted }, reply);
+        self.store().submit_waiting(run, HeldRequest { queues, wanted }, reply);
         let outcome = tokio::select! {
             biased;
             outcome = receiver => answer(outcome),

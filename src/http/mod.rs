@@ -2,24 +2,24 @@
 //!
 //! The only modules that name axum or tokio are this one and those above it.
 
+pub mod agent_cookie;
 pub mod app;
 pub mod audit;
 pub mod body;
 pub mod caller;
-pub mod client;
 pub mod compression;
-pub mod cookie;
 pub mod edge;
 pub mod error;
 pub mod fields;
 pub mod hold;
 pub mod json;
+pub mod local;
 pub mod path;
 pub mod pipe;
 pub mod query;
 pub mod reply;
-mod rest;
 pub mod stream;
+mod unread;
 pub mod upload;
 
 pub use app::{App, Auth, Limits};

@@ -67,19 +67,19 @@ where
         return Ok(Some(reply::json_stream(Body::from(head + close))));
     };
     let app = app.clone();
-    let body = try_unfold(Rest::Head(head, next), move |rest| {
+    let body = try_unfold(Unsent::Head(head, next), move |rest| {
         let (app, page) = (app.clone(), page.clone());
         async move {
             let (text, rest) = match rest {
-                Rest::Head(head, next) => (head, Rest::Page(next)),
-                Rest::Page(at) => {
+                Unsent::Head(head, next) => (head, Unsent::Page(next)),
+                Unsent::Page(at) => {
                     let (items, next) =
                         app.scan(move |tx| page(tx, at)).await.map_err(|_| Broken)?;
                     let text = items.iter().flat_map(|item| [",", item.as_str()]).collect();
-                    (text, next.map_or(Rest::Close, Rest::Page))
+                    (text, next.map_or(Unsent::Close, Unsent::Page))
                 }
-                Rest::Close => (close.to_owned(), Rest::Done),
-                Rest::Done => return Ok::<_, Broken>(None),
+                Unsent::Close => (close.to_owned(), Unsent::Done),
+                Unsent::Done => return Ok::<_, Broken>(None),
             };
             Ok(Some((Bytes::from(text), rest)))
         }
@@ -88,7 +88,7 @@ where
 }
 
 /// What is still to be sent of a list.
-enum Rest<C> {
+enum Unsent<C> {
     Head(String, C),
     Page(C),
     Close,

@@ -24,7 +24,7 @@ pub use claim::{Claimed, claim, has_something};
 pub use client::{ClientChange, Done, Put, SYSTEM_ADMIN, delete_client, put_client, replace_hash};
 pub use lease::{Due, Patience, act, overdue, take_back};
 pub use log::{append_fragment, append_text};
-pub use queue::{QueueKnown, advertise, advertised_images, queue_known};
+pub use queue::{QueueKnown, advertise, advertise_images, queue_known};
 pub use restriction::{add_owner, open_queue, remove_owner, restricted_to};
 pub use result::{Posted, post_result};
 pub use search::{Match, Search};

@@ -23,7 +23,7 @@ pub fn advertise(
 }
 
 /// Replaces the images of each named queue; a queue that nobody advertised appears with an empty description.
-pub fn advertised_images(
+pub fn advertise_images(
     tx: &mut WriteTx<'_>,
     images: &BTreeMap<QueueName, String>,
 ) -> Result<(), Error> {

@@ -222,7 +222,7 @@ impl WriteTx<'_> {
                     return Err(Error::Corrupt("expiry row of a log".to_owned()));
                 };
                 if self.log_written(log)?.is_some_and(|at| at < before) {
-                    self.drained(log, u64::MAX)?;
+                    self.forget_drained(log, u64::MAX)?;
                 }
                 return Ok(false);
             }

@@ -217,7 +217,7 @@ impl WriteTx<'_> {
     }
 
     /// Forgets the pieces up to and including this number: they were read.
-    pub fn drained(&mut self, log: Log, up_to: u64) -> Result<(), Error> {
+    pub fn forget_drained(&mut self, log: Log, up_to: u64) -> Result<(), Error> {
         for (number, _) in self.drain_pieces(log)? {
             if number <= up_to {
                 self.remove(Table::Drain, &log.key().number(number))?;

@@ -52,7 +52,7 @@ pub use result::{CHUNK, Member, ResultReads};
 pub use rows::{ReadTx, WriteTx};
 pub use upload::Upload;
 pub use wait::WaitReads;
-pub use writer::{OnFatal, Wait};
+pub use writer::{HeldRequest, OnFatal};
 
 use crate::domain::{Clock, Timestamp};
 
@@ -189,17 +189,17 @@ impl Store {
     }
 
     /// [`Store::submit`] for an operation that waits while it finds nothing: it is run again in the transaction in which
-    /// a job became claimable in one of the queues of `wait`.
+    /// a job became claimable in one of the queues of `held`.
     pub fn submit_waiting<T, E>(
         &self,
         run: impl FnMut(&mut WriteTx<'_>, Timestamp) -> Result<Option<T>, E> + Send + 'static,
-        wait: Wait,
+        held: HeldRequest,
         reply: impl FnOnce(Result<Option<T>, E>) + Send + 'static,
     ) where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.writer.submit_waiting(run, wait, reply);
+        self.writer.submit_waiting(run, held, reply);
     }
 
     /// [`Store::submit`] for callers that may block.

@@ -103,7 +103,7 @@ where
 }
 
 /// What an operation that waits needs besides: where, and whether anybody still does.
-pub struct Wait {
+pub struct HeldRequest {
     /// The queues.
     pub queues: Vec<QueueName>,
     /// Set to `false` by whoever waits, when it no longer does.
@@ -113,7 +113,7 @@ pub struct Wait {
 /// An operation that waits while its outcome is `None`.
 struct Waiting<F, T, E, R> {
     inner: Pending<F, Option<T>, E, R>,
-    wait: Wait,
+    held: HeldRequest,
 }
 
 impl<F, T, E, R> Operation for Waiting<F, T, E, R>
@@ -129,11 +129,11 @@ where
     }
 
     fn waits_for(&self) -> &[QueueName] {
-        &self.wait.queues
+        &self.held.queues
     }
 
     fn is_wanted(&self) -> bool {
-        self.wait.wanted.load(Ordering::Acquire)
+        self.held.wanted.load(Ordering::Acquire)
     }
 
     fn reply(self: Box<Self>, lost: Option<Error>) {
@@ -190,14 +190,14 @@ impl Writer {
     pub(super) fn submit_waiting<T, E>(
         &self,
         run: impl FnMut(&mut WriteTx<'_>, Timestamp) -> Result<Option<T>, E> + Send + 'static,
-        wait: Wait,
+        held: HeldRequest,
         reply: impl FnOnce(Result<Option<T>, E>) + Send + 'static,
     ) where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
         let inner = Pending { run, outcome: None, reply };
-        self.enqueue(Box::new(Waiting { inner, wait }));
+        self.enqueue(Box::new(Waiting { inner, held }));
     }
 
     fn enqueue(&self, operation: Box<dyn Operation>) {

@@ -12,9 +12,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("http", &["ops", "webhook", "store", "auth", "domain"]),
     ("api", &["http", "webhook", "ops", "store", "auth", "domain"]),
     ("config", &[]),
-    ("log", &["config"]),
+    ("logging", &["config"]),
     ("server", &["api", "http", "webhook", "ops", "store", "auth", "domain", "config"]),
-    ("cli", &["server", "api", "http", "ops", "store", "auth", "domain", "config", "log"]),
+    ("cli", &["server", "api", "http", "ops", "store", "auth", "domain", "config", "logging"]),
 ];
 
 /// Crates that only these files or folders may name.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::api::wire::agent;
 use crate::http::stream::{self, PAGE, Shape};
-use crate::http::{AgentPath, ApiJson, ApiResult, App, Caller, cookie, reply};
+use crate::http::{AgentPath, ApiJson, ApiResult, App, Caller, agent_cookie, reply};
 use crate::ops;
 use crate::store::{self, AgentReads};
 
@@ -53,7 +53,7 @@ pub(in crate::api) async fn post(
     ApiJson(body): ApiJson,
 ) -> ApiResult<Response> {
     let posted = agent::post(body)?;
-    let (by, cookie) = (caller.by(&app), cookie::set(&name));
+    let (by, cookie) = (caller.by(&app), agent_cookie::set(&name));
     let (posted_name, told) = (name.clone(), posted.fields.contains_key("state"));
     app.write(move |tx, now| ops::post_agent(tx, now, &posted_name, &posted, &by)).await?;
     if told {

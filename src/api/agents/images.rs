@@ -23,6 +23,6 @@ pub(in crate::api) async fn post(
     ApiJson(body): ApiJson,
 ) -> ApiResult<Response> {
     let images = images(body)?;
-    app.write(move |tx, _| ops::advertised_images(tx, &images)).await?;
+    app.write(move |tx, _| ops::advertise_images(tx, &images)).await?;
     Ok(reply::ok())
 }

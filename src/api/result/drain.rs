@@ -52,7 +52,9 @@ async fn drain(app: App, JobTextPath(id): JobTextPath, kind: LogKind) -> ApiResu
             }
             if !done {
                 // Before the end is sent, so that whoever has seen the end does not get the text again.
-                app.write(move |tx, _| Ok(tx.drained(log, last)?)).await.map_err(|_| Broken)?;
+                app.write(move |tx, _| Ok(tx.forget_drained(log, last)?))
+                    .await
+                    .map_err(|_| Broken)?;
                 return Ok(Some((Bytes::new(), (pieces, true))));
             }
             Ok(None)

@@ -178,7 +178,7 @@ fn silent_agents_and_queues_that_nobody_advertises_go() {
             let advertised = queues(&["old", "kept"]).into_iter().map(|q| (q, "d".to_owned()));
             ops::advertise(tx, now, &advertised.collect())?;
             let images = queues(&["images"]).into_iter().map(|q| (q, "{}".to_owned()));
-            ops::advertised_images(tx, &images.collect())
+            ops::advertise_images(tx, &images.collect())
         })
         .unwrap();
     lab.clock.advance(DAY * 5);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use testflinger_server::domain::{Clock, JobId, ManualClock, Timestamp};
 use testflinger_server::http::hold::Agents;
 use testflinger_server::ops::{self, Claimed, Patience};
-use testflinger_server::store::{Job, Options, Store, Wait, WriteTx};
+use testflinger_server::store::{HeldRequest, Job, Options, Store, WriteTx};
 
 use super::ledger::{Kind, Ledger, Verdict, changed, violation};
 use super::picture::Picture;
@@ -262,7 +262,7 @@ impl<'w> World<'w> {
         *lock(&self.coming) = None;
         let (sender, receiver) = channel();
         let wanted = Arc::new(AtomicBool::new(true));
-        let wait = Wait { queues: names(queues), wanted: Arc::clone(&wanted) };
+        let wait = HeldRequest { queues: names(queues), wanted: Arc::clone(&wanted) };
         let reply = move |outcome| {
             // Nobody takes it when the server ends meanwhile.
             let _ = sender.send(outcome);

@@ -25,15 +25,15 @@ pub struct Reply {
     pub body: String,
 }
 
-/// Sends requests as the local administrator.
-pub struct Client(Way);
+/// Calls the API as the local administrator.
+pub struct LocalApi(Way);
 
 enum Way {
     Socket(SendRequest<Body>),
     Process(Box<Router>),
 }
 
-impl Client {
+impl LocalApi {
     /// Connects to the admin socket of a running server.
     ///
     /// # Errors

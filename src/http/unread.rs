@@ -21,18 +21,18 @@ const LONGEST: Duration = Duration::from_secs(2);
 
 /// A request's body that somebody else can go on reading.
 #[derive(Clone)]
-pub(super) struct Rest(Arc<Mutex<Body>>);
+pub(super) struct UnreadBody(Arc<Mutex<Body>>);
 
-impl Rest {
+impl UnreadBody {
     /// Shares the body of a request; `None` when there is nothing to read, or the client waits to be asked for it.
     pub(super) fn of(request: &mut Request) -> Option<Self> {
         if request.body().is_end_stream() || request.headers().contains_key(EXPECT) {
             return None;
         }
         let body = std::mem::take(request.body_mut());
-        let rest = Self(Arc::new(Mutex::new(body)));
-        *request.body_mut() = Body::new(rest.clone());
-        Some(rest)
+        let unread = Self(Arc::new(Mutex::new(body)));
+        *request.body_mut() = Body::new(unread.clone());
+        Some(unread)
     }
 
     /// Reads away what the handler left.
@@ -55,7 +55,7 @@ impl Rest {
     }
 }
 
-impl HttpBody for Rest {
+impl HttpBody for UnreadBody {
     type Data = Bytes;
     type Error = axum::Error;
 
