@@ -1,14 +1,16 @@
 //! A Testflinger server in one binary.
 //!
 //! Arrows point one way only, and a test enforces it:
-//! `cli -> server -> api -> http -> {ops, webhook} -> {store, auth} -> domain`; `config` and `logging` are leaves that `cli` and `server` use.
+//! `cli -> server -> api -> http -> app -> {ops, webhook} -> {store, auth} -> domain`; `config` and `logging` are leaves that
+//! `cli` and `server` use.
 //!
 //! | folder | what it knows |
 //! |---|---|
 //! | [`cli`] | arguments, exit codes |
 //! | [`server`] | listeners, connections, signals, background tasks |
 //! | [`api`] | routes, and what goes over the wire |
-//! | [`http`] | extractors, errors, answers; the only place besides the above that names axum and tokio |
+//! | [`http`] | extractors, errors, answers; the only place besides the above that names axum |
+//! | [`app`] | the running application without HTTP: who is present, claims that wait, logins |
 //! | [`ops`] | one use case, one function, one transaction |
 //! | [`webhook`] | requests to webhooks, and where those may be |
 //! | [`auth`] | passwords, tokens, who may do what |
@@ -16,6 +18,7 @@
 //! | [`domain`] | ids, names, states, times |
 
 pub mod api;
+pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;

@@ -16,11 +16,11 @@ use axum::Router;
 use axum::routing::{delete, get, post, put};
 
 use self::routes::{Routes, may};
+use crate::app::App;
 use crate::auth::Action::{
     Administer, Greet, LocalOnly, ManageClients, ReadState, ReportAgent, SeeRestrictions, UseLab,
     WorkJob,
 };
-use crate::http::App;
 
 /// The API. `GET` also answers `HEAD`; where that would have an effect, `HEAD` has a handler of its own.
 pub fn routes(app: App) -> Router {

@@ -4,9 +4,10 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::MethodRouter;
 
+use crate::app::App;
 use crate::auth::Action;
 use crate::http::caller::guard;
-use crate::http::{ApiError, App, compression};
+use crate::http::{ApiError, compression};
 
 /// Handlers with the action that their callers must be allowed.
 pub(super) struct Guarded(Action, MethodRouter<App>);

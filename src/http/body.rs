@@ -6,9 +6,9 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::{BodyExt, Limited};
 
-use super::app::App;
 use super::error::ApiError;
 use super::fields::Fields;
+use crate::app::App;
 
 /// The JSON object of a request. A body of another content type counts as an empty object, as upstream reads it.
 pub struct ApiJson(pub Fields);

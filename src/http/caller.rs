@@ -10,16 +10,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::agent_cookie;
-use super::app::App;
-use super::audit::{self, Event};
 use super::error::ApiError;
-use crate::auth::{Action, Identity, MayAdminister, MayManage, Permissions, jwt, policy};
+use crate::app::audit::{Event, Source};
+use crate::app::{self, App};
+use crate::auth::{Action, Identity, MayAdminister, MayManage, jwt, policy};
 use crate::domain::{Access, AgentName, Role};
 use crate::ops::By;
-use crate::store::{Client, ClientReads};
-
-/// How far the clocks of this server and of whoever issued a token may differ, seconds.
-const LEEWAY: u32 = 5;
 
 /// The peer of a connection, as the listener saw it.
 #[derive(Clone, Copy, Debug)]
@@ -30,14 +26,36 @@ pub struct Peer(pub IpAddr);
 pub struct Local;
 
 /// The caller of a request.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Caller {
-    /// Who it is.
-    pub identity: Identity,
-    /// The agent that it says it is.
-    pub agent: Option<AgentName>,
+    /// Who it is, as use cases and histories need to know it.
+    pub by: By,
     /// Where it is; `None` for the local administrator.
     pub address: Option<IpAddr>,
+}
+
+impl Caller {
+    /// The agent that the caller says it is.
+    #[must_use]
+    pub const fn agent(&self) -> Option<&AgentName> {
+        self.by.agent.as_ref()
+    }
+
+    /// Who it is, for the audit log.
+    #[must_use]
+    pub fn source(&self) -> Source<'_> {
+        let name = match &self.by.identity {
+            Identity::Anonymous => "",
+            Identity::Client(permissions) => permissions.client.as_str(),
+            Identity::LocalAdmin => "(local administrator)",
+        };
+        Source { name, address: self.address }
+    }
+
+    /// Writes a line of the audit log about something that this caller did to `subject`.
+    pub fn audit(&self, event: Event, subject: &str, detail: &str) {
+        self.source().log(event, subject, detail);
+    }
 }
 
 /// The caller as [`guard`] has found it. A route without a guard has none, and answers 500 instead of leaving a door
@@ -50,38 +68,32 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-impl Caller {
-    /// What a use case and the history need to know.
-    #[must_use]
-    pub fn by(&self, app: &App) -> By {
-        let access = app.auth().access;
-        By { identity: self.identity.clone(), agent: self.agent.clone(), access }
-    }
+/// Who acts: what a use case and the history need to know of the caller.
+impl<S: Sync> FromRequestParts<S> for By {
+    type Rejection = ApiError;
 
-    /// Who it is, for the audit log.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match &self.identity {
-            Identity::Anonymous => "",
-            Identity::Client(permissions) => permissions.client.as_str(),
-            Identity::LocalAdmin => "(local administrator)",
-        }
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Caller::from_request_parts(parts, state).await?.by)
     }
+}
 
-    /// A proof that the caller may manage clients and queues.
-    ///
-    /// # Errors
-    /// 401 or 403.
-    pub fn may_manage(&self, app: &App) -> Result<MayManage, ApiError> {
-        Ok(self.identity.may_manage(app.auth().access)?)
+/// A proof that the caller may manage clients and queues, or 401 or 403.
+impl<S: Sync> FromRequestParts<S> for MayManage {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let by = By::from_request_parts(parts, state).await?;
+        Ok(by.identity.may_manage(by.access)?)
     }
+}
 
-    /// A proof that the caller may remove clients and revoke tokens.
-    ///
-    /// # Errors
-    /// 401 or 403.
-    pub fn may_administer(&self, app: &App) -> Result<MayAdminister, ApiError> {
-        Ok(self.identity.may_administer(app.auth().access)?)
+/// A proof that the caller may remove clients and revoke tokens, or 401 or 403.
+impl<S: Sync> FromRequestParts<S> for MayAdminister {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let by = By::from_request_parts(parts, state).await?;
+        Ok(by.identity.may_administer(by.access)?)
     }
 }
 
@@ -98,61 +110,47 @@ pub async fn guard(
             let response = next.run(request).await;
             // Past the door, and then asked for more than the token allows: a role above its own, a restricted queue.
             if response.status() == StatusCode::FORBIDDEN {
-                audit::log(Event::AccessFail, &caller, &path, "the rights do not suffice");
+                caller.audit(Event::AccessFail, &path, "the rights do not suffice");
             }
             response
         }
-        Err(error) => error.into_response(),
+        Err(error) => ApiError::from(error).into_response(),
     }
 }
 
-fn admit(app: &App, action: Action, request: &Request) -> Result<Caller, ApiError> {
+fn admit(app: &App, action: Action, request: &Request) -> app::Result<Caller> {
     let (headers, path) = (request.headers(), request.uri().path());
-    let mut caller = Caller {
-        identity: Identity::Anonymous,
-        agent: agent_cookie::agent(headers),
-        address: address(app, request),
-    };
+    let access = app.auth().access;
+    let by = By { identity: Identity::Anonymous, agent: agent_cookie::agent(headers), access };
+    let mut caller = Caller { by, address: address(app, request) };
     if request.extensions().get::<Local>().is_some() {
-        caller.identity = Identity::LocalAdmin;
+        caller.by.identity = Identity::LocalAdmin;
     } else if action != Action::Greet {
-        caller.identity = identity(app, headers).inspect_err(|_| {
-            audit::log(Event::TokenFail, &caller, path, "the token was refused");
+        caller.by.identity = identity(app, headers).inspect_err(|_| {
+            caller.audit(Event::TokenFail, path, "the token was refused");
         })?;
     }
-    policy::check(action, app.auth().access, &caller.identity)
-        .inspect_err(|denied| audit::log(Event::AccessFail, &caller, path, &denied.to_string()))?;
+    policy::check(action, access, &caller.by.identity)
+        .inspect_err(|denied| caller.audit(Event::AccessFail, path, &denied.to_string()))?;
     // Where agents need tokens, a cookie alone must not acknowledge or keep a job in an agent's name.
-    if app.auth().access != Access::Open && caller.identity.role() != Some(Role::Agent) {
-        caller.agent = None;
+    if access != Access::Open && caller.by.identity.role() != Some(Role::Agent) {
+        caller.by.agent = None;
     }
-    if let Some(agent) = &caller.agent {
-        app.agents().hear(agent, app.now());
+    if let Some(agent) = caller.agent() {
+        app.presence().hear(agent, app.now());
     }
     Ok(caller)
 }
 
 /// Who the token says it is. A bad token is refused even where none is needed: whoever sends one relies on it.
-fn identity(app: &App, headers: &HeaderMap) -> Result<Identity, ApiError> {
+fn identity(app: &App, headers: &HeaderMap) -> app::Result<Identity> {
     let Some(header) = headers.get(AUTHORIZATION) else {
         return Ok(Identity::Anonymous);
     };
-    let Some(token) = header.to_str().map_or(Some(""), jwt::strip_bearer) else {
-        return Ok(Identity::Anonymous);
-    };
-    let claims = jwt::verify(&app.auth().key, token, app.now(), LEEWAY)?;
-    let permissions = Permissions::from_claims(claims.permissions);
-    let permissions = permissions.ok_or(jwt::TokenError::Invalid)?;
-    // A token outlives its client by up to ten minutes otherwise, and would be good for the next one of that name.
-    let client = app.read(|tx| tx.client(&permissions.client))?;
-    let same = |client: Client| {
-        let ours = app.auth().since(&client);
-        permissions.since.as_ref().is_none_or(|its| its.instance != ours.instance || *its == ours)
-    };
-    if !client.is_some_and(same) {
-        return Err(jwt::TokenError::Invalid.into());
+    match header.to_str().map_or(Some(""), jwt::strip_bearer) {
+        Some(token) => app.identify(token),
+        None => Ok(Identity::Anonymous),
     }
-    Ok(Identity::Client(permissions))
 }
 
 /// Where the request comes from. What `X-Forwarded-For` says counts only as far as trusted proxies say it: read from the

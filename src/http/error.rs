@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::reply;
 use crate::auth::Denied;
 use crate::auth::jwt::TokenError;
-use crate::{ops, store};
+use crate::{app, ops, store};
 
 /// The answer to a request that was not done.
 ///
@@ -107,6 +107,12 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large")
     }
 
+    /// 401 for a login with an unknown id or a wrong secret; which of the two it was is not said.
+    #[must_use]
+    pub fn wrong_secret() -> Self {
+        Self::text(StatusCode::UNAUTHORIZED, "Invalid client id or client key")
+    }
+
     /// 500, with nothing of the inside in it.
     #[must_use]
     pub fn internal() -> Self {
@@ -130,6 +136,30 @@ impl IntoResponse for ApiError {
         *response.status_mut() = self.status;
         response.headers_mut().extend(self.header);
         response
+    }
+}
+
+/// The status of everything that the application may say.
+impl From<app::Error> for ApiError {
+    fn from(error: app::Error) -> Self {
+        use app::Error as E;
+        match error {
+            E::Ops(error) => error.into(),
+            E::Denied(denied) => denied.into(),
+            E::Token(error) => error.into(),
+            E::WrongSecret => Self::wrong_secret(),
+            E::TooManyFailures(seconds) => {
+                let message = "Too many failed logins; try again later";
+                Self::new(StatusCode::TOO_MANY_REQUESTS, message).retry_after(seconds)
+            }
+            E::TooManyLogins => {
+                let message = "Too many logins at once; try again";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(1)
+            }
+            E::EmptySecret => Self::bad_request("A secret must not be empty"),
+            E::BackupUnderWay => Self::new(StatusCode::LOCKED, "another backup is under way"),
+            E::Internal => Self::internal(),
+        }
     }
 }
 

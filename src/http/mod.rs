@@ -1,17 +1,14 @@
-//! Glue between HTTP and the use cases: the application's state, extractors that parse and answer errors, replies.
+//! Glue between HTTP and the application: extractors that parse and answer errors, replies, streams.
 //!
-//! The only modules that name axum or tokio are this one and those above it.
+//! Only this module and those above it name axum.
 
 pub mod agent_cookie;
-pub mod app;
-pub mod audit;
 pub mod body;
 pub mod caller;
 pub mod compression;
 pub mod edge;
 pub mod error;
 pub mod fields;
-pub mod hold;
 pub mod json;
 pub mod local;
 pub mod path;
@@ -22,7 +19,6 @@ pub mod stream;
 mod unread;
 pub mod upload;
 
-pub use app::{App, Auth, Limits};
 pub use body::{ApiJson, ResultJson};
 pub use caller::Caller;
 pub use error::{ApiError, ApiResult};

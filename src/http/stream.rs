@@ -4,9 +4,9 @@ use axum::body::{Body, Bytes};
 use axum::response::Response;
 use futures_util::stream::try_unfold;
 
-use super::app::App;
 use super::error::ApiError;
 use super::reply;
+use crate::app::App;
 use crate::store::{Error, ReadTx};
 
 /// Rows that are read together.

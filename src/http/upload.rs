@@ -7,9 +7,9 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use tokio_util::io::ReaderStream;
 
-use super::app::App;
 use super::body::check_length;
 use super::error::ApiError;
+use crate::app::App;
 use crate::domain::JobId;
 use crate::ops;
 use crate::store::{self, Blob, BlobKind, BlobReads, Upload};

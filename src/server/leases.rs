@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::http::App;
+use crate::app::App;
 use crate::ops::{self, Patience};
 
-/// How often it is looked. A look reads the jobs that agents hold and writes only when something is due.
+/// How often to check. A check reads the jobs that agents hold and writes only when something is due.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Watches until `stop`.
@@ -23,7 +23,7 @@ pub(super) async fn watch(app: App, patience: Patience, stop: CancellationToken)
 
 async fn look(app: &App, patience: Patience) {
     let (reader, now) = (app.clone(), app.now());
-    let heard = move |agent: &_| reader.agents().last_heard(agent);
+    let heard = move |agent: &_| reader.presence().last_heard(agent);
     let Ok(due) = app.scan(move |tx| ops::overdue(tx, now, &patience, heard)).await else {
         // It is in the log; the next look may fare better.
         return;
@@ -31,7 +31,7 @@ async fn look(app: &App, patience: Patience) {
     for due in due {
         let writer = app.clone();
         let act = app.write(move |tx, now| {
-            ops::act(tx, now, due, &patience, |agent| writer.agents().last_heard(agent))
+            ops::act(tx, now, due, &patience, |agent| writer.presence().last_heard(agent))
         });
         // Here too.
         let _ = act.await;

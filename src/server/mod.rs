@@ -22,12 +22,12 @@ pub use admin::SOCKET;
 pub use signals::Signals;
 
 use crate::api;
+use crate::app::{App, Auth, Limits, Parts};
 use crate::auth::jwt::SigningKey;
 use crate::auth::passwords::{self, Passwords};
 use crate::auth::throttle::{self, Throttle};
 use crate::config::{Mode, Settings};
 use crate::domain::{Access, Clock, SystemClock, Timestamp};
-use crate::http::{App, Auth, Limits};
 use crate::ops::Patience;
 use crate::store::{self, Ages, ClientReads, Options, Store};
 use crate::webhook::{Targets, Webhooks};
@@ -190,14 +190,14 @@ pub fn app(store: Arc<Store>, clock: Arc<dyn Clock>, settings: &Settings) -> Res
         json: settings.max_json_size,
         result: settings.max_result_size,
         upload: settings.max_upload_size,
-        hold: settings.hold,
     };
     let targets = match (settings.access, &settings.webhook_origins[..]) {
         (Mode::Open, []) => Targets::Any,
         (_, origins) => Targets::Origins(origins.to_vec()),
     };
     let webhooks = Webhooks::new(targets, settings.webhook_auth.clone());
-    Ok(App::new(store, clock, limits, auth, webhooks))
+    let parts = Parts { limits, longest_hold: settings.hold, auth, webhooks };
+    Ok(App::new(store, clock, parts))
 }
 
 /// Names the data directory: the default may be another one, where the command would make a new database.

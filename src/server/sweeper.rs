@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::http::App;
+use crate::app::App;
 use crate::store::{Ages, Swept};
 
-/// How often it is looked whether anything is old enough. A look that finds nothing writes nothing.
+/// How often to check whether anything is old enough. A check that finds nothing writes nothing.
 const PAUSE: Duration = Duration::from_mins(1);
 /// How many things of a kind one transaction removes: small, because every other write waits for it.
 const BATCH: usize = 64;

@@ -9,12 +9,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("auth", &["domain"]),
     ("ops", &["store", "auth", "domain"]),
     ("webhook", &[]),
-    ("http", &["ops", "webhook", "store", "auth", "domain"]),
-    ("api", &["http", "webhook", "ops", "store", "auth", "domain"]),
+    ("app", &["ops", "webhook", "store", "auth", "domain"]),
+    ("http", &["app", "ops", "webhook", "store", "auth", "domain"]),
+    ("api", &["http", "app", "webhook", "ops", "store", "auth", "domain"]),
     ("config", &[]),
     ("logging", &["config"]),
-    ("server", &["api", "http", "webhook", "ops", "store", "auth", "domain", "config"]),
-    ("cli", &["server", "api", "http", "ops", "store", "auth", "domain", "config", "logging"]),
+    ("server", &["api", "http", "app", "webhook", "ops", "store", "auth", "domain", "config"]),
+    (
+        "cli",
+        &["server", "api", "http", "app", "ops", "store", "auth", "domain", "config", "logging"],
+    ),
 ];
 
 /// Crates that only these files or folders may name.
@@ -24,7 +28,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["auth/jwt.rs", "auth/jwt/tests.rs"]),
     ("argon2", &["auth/passwords.rs", "auth/passwords/tests.rs"]),
     ("axum", &["http", "api", "server"]),
-    ("tokio", &["http", "api", "server", "cli"]),
+    ("tokio", &["app", "http", "api", "server", "cli"]),
     ("hyper", &["http", "server"]),
     ("clap", &["cli", "config"]),
     ("ureq", &["webhook"]),

@@ -4,8 +4,9 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
-use crate::http::audit::{self, Event};
-use crate::http::{ApiQuery, ApiResult, App, Caller, pipe};
+use crate::app::App;
+use crate::app::audit::Event;
+use crate::http::{ApiQuery, ApiResult, Caller, pipe};
 use crate::store::backup::What;
 
 /// Sends a backup; with `?secrets=no` one that support may see. What goes wrong on the way is said in the stream itself.
@@ -17,11 +18,9 @@ pub(in crate::api) async fn post(
     let turn = app.backup_turn()?;
     let what = What { secrets: query.first("secrets") != Some("no") };
     let about = if what.secrets { "with secrets" } else { "without secrets" };
-    audit::log(Event::Backup, &caller, "everything", about);
+    caller.audit(Event::Backup, "everything", about);
     let body = pipe::body(move |out| {
-        if let Err(error) = app.store().backup(what, app.now(), out) {
-            tracing::warn!(%error, "nobody took the backup any more");
-        }
+        app.backup(what, out);
         drop(turn);
     });
     let kind = HeaderValue::from_static("application/x-tar");

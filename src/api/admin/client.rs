@@ -5,9 +5,11 @@ use axum::response::Response;
 
 use crate::api::client_permissions::{client_id, hashed};
 use crate::api::wire::client::{Rules, SHORTEST_SECRET, asked};
+use crate::app::App;
+use crate::app::audit::Event;
+use crate::auth::MayManage;
 use crate::domain::{ClientId, Role};
-use crate::http::audit::{self, Event};
-use crate::http::{ApiError, ApiJson, ApiResult, App, Caller, Fields, TextPath, reply};
+use crate::http::{ApiError, ApiJson, ApiResult, Caller, Fields, TextPath, reply};
 use crate::ops::{self, Put};
 
 const RULES: Rules = Rules { shortest_secret: SHORTEST_SECRET, roles: &Role::ALL, local: true };
@@ -16,35 +18,36 @@ const RULES: Rules = Rules { shortest_secret: SHORTEST_SECRET, roles: &Role::ALL
 pub(in crate::api) async fn create(
     State(app): State<App>,
     caller: Caller,
+    may: MayManage,
     TextPath(id): TextPath,
     ApiJson(body): ApiJson,
 ) -> ApiResult<Response> {
     let bad = |error| ApiError::bad_request(format!("Error: client_id: {error}"));
     let id = ClientId::try_from(id).map_err(bad)?;
-    apply(&app, &caller, id, body, (Put::Create, Event::ClientCreated)).await
+    apply(&app, (&caller, may), id, body, (Put::Create, Event::ClientCreated)).await
 }
 
 /// Changes a client.
 pub(in crate::api) async fn edit(
     State(app): State<App>,
     caller: Caller,
+    may: MayManage,
     TextPath(id): TextPath,
     ApiJson(body): ApiJson,
 ) -> ApiResult<Response> {
-    apply(&app, &caller, client_id(id)?, body, (Put::Edit, Event::ClientUpdated)).await
+    apply(&app, (&caller, may), client_id(id)?, body, (Put::Edit, Event::ClientUpdated)).await
 }
 
 async fn apply(
     app: &App,
-    caller: &Caller,
+    (caller, may): (&Caller, MayManage),
     id: ClientId,
     body: Fields,
     (how, event): (Put, Event),
 ) -> ApiResult<Response> {
-    let may = caller.may_manage(app)?;
     let change = hashed(app, asked(body, &RULES)?).await?;
     let put = id.clone();
     app.write(move |tx, now| ops::put_client(tx, now, &put, &change, how, &may)).await?;
-    audit::log(event, caller, id.as_str(), "");
+    caller.audit(event, id.as_str(), "");
     Ok(reply::ok())
 }

@@ -7,9 +7,10 @@ use axum::response::Response;
 use serde_json::json;
 
 use crate::api::wire::agent;
+use crate::app::App;
 use crate::http::stream::{self, PAGE, Shape};
-use crate::http::{AgentPath, ApiJson, ApiResult, App, Caller, agent_cookie, reply};
-use crate::ops;
+use crate::http::{AgentPath, ApiJson, ApiResult, agent_cookie, reply};
+use crate::ops::{self, By};
 use crate::store::{self, AgentReads};
 
 /// All agents, in the order of their first appearance.
@@ -48,16 +49,16 @@ pub(in crate::api) async fn get(
 /// Takes what an agent says about itself, and gives it the cookie by which it is known from then on.
 pub(in crate::api) async fn post(
     State(app): State<App>,
-    caller: Caller,
+    by: By,
     AgentPath(name): AgentPath,
     ApiJson(body): ApiJson,
 ) -> ApiResult<Response> {
     let posted = agent::post(body)?;
-    let (by, cookie) = (caller.by(&app), agent_cookie::set(&name));
+    let cookie = agent_cookie::set(&name);
     let (posted_name, told) = (name.clone(), posted.fields.contains_key("state"));
     app.write(move |tx, now| ops::post_agent(tx, now, &posted_name, &posted, &by)).await?;
     if told {
-        app.agents().release(&name);
+        app.presence().release(&name);
     }
     let mut response = reply::json(&json!({ "status": "OK" }));
     response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, cookie)));

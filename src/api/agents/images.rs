@@ -4,7 +4,8 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::api::wire::queue::images;
-use crate::http::{ApiJson, ApiResult, App, QueuePath, reply};
+use crate::app::App;
+use crate::http::{ApiJson, ApiResult, QueuePath, reply};
 use crate::ops;
 use crate::store::QueueReads;
 

@@ -4,7 +4,8 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::api::wire::agent::provision;
-use crate::http::{AgentPath, ApiJson, ApiResult, App, reply};
+use crate::app::App;
+use crate::http::{AgentPath, ApiJson, ApiResult, reply};
 use crate::ops;
 
 /// Keeps how a provisioning ended.

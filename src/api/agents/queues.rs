@@ -4,9 +4,10 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::api::wire::queue::descriptions;
+use crate::app::App;
 use crate::domain::QueueName;
 use crate::http::stream::{self, PAGE, Shape};
-use crate::http::{ApiJson, ApiResult, App, json, reply};
+use crate::http::{ApiJson, ApiResult, json, reply};
 use crate::ops;
 use crate::store::QueueReads;
 

@@ -5,9 +5,11 @@ use axum::response::Response;
 
 use super::hashed;
 use crate::api::wire::client::{Rules, asked};
+use crate::app::App;
+use crate::app::audit::Event;
+use crate::auth::MayManage;
 use crate::domain::{ClientId, Role};
-use crate::http::audit::{self, Event};
-use crate::http::{ApiError, ApiJson, ApiResult, App, Caller, reply};
+use crate::http::{ApiError, ApiJson, ApiResult, Caller, reply};
 use crate::ops::{self, Put};
 use crate::store::ClientReads;
 
@@ -22,9 +24,9 @@ const RULES: Rules = Rules {
 pub(in crate::api) async fn post(
     State(app): State<App>,
     caller: Caller,
+    may: MayManage,
     ApiJson(body): ApiJson,
 ) -> ApiResult<Response> {
-    let may = caller.may_manage(&app)?;
     let missing =
         || ApiError::bad_request("Error: Missing client_id or client_secret in request body");
     let given = |name: &str| body.peek(name).is_some_and(|value| !value.is_null() && value != "");
@@ -41,6 +43,6 @@ pub(in crate::api) async fn post(
     let change = hashed(&app, asked).await?;
     let created = id.clone();
     app.write(move |tx, now| ops::put_client(tx, now, &id, &change, Put::Create, &may)).await?;
-    audit::log(Event::ClientCreated, &caller, created.as_str(), "");
+    caller.audit(Event::ClientCreated, created.as_str(), "");
     Ok(reply::ok())
 }

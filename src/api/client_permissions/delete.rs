@@ -4,20 +4,22 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::client_id;
-use crate::http::audit::{self, Event};
-use crate::http::{ApiResult, App, Caller, TextPath, reply};
+use crate::app::App;
+use crate::app::audit::Event;
+use crate::auth::MayAdminister;
+use crate::http::{ApiResult, Caller, TextPath, reply};
 use crate::ops;
 
 /// Removes a client.
 pub(in crate::api) async fn delete(
     State(app): State<App>,
     caller: Caller,
+    may: MayAdminister,
     TextPath(id): TextPath,
 ) -> ApiResult<Response> {
-    let may = caller.may_administer(&app)?;
     let id = client_id(id)?;
     let removed = id.clone();
     app.write(move |tx, _| ops::delete_client(tx, &removed, &may)).await?;
-    audit::log(Event::ClientDeleted, &caller, id.as_str(), "");
+    caller.audit(Event::ClientDeleted, id.as_str(), "");
     Ok(reply::ok())
 }

@@ -5,9 +5,11 @@ use axum::response::Response;
 
 use super::{client_id, hashed};
 use crate::api::wire::client::{Rules, SHORTEST_SECRET, asked};
+use crate::app::App;
+use crate::app::audit::Event;
+use crate::auth::MayManage;
 use crate::domain::Role;
-use crate::http::audit::{self, Event};
-use crate::http::{ApiJson, ApiResult, App, Caller, TextPath, reply};
+use crate::http::{ApiJson, ApiResult, Caller, TextPath, reply};
 use crate::ops::{self, Done, Put};
 
 const RULES: Rules = Rules { shortest_secret: SHORTEST_SECRET, roles: &Role::ALL, local: false };
@@ -16,10 +18,10 @@ const RULES: Rules = Rules { shortest_secret: SHORTEST_SECRET, roles: &Role::ALL
 pub(in crate::api) async fn put(
     State(app): State<App>,
     caller: Caller,
+    may: MayManage,
     TextPath(id): TextPath,
     ApiJson(body): ApiJson,
 ) -> ApiResult<Response> {
-    let may = caller.may_manage(&app)?;
     let asked = asked(body, &RULES)?;
     let id = client_id(id)?;
     let change = hashed(&app, asked).await?;
@@ -31,6 +33,6 @@ pub(in crate::api) async fn put(
         Done::Created => (Event::ClientCreated, "Created"),
         Done::Updated => (Event::ClientUpdated, "Updated"),
     };
-    audit::log(event, &caller, id.as_str(), "");
+    caller.audit(event, id.as_str(), "");
     Ok(reply::text(format!("{verb} permissions for client '{id}'")))
 }

@@ -6,8 +6,9 @@ pub(super) mod edit;
 pub(super) mod list;
 pub(super) mod show;
 
+use crate::app::App;
 use crate::domain::ClientId;
-use crate::http::{ApiError, ApiResult, App};
+use crate::http::{ApiError, ApiResult};
 use crate::ops;
 
 use super::wire::client::Asked;

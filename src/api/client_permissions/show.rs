@@ -5,17 +5,18 @@ use axum::response::Response;
 
 use super::client_id;
 use crate::api::wire::client::shown;
-use crate::http::{ApiResult, App, Caller, TextPath, reply};
+use crate::app::App;
+use crate::auth::MayManage;
+use crate::http::{ApiResult, TextPath, reply};
 use crate::ops;
 use crate::store::ClientReads;
 
 /// One client.
 pub(in crate::api) async fn get(
     State(app): State<App>,
-    caller: Caller,
+    _: MayManage,
     TextPath(id): TextPath,
 ) -> ApiResult<Response> {
-    caller.may_manage(&app)?;
     let id = client_id(id)?;
     let client = app.read(|tx| tx.client(&id)?.ok_or(ops::Error::NoClient))?;
     Ok(reply::json_text(shown(&client)))

@@ -3,20 +3,20 @@
 use axum::extract::State;
 use axum::response::Response;
 
+use crate::app::App;
 use crate::http::path::JobTextPath;
-use crate::http::{ApiError, ApiJson, ApiResult, App, Caller, Fields, reply};
-use crate::ops;
+use crate::http::{ApiError, ApiJson, ApiResult, Fields, reply};
+use crate::ops::{self, By};
 
 /// Cancels a job. The body is checked before the id, as upstream does.
 pub(in crate::api) async fn post(
     State(app): State<App>,
-    caller: Caller,
+    by: By,
     id: Result<JobTextPath, ApiError>,
     ApiJson(body): ApiJson,
 ) -> ApiResult<Response> {
     check(body)?;
     let JobTextPath(id) = id?;
-    let by = caller.by(&app);
     app.write(move |tx, now| ops::cancel(tx, now, id, &by)).await?;
     Ok(reply::ok())
 }

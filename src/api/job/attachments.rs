@@ -3,9 +3,10 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 
+use crate::app::App;
 use crate::http::path::JobTextPath;
-use crate::http::{ApiResult, App, Caller, reply, upload};
-use crate::ops;
+use crate::http::{ApiResult, reply, upload};
+use crate::ops::{self, By};
 use crate::store::BlobKind;
 
 /// The archive of a job's attachments, as it was sent.
@@ -20,12 +21,11 @@ pub(in crate::api) async fn get(
 /// Takes the archive that a waiting job needs.
 pub(in crate::api) async fn post(
     State(app): State<App>,
-    caller: Caller,
+    by: By,
     JobTextPath(id): JobTextPath,
     request: Request,
 ) -> ApiResult<Response> {
     app.read(|tx| ops::awaiting_attachments(tx, id))?;
-    let by = caller.by(&app);
     let arrived = upload::receive(&app, request).await?;
     let blob = arrived.blob.clone();
     app.write_then(

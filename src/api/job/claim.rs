@@ -8,24 +8,25 @@ use axum::http::header::HeaderValue;
 use axum::response::Response;
 
 use crate::api::wire::job::claimed;
-use crate::http::{ApiError, ApiQuery, ApiResult, App, Caller, reply};
-use crate::ops;
+use crate::app::App;
+use crate::http::{ApiError, ApiQuery, ApiResult, reply};
+use crate::ops::{self, By};
 use crate::store::Ask;
 
 /// Hands out a job. An empty poll reads a snapshot; one that is held then waits where jobs become claimable.
 pub(in crate::api) async fn get(
     State(app): State<App>,
-    caller: Caller,
+    by: By,
     headers: HeaderMap,
     query: ApiQuery,
 ) -> ApiResult<Response> {
-    let ask = ask(&caller, &query)?;
+    let ask = ask(&by, &query)?;
     let preferred = preferred_wait(&headers);
-    let hold = hold(preferred, caller.agent.is_some(), app.limits().hold);
+    let hold = hold(preferred, by.agent.is_some(), app.longest_hold());
     let job = if hold.is_zero() && !app.read(|tx| ops::has_something(tx, &ask))? {
         None
     } else {
-        app.claim(ask, caller.by(&app), hold).await?
+        app.claim(ask, by, hold).await?
     };
     let mut response = job.map_or_else(reply::nothing, |job| reply::json_text(claimed(&job)));
     if preferred.is_some()
@@ -37,17 +38,17 @@ pub(in crate::api) async fn get(
 }
 
 /// `HEAD` says what `GET` would say to a poll that finds nothing: it must not take a job.
-pub(in crate::api) async fn head(caller: Caller, query: ApiQuery) -> ApiResult<Response> {
-    ask(&caller, &query)?;
+pub(in crate::api) async fn head(by: By, query: ApiQuery) -> ApiResult<Response> {
+    ask(&by, &query)?;
     Ok(reply::nothing())
 }
 
-fn ask(caller: &Caller, query: &ApiQuery) -> ApiResult<Ask> {
+fn ask(by: &By, query: &ApiQuery) -> ApiResult<Ask> {
     let queues = query.queues()?;
     if queues.is_empty() {
         return Err(ApiError::bad_request("No queue(s) specified in request"));
     }
-    Ok(Ask { queues, agent: caller.agent.clone(), secrets: false })
+    Ok(Ask { queues, agent: by.agent.clone(), secrets: false })
 }
 
 /// How long a request is held. Agents are held without asking for it, never longer than the setting allows: stock agents

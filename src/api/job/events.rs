@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::api::wire::event::{event, refused};
-use crate::http::{ApiError, ApiJson, ApiResult, App, JobPath, reply};
+use crate::app::App;
+use crate::http::{ApiError, ApiJson, ApiResult, JobPath, reply};
 use crate::webhook::Error;
 
 /// Passes events on to the webhook that they name, and its answer back. The job need not exist.

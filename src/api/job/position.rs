@@ -4,7 +4,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::http::{ApiError, ApiResult, App, JobPath, reply};
+use crate::app::App;
+use crate::http::{ApiError, ApiResult, JobPath, reply};
 use crate::store::JobReads;
 
 /// How many jobs of its queue stand before a waiting job.

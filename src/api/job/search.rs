@@ -5,10 +5,11 @@ use axum::response::Response;
 use serde_json::json;
 
 use crate::api::wire::job::{SEARCHED, found};
+use crate::app::App;
 use crate::domain::JobState;
 use crate::http::query::refused;
 use crate::http::stream::{self, PAGE, Shape};
-use crate::http::{ApiError, ApiQuery, ApiResult, App};
+use crate::http::{ApiError, ApiQuery, ApiResult};
 use crate::ops::{Match, Search};
 
 /// Jobs by tag and state.

@@ -4,7 +4,8 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::api::wire::job::shown;
-use crate::http::{ApiResult, App, JobPath, reply};
+use crate::app::App;
+use crate::http::{ApiResult, JobPath, reply};
 use crate::store::JobReads;
 
 /// What was submitted.

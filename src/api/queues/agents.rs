@@ -5,8 +5,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::api::wire::agent;
+use crate::app::App;
 use crate::http::stream::{self, PAGE, Shape};
-use crate::http::{ApiError, ApiResult, App, QueuePath, reply};
+use crate::http::{ApiError, ApiResult, QueuePath, reply};
 use crate::ops::{self, QueueKnown};
 use crate::store::AgentReads;
 

@@ -4,8 +4,9 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::api::wire::job::queued;
+use crate::app::App;
 use crate::http::stream::{self, PAGE, Shape};
-use crate::http::{ApiResult, App, QueuePath, reply};
+use crate::http::{ApiResult, QueuePath, reply};
 use crate::store::JobReads;
 
 /// The jobs of a queue in all states, in submit order.

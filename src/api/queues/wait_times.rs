@@ -3,9 +3,10 @@
 use axum::extract::State;
 use axum::response::Response;
 
+use crate::app::App;
 use crate::domain::QueueName;
 use crate::domain::wait::{PERCENTILES, percentile};
-use crate::http::{ApiQuery, ApiResult, App, json, reply};
+use crate::http::{ApiQuery, ApiResult, json, reply};
 use crate::ops;
 use crate::store::WaitReads;
 

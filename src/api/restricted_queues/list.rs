@@ -4,9 +4,10 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::api::wire::queue::restricted;
+use crate::app::App;
 use crate::domain::QueueName;
+use crate::http::ApiResult;
 use crate::http::stream::{self, PAGE, Shape};
-use crate::http::{ApiResult, App};
 use crate::store::ClientReads;
 
 /// The restricted queues and their owners, by name.

@@ -4,9 +4,10 @@ use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, HeaderValue};
 use axum::response::Response;
 
+use crate::app::App;
 use crate::http::path::JobTextPath;
-use crate::http::{ApiResult, App, Caller, reply, upload};
-use crate::ops;
+use crate::http::{ApiResult, reply, upload};
+use crate::ops::{self, By};
 use crate::store::BlobKind;
 
 /// The newest artifact, byte for byte as it was sent.
@@ -26,12 +27,12 @@ pub(in crate::api) async fn get(
 /// Takes an artifact; the newest wins. The job need not exist.
 pub(in crate::api) async fn post(
     State(app): State<App>,
-    caller: Caller,
+    by: By,
     JobTextPath(id): JobTextPath,
     request: Request,
 ) -> ApiResult<Response> {
     let arrived = upload::receive(&app, request).await?;
-    let (blob, by) = (arrived.blob.clone(), caller.by(&app));
+    let blob = arrived.blob.clone();
     app.write_then(
         move |tx, _| ops::put_artifact(tx, id, &blob, &by).map(|()| true),
         |outcome| arrived.settle(outcome),

@@ -7,18 +7,19 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::try_unfold;
 
+use crate::app::App;
 use crate::domain::LogKind;
 use crate::http::compression::About;
 use crate::http::path::JobTextPath;
 use crate::http::stream::Broken;
-use crate::http::{ApiResult, App, Caller, JobPath, body, reply};
-use crate::ops;
+use crate::http::{ApiResult, JobPath, body, reply};
+use crate::ops::{self, By};
 use crate::store::{Log, LogReads};
 
 /// Takes text of any content type; what is no UTF-8 is replaced.
 async fn append(
     app: App,
-    caller: Caller,
+    by: By,
     JobPath(id): JobPath,
     kind: LogKind,
     request: Request,
@@ -26,7 +27,6 @@ async fn append(
     let (parts, content) = request.into_parts();
     let bytes = body::read(&parts.headers, content, app.limits().result).await?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    let by = caller.by(&app);
     app.write(move |tx, now| ops::append_text(tx, now, (id, kind), &text, &by)).await?;
     Ok(reply::ok())
 }
@@ -95,11 +95,11 @@ macro_rules! verbs {
 
             pub(in crate::api) async fn post(
                 State(app): State<App>,
-                caller: Caller,
+                by: By,
                 id: JobPath,
                 request: Request,
             ) -> ApiResult<Response> {
-                append(app, caller, id, $kind, request).await
+                append(app, by, id, $kind, request).await
             }
         }
     };

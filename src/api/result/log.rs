@@ -5,9 +5,10 @@ use axum::response::Response;
 
 use super::pieces::Pieces;
 use crate::api::wire::log::{fragment, wanted};
+use crate::app::App;
 use crate::domain::{JobId, LogKind};
-use crate::http::{ApiError, ApiJson, ApiQuery, ApiResult, App, Caller, TextPaths, reply};
-use crate::ops;
+use crate::http::{ApiError, ApiJson, ApiQuery, ApiResult, TextPaths, reply};
+use crate::ops::{self, By};
 use crate::store::{self, Log, LogReads};
 
 fn log(id: &str, kind: &str, bad: &str) -> Result<Log, ApiError> {
@@ -53,13 +54,12 @@ pub(in crate::api) async fn get(
 /// Takes a fragment; the same one again changes nothing.
 pub(in crate::api) async fn post(
     State(app): State<App>,
-    caller: Caller,
+    by: By,
     TextPaths([id, kind]): TextPaths<2>,
     ApiJson(body): ApiJson,
 ) -> ApiResult<Response> {
     let log = log(&id, &kind, "Invalid job_id specified")?;
     let fragment = fragment(body)?;
-    let by = caller.by(&app);
     app.write(move |tx, now| ops::append_fragment(tx, now, log, &fragment, &by)).await?;
     Ok(reply::ok())
 }

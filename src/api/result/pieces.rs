@@ -5,10 +5,11 @@ use axum::body::{Body, Bytes};
 use axum::response::Response;
 use futures_util::stream::try_unfold;
 
+use crate::app::App;
 use crate::domain::{JobId, Phase};
 use crate::http::compression::About;
 use crate::http::stream::Broken;
-use crate::http::{App, json, reply};
+use crate::http::{json, reply};
 use crate::store::{self, CHUNK, FragmentRow, Log, LogReads, ResultReads};
 
 /// Bytes of fragments that are read together.

@@ -12,9 +12,10 @@ use sha2::{Digest, Sha256};
 
 use super::pieces::Pieces;
 use crate::api::wire::result::{is_log, log_of};
+use crate::app::App;
 use crate::domain::{JobId, LogKind, Phase};
-use crate::http::{ApiResult, App, Caller, JobPath, json, reply};
-use crate::ops;
+use crate::http::{ApiResult, JobPath, json, reply};
+use crate::ops::{self, By};
 use crate::store::{self, FragmentRow, JobReads, Log, LogReads, Member, ReadTx, ResultReads};
 
 /// The value of a member of the answer.
@@ -27,7 +28,7 @@ enum Shown {
 /// What was posted, the logs, and the state. An agent asks only for the state, every ten seconds, so it gets no logs.
 pub(in crate::api) async fn get(
     State(app): State<App>,
-    caller: Caller,
+    by: By,
     JobPath(id): JobPath,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
@@ -37,7 +38,7 @@ pub(in crate::api) async fn get(
             .into_iter()
             .map(|(name, member)| (name, Shown::Posted(member)))
             .collect();
-        if caller.agent.is_some() {
+        if by.agent.is_some() {
             members.retain(|name, _| !is_log(name));
         } else {
             assemble(tx, id, &mut members)?;
@@ -47,12 +48,11 @@ pub(in crate::api) async fn get(
             let state = Member::Inline(json::text(&job.state));
             members.insert("job_state".to_owned(), Shown::Posted(state));
         }
-        let news = job.is_some_and(|job| ops::is_news(&job, caller.agent.as_ref()));
+        let news = job.is_some_and(|job| ops::is_news(&job, by.agent.as_ref()));
         Ok::<_, ops::Error>((members, news))
     })?;
     if news {
         // The agent's first sign of life about this job; no later look writes.
-        let by = caller.by(&app);
         app.write(move |tx, _| ops::acknowledge(tx, id, &by)).await?;
     }
     if members.is_empty() {

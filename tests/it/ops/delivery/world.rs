@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use testflinger_server::app::Presence;
 use testflinger_server::domain::{Clock, JobId, ManualClock, Timestamp};
-use testflinger_server::http::hold::Agents;
 use testflinger_server::ops::{self, Claimed, Patience};
 use testflinger_server::store::{HeldRequest, Job, Options, Store, WriteTx};
 
@@ -87,7 +87,7 @@ pub(super) struct World<'w> {
     /// The cut after the next one.
     pub(super) again: Option<Cut>,
     pub(super) clock: Arc<ManualClock>,
-    pub(super) agents: Arc<Agents>,
+    pub(super) agents: Arc<Presence>,
     pub(super) began: Timestamp,
     pub(super) ledger: Ledger,
     /// What is stored.
@@ -117,7 +117,7 @@ impl<'w> World<'w> {
             disk,
             again: None,
             clock: Arc::new(ManualClock::new(began)),
-            agents: Arc::new(Agents::new(began)),
+            agents: Arc::new(Presence::new(began)),
             began,
             ledger: Ledger::default(),
             picture: Picture::default(),
@@ -169,7 +169,7 @@ impl<'w> World<'w> {
         self.store = Some(store);
         self.is_made = true;
         let now = self.clock.now();
-        (self.began, self.agents) = (now, Arc::new(Agents::new(now)));
+        (self.began, self.agents) = (now, Arc::new(Presence::new(now)));
         let (found, whole) = match found {
             Ok(found) => found,
             Err(error) => return violation(Kind::Broken, error.to_string()),

@@ -2,28 +2,28 @@
 //!
 //! A line says what happened, to whom, by whom and from where; never a secret or a token.
 
-use super::caller::Caller;
+use std::net::IpAddr;
 
 /// A security event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A client logged in.
+    /// A login succeeded.
     LoginSuccess,
-    /// Somebody tried to.
+    /// A login failed.
     LoginFail,
-    /// Somebody tried too often.
+    /// A login was refused because too many had failed before it.
     RateLimit,
     /// A token was issued.
     TokenCreated,
-    /// A refresh token was taken back.
+    /// A refresh token was revoked.
     TokenRevoked,
-    /// A token that was taken back was used.
+    /// A revoked refresh token was used.
     TokenReuse,
     /// A token was refused.
     TokenFail,
-    /// Somebody asked for what they may not do.
+    /// A request was refused because its caller may not make it.
     AccessFail,
-    /// What somebody may do was changed.
+    /// The rights of a client or the owners of a queue were changed.
     AccessChange,
     /// A client was created.
     ClientCreated,
@@ -31,7 +31,7 @@ pub enum Event {
     ClientUpdated,
     /// A client was removed.
     ClientDeleted,
-    /// Somebody took everything home.
+    /// A backup was sent.
     Backup,
 }
 
@@ -66,16 +66,26 @@ impl Event {
     }
 }
 
-/// Writes a line. `subject` is the client, queue or endpoint that the event is about; text from outside is cut, and quoted
-/// by either format of the log, so that it can neither forge lines nor fill the disk.
-pub fn log(event: Event, caller: &Caller, subject: &str, detail: &str) {
-    let word = event.word();
-    let subject: String = subject.chars().take(128).collect();
-    let by = caller.name();
-    let address = caller.address.map(|address| address.to_string()).unwrap_or_default();
-    if event.is_suspicious() {
-        tracing::warn!(target: "audit", event = word, subject, by, address, detail);
-    } else {
-        tracing::info!(target: "audit", event = word, subject, by, address, detail);
+/// Who caused an event, and from where.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Source<'a> {
+    /// The client, or a word for the local administrator; empty for somebody without a token.
+    pub name: &'a str,
+    /// The address; `None` for the local administrator.
+    pub address: Option<IpAddr>,
+}
+
+impl Source<'_> {
+    /// Writes a line. `subject` is the client, queue or endpoint that the event is about; text from outside is cut, and
+    /// quoted by either format of the log, so that it can neither forge lines nor fill the disk.
+    pub fn log(self, event: Event, subject: &str, detail: &str) {
+        let (word, by) = (event.word(), self.name);
+        let subject: String = subject.chars().take(128).collect();
+        let address = self.address.map(|address| address.to_string()).unwrap_or_default();
+        if event.is_suspicious() {
+            tracing::warn!(target: "audit", event = word, subject, by, address, detail);
+        } else {
+            tracing::info!(target: "audit", event = word, subject, by, address, detail);
+        }
     }
 }

@@ -1,0 +1,46 @@
+//! Why the application did not do something, in words that know nothing of HTTP.
+
+use crate::auth::Denied;
+use crate::auth::jwt::TokenError;
+use crate::{ops, store};
+
+/// Why the application did not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A use case refused it, or the store failed.
+    #[error(transparent)]
+    Ops(#[from] ops::Error),
+    /// The caller may not do it.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The caller's access token is not valid.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// There is no client with this id and secret.
+    #[error("the client's id or secret is wrong")]
+    WrongSecret,
+    /// Too many logins have failed; another try makes sense after this many seconds.
+    #[error("too many logins have failed")]
+    TooManyFailures(u64),
+    /// Too many secrets are being hashed or checked at this moment.
+    #[error("too many secrets are being checked at once")]
+    TooManyLogins,
+    /// An empty secret is never hashed.
+    #[error("a secret must not be empty")]
+    EmptySecret,
+    /// Backups are made one at a time.
+    #[error("another backup is under way")]
+    BackupUnderWay,
+    /// The server itself failed; the cause is in its log.
+    #[error("the server failed")]
+    Internal,
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        ops::Error::from(error).into()
+    }
+}
+
+/// What the application answers.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,155 @@
+//! Clients log in, and are known by their tokens afterwards.
+
+use secrecy::SecretString;
+
+use super::audit::{Event, Source};
+use super::{App, Error, Result};
+use crate::auth::passwords::{self, Verdict};
+use crate::auth::refresh::RefreshToken;
+use crate::auth::{Identity, Permissions, jwt};
+use crate::domain::ClientId;
+use crate::ops;
+use crate::store::{Client, ClientReads};
+
+/// How far the clocks of this server and of whoever issued a token may differ, seconds.
+const LEEWAY: u32 = 5;
+/// How long an access token lives, seconds.
+pub const TOKEN_LIFETIME: u32 = 600;
+
+impl App {
+    /// The client with this id and secret. An unknown id costs the same time as a wrong secret, and whoever guesses is
+    /// slowed down.
+    pub async fn log_in(
+        &self,
+        id: &str,
+        secret: SecretString,
+        source: Source<'_>,
+    ) -> Result<Client> {
+        let throttle = &self.auth().throttle;
+        if let Some(address) = source.address {
+            throttle.check(id, address, self.now()).map_err(|wait| {
+                source.log(Event::RateLimit, id, "too many failed logins");
+                Error::TooManyFailures(wait.0)
+            })?;
+        }
+        let known = ClientId::try_from(id.to_owned()).ok();
+        let client = known.map(|id| self.read(|tx| tx.client(&id))).transpose()?.flatten();
+        let hash = client.as_ref().map(|client| client.secret_hash.clone());
+        let hash = hash.filter(|hash| !hash.is_empty());
+        let verdict = self.verify(hash.clone(), secret.clone()).await?;
+        let (Some(client), true) = (client, verdict != Verdict::Mismatch) else {
+            if let Some(address) = source.address {
+                throttle.failed(id, address, self.now());
+            }
+            source.log(Event::LoginFail, id, "");
+            return Err(Error::WrongSecret);
+        };
+        if let Some(address) = source.address {
+            throttle.succeeded(id, address);
+        }
+        source.log(Event::LoginSuccess, id, "");
+        if let (Verdict::MatchNeedsRehash, Some(old)) = (verdict, hash) {
+            let (new, id) = (self.hash(secret).await?, client.id.clone());
+            self.write(move |tx, _| ops::replace_hash(tx, &id, &old, &new)).await?;
+        }
+        Ok(client)
+    }
+
+    /// A signed access token with the client's rights as they are now; it lives for [`TOKEN_LIFETIME`].
+    pub fn access_token(&self, client: &Client, source: Source<'_>) -> Result<String> {
+        let queues = client.allowed_queues.iter().flatten().map(ToString::to_string).collect();
+        let permissions = jwt::Permissions {
+            client_id: client.id.to_string(),
+            role: client.role.as_str().to_owned(),
+            max_priority: client.max_priority.clone(),
+            allowed_queues: queues,
+            max_reservation_time: client.max_reservation_time.clone(),
+            email: client.email.clone(),
+            since: Some(self.auth().incarnation(client)),
+        };
+        let token = jwt::issue(&self.auth().key, permissions, self.now(), TOKEN_LIFETIME);
+        let token = token.map_err(|error| {
+            tracing::error!(client = %client.id, %error, "no token can be issued");
+            Error::Internal
+        })?;
+        source.log(Event::TokenCreated, client.id.as_str(), "access token");
+        Ok(token)
+    }
+
+    /// A new refresh token of a client, which is remembered.
+    pub async fn refresh_token(&self, client: &Client, source: Source<'_>) -> Result<RefreshToken> {
+        let token = RefreshToken::generate().map_err(|error| {
+            tracing::error!(%error, "the system gave no random numbers");
+            Error::Internal
+        })?;
+        let (digest, id) = (token.digest(), client.id.clone());
+        self.write(move |tx, now| ops::remember_refresh(tx, now, &digest, &id)).await?;
+        source.log(Event::TokenCreated, client.id.as_str(), "refresh token");
+        Ok(token)
+    }
+
+    /// The client that a refresh token belongs to, as it is now.
+    pub async fn use_refresh(&self, digest: [u8; 32], source: Source<'_>) -> Result<Client> {
+        let idle = self.auth().refresh_idle;
+        let used = self.write(move |tx, now| ops::use_refresh(tx, now, &digest, idle)).await;
+        used.inspect_err(|error| match error {
+            Error::Ops(ops::Error::RevokedRefresh(client)) => {
+                source.log(Event::TokenReuse, client.as_str(), "revoked refresh token");
+            }
+            Error::Ops(error @ ops::Error::BadRefresh(_)) => {
+                source.log(Event::TokenFail, "", &error.to_string());
+            }
+            _ => {}
+        })
+    }
+
+    /// Who an access token says that its bearer is.
+    pub fn identify(&self, token: &str) -> Result<Identity> {
+        let claims = jwt::verify(&self.auth().key, token, self.now(), LEEWAY)?;
+        let permissions = Permissions::from_claims(claims.permissions);
+        let permissions = permissions.ok_or(jwt::TokenError::Invalid)?;
+        // A token outlives its client by up to ten minutes otherwise, and would be good for the next one of that name.
+        let client = self.read(|tx| tx.client(&permissions.client))?;
+        let same = |client: Client| {
+            let ours = self.auth().incarnation(&client);
+            let its = permissions.since.as_ref();
+            its.is_none_or(|its| its.instance != ours.instance || *its == ours)
+        };
+        if !client.is_some_and(same) {
+            return Err(jwt::TokenError::Invalid.into());
+        }
+        Ok(Identity::Client(permissions))
+    }
+
+    /// The hash of a secret.
+    pub async fn hash(&self, secret: SecretString) -> Result<String> {
+        let app = self.clone();
+        let hashed = self.blocking(move || app.auth().passwords.hash(&secret)).await?;
+        hashed.map_err(|error| unhashed(&error))
+    }
+
+    /// Checks a secret against a hash; no hash costs the same time and never matches.
+    async fn verify(&self, hash: Option<String>, secret: SecretString) -> Result<Verdict> {
+        let app = self.clone();
+        let verify = move || app.auth().passwords.verify(hash.as_deref(), &secret);
+        match self.blocking(verify).await? {
+            // Nobody can log in with such a hash; that must look like any other failure from outside.
+            Err(error @ passwords::Error::Corrupt(_)) => {
+                tracing::error!(%error, "a stored hash is unusable");
+                Ok(Verdict::Mismatch)
+            }
+            verdict => verdict.map_err(|error| unhashed(&error)),
+        }
+    }
+}
+
+fn unhashed(error: &passwords::Error) -> Error {
+    match error {
+        passwords::Error::Busy => Error::TooManyLogins,
+        passwords::Error::Empty => Error::EmptySecret,
+        error => {
+            tracing::error!(%error, "hashing failed");
+            Error::Internal
+        }
+    }
+}

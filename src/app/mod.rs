@@ -1,0 +1,245 @@
+//! The running application, without HTTP: the store and who may use it, which agents are there, claims that wait.
+//!
+//! Everything that serves somebody uses an [`App`]: the API, and the tasks that look after leases and retention. What went
+//! wrong is an [`Error`]; the HTTP layer alone turns that into an answer.
+
+pub mod audit;
+mod claim;
+mod error;
+mod login;
+mod presence;
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+
+pub use error::{Error, Result};
+pub use login::TOKEN_LIFETIME;
+pub use presence::Presence;
+
+use crate::auth::jwt::{Incarnation, SigningKey};
+use crate::auth::passwords::Passwords;
+use crate::auth::throttle::Throttle;
+use crate::domain::{Access, Clock, Timestamp};
+use crate::ops;
+use crate::store::{self, Client, ReadTx, Store, WriteTx};
+use crate::webhook::{self, Webhooks};
+
+/// How many webhooks are asked at the same time.
+const WEBHOOKS: usize = 32;
+
+/// How large requests may be, bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// A JSON body.
+    pub json: u64,
+    /// The JSON body of a result, which holds whole logs.
+    pub result: u64,
+    /// An uploaded file.
+    pub upload: u64,
+}
+
+/// Who may do what, and how they prove it.
+pub struct Auth {
+    /// What callers without a token may do.
+    pub access: Access,
+    /// Signs access tokens.
+    pub key: SigningKey,
+    /// Hashes and checks secrets.
+    pub passwords: Passwords,
+    /// Slows down whoever guesses.
+    pub throttle: Throttle,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<IpNet>,
+    /// How long a refresh token lives without being used.
+    pub refresh_idle: Duration,
+    /// The name of the database that the clients are in.
+    pub instance: String,
+}
+
+impl Auth {
+    /// Identifies this incarnation of the client: another client may have had its name before.
+    #[must_use]
+    pub fn incarnation(&self, client: &Client) -> Incarnation {
+        Incarnation { instance: self.instance.clone(), at: client.created_at.as_micros() }
+    }
+}
+
+/// What an application is made of, besides its store and clock.
+pub struct Parts {
+    /// How large requests may be.
+    pub limits: Limits,
+    /// How long a request for a job may be held; zero for not at all.
+    pub longest_hold: Duration,
+    /// Who may do what.
+    pub auth: Auth,
+    /// Where events go.
+    pub webhooks: Webhooks,
+}
+
+/// The application: what all requests and tasks share. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+struct Shared {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    parts: Parts,
+    turns: Semaphore,
+    presence: Presence,
+    stopping: CancellationToken,
+    backup: Arc<Semaphore>,
+}
+
+impl App {
+    /// An application on an opened store.
+    #[must_use]
+    pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, parts: Parts) -> Self {
+        Self(Arc::new(Shared {
+            presence: Presence::new(clock.now()),
+            store,
+            clock,
+            parts,
+            turns: Semaphore::new(WEBHOOKS),
+            stopping: CancellationToken::new(),
+            backup: Arc::new(Semaphore::new(1)),
+        }))
+    }
+
+    /// How large requests may be.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.0.parts.limits
+    }
+
+    /// How long a request for a job may be held; zero for not at all.
+    #[must_use]
+    pub fn longest_hold(&self) -> Duration {
+        self.0.parts.longest_hold
+    }
+
+    /// Who may do what.
+    #[must_use]
+    pub fn auth(&self) -> &Auth {
+        &self.0.parts.auth
+    }
+
+    /// What is known of agents while the server runs.
+    #[must_use]
+    pub fn presence(&self) -> &Presence {
+        &self.0.presence
+    }
+
+    /// Cancelled when the server accepts nothing more: held requests end then.
+    #[must_use]
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.0.stopping
+    }
+
+    /// The store, for what is not a transaction: blobs.
+    #[must_use]
+    pub fn store(&self) -> &Arc<Store> {
+        &self.0.store
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Reads a few rows from a snapshot, on the caller's thread: a look-up takes microseconds and never waits for the
+    /// writer.
+    pub fn read<T, E>(&self, read: impl FnOnce(&ReadTx) -> std::result::Result<T, E>) -> Result<T>
+    where
+        E: Into<ops::Error>,
+    {
+        let tx = self.0.store.read()?;
+        Ok(read(&tx).map_err(Into::into)?)
+    }
+
+    /// Reads many rows from a snapshot, away from the threads that serve requests.
+    pub async fn scan<T, E>(
+        &self,
+        read: impl FnOnce(&ReadTx) -> std::result::Result<T, E> + Send + 'static,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        E: Into<ops::Error>,
+    {
+        let app = self.clone();
+        self.blocking(move || app.read(read)).await?
+    }
+
+    /// Runs a use case in the writer's next transaction and answers once it is on disk.
+    pub async fn write<T>(
+        &self,
+        write: impl FnMut(&mut WriteTx<'_>, Timestamp) -> std::result::Result<T, ops::Error>
+        + Send
+        + 'static,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+    {
+        self.write_then(write, |_| ()).await
+    }
+
+    /// The same; `then` sees the outcome even when the request has ended meanwhile, because a write that was begun is not
+    /// stopped.
+    pub async fn write_then<T>(
+        &self,
+        write: impl FnMut(&mut WriteTx<'_>, Timestamp) -> std::result::Result<T, ops::Error>
+        + Send
+        + 'static,
+        then: impl FnOnce(&std::result::Result<T, ops::Error>) + Send + 'static,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        self.0.store.submit(write, move |outcome| {
+            then(&outcome);
+            // The request may be gone; what it asked for is done all the same.
+            let _ = sender.send(outcome);
+        });
+        let outcome = receiver.await.unwrap_or_else(|_| Err(store::Error::Closed.into()));
+        Ok(outcome?)
+    }
+
+    /// The turn to make a backup; one at a time, because each reads everything.
+    pub fn backup_turn(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.backup).try_acquire_owned().map_err(|_| Error::BackupUnderWay)
+    }
+
+    /// Writes a backup to `out`. What stops it is logged, and said at the end of what was written.
+    pub fn backup(&self, what: store::backup::What, out: impl Write) {
+        if let Err(error) = self.0.store.backup(what, self.now(), out) {
+            tracing::warn!(%error, "nobody took the backup any more");
+        }
+    }
+
+    /// Sends a body to a webhook. Only so many are asked at a time: a slow webhook must not take the threads that files
+    /// and passwords need.
+    pub async fn webhook(
+        &self,
+        url: String,
+        body: String,
+    ) -> Result<std::result::Result<webhook::Answer, webhook::Error>> {
+        let _turn = self.0.turns.acquire().await;
+        let app = self.clone();
+        self.blocking(move || app.0.parts.webhooks.put(&url, &body)).await
+    }
+
+    /// Runs something that blocks (files) away from the threads that serve requests. Fails only when it panics.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        run: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let panicked = |_| store::Error::Panicked.into();
+        tokio::task::spawn_blocking(run).await.map_err(panicked)
+    }
+}
