@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod id;
 pub mod job;
+pub mod member;
 pub mod name;
 pub mod role;
 pub mod state;

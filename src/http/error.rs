@@ -173,6 +173,7 @@ impl From<ops::Error> for ApiError {
             E::NoJob => Self::new(StatusCode::NOT_FOUND, message),
             E::BadJobId | E::BadRefresh(_) | E::RevokedRefresh(_) => Self::bad_request(message),
             E::JobFinished => Self::text(StatusCode::BAD_REQUEST, message),
+            E::NoPosition => Self::text(StatusCode::GONE, message),
             E::NotWaiting(_) | E::NoAttachments(_) => {
                 Self::text(StatusCode::UNPROCESSABLE_ENTITY, message)
             }

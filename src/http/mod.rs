@@ -8,6 +8,7 @@ pub mod caller;
 pub mod compression;
 pub mod edge;
 pub mod error;
+pub mod etag;
 pub mod fields;
 pub mod json;
 pub mod local;

@@ -4,16 +4,14 @@ use axum::body::{Body, Bytes};
 use axum::response::Response;
 use futures_util::stream::try_unfold;
 
-use super::error::ApiError;
+use super::error::ApiResult;
 use super::reply;
 use crate::app::App;
-use crate::store::{Error, ReadTx};
+use crate::ops::{Error, Page};
+use crate::store::ReadTx;
 
 /// Rows that are read together.
-pub const PAGE: usize = 256;
-
-/// Items as JSON text, and the cursor for what follows.
-pub type Page<C> = (Vec<String>, Option<C>);
+const PAGE: usize = 256;
 
 /// What stands around the items.
 #[derive(Clone, Copy, Debug)]
@@ -33,55 +31,57 @@ impl Shape {
     }
 }
 
-/// The items that `page` yields, beginning with the cursor `from`; `None` when there are none at all. Each page is a
-/// snapshot of its own, so that a slow reader keeps no old pages of the database alive.
+/// All items of a list, which `page` yields a page at a time and `show` turns into JSON text; `None` when there are none.
+/// Each page is a snapshot of its own, so that a slow reader keeps no old pages of the database alive.
 ///
 /// # Errors
 /// What the first page says. A later failure breaks the answer off and is logged.
-pub async fn list<C, F>(
+pub async fn list<T, C, P, S>(
     app: &App,
     shape: Shape,
-    from: C,
-    page: F,
-) -> Result<Option<Response>, ApiError>
+    page: P,
+    show: S,
+) -> ApiResult<Option<Response>>
 where
     C: Send + 'static,
-    F: Fn(&ReadTx, C) -> Result<Page<C>, Error> + Clone + Send + Sync + 'static,
+    P: Fn(&ReadTx, Option<C>, usize) -> Result<Page<T, C>, Error> + Clone + Send + Sync + 'static,
+    S: Fn(&T) -> String + Clone + Send + Sync + 'static,
 {
+    let texts = move |tx: &ReadTx, after| {
+        let Page { items, next } = page(tx, after, PAGE)?;
+        Ok::<_, Error>((items.iter().map(&show).collect::<Vec<_>>(), next))
+    };
     let (open, close) = shape.brackets();
-    let mut cursor = Some(from);
-    let mut first = Vec::new();
+    let read = texts.clone();
+    let (mut first, mut next) = app.scan(move |tx| read(tx, None)).await?;
     // A page may be empty although another follows.
-    while let Some(at) = cursor.take().filter(|_| first.is_empty()) {
-        let page = page.clone();
-        (first, cursor) = app.scan(move |tx| page(tx, at)).await?;
-        if !first.is_empty() {
-            break;
-        }
+    while first.is_empty() && next.is_some() {
+        let read = texts.clone();
+        (first, next) = app.scan(move |tx| read(tx, next)).await?;
     }
     if first.is_empty() {
         return Ok(None);
     }
     let head = format!("{open}{}", first.join(","));
-    let Some(next) = cursor else {
+    let Some(next) = next else {
         return Ok(Some(reply::json_stream(Body::from(head + close))));
     };
     let app = app.clone();
-    let body = try_unfold(Unsent::Head(head, next), move |rest| {
-        let (app, page) = (app.clone(), page.clone());
+    let body = try_unfold(Unsent::Head(head, next), move |unsent| {
+        let (app, read) = (app.clone(), texts.clone());
         async move {
-            let (text, rest) = match rest {
+            let (text, unsent) = match unsent {
                 Unsent::Head(head, next) => (head, Unsent::Page(next)),
-                Unsent::Page(at) => {
-                    let (items, next) =
-                        app.scan(move |tx| page(tx, at)).await.map_err(|_| Broken)?;
+                Unsent::Page(after) => {
+                    let read = app.scan(move |tx| read(tx, Some(after)));
+                    let (items, next) = read.await.map_err(|_| Broken)?;
                     let text = items.iter().flat_map(|item| [",", item.as_str()]).collect();
                     (text, next.map_or(Unsent::Close, Unsent::Page))
                 }
                 Unsent::Close => (close.to_owned(), Unsent::Done),
                 Unsent::Done => return Ok::<_, Broken>(None),
             };
-            Ok(Some((Bytes::from(text), rest)))
+            Ok(Some((Bytes::from(text), unsent)))
         }
     });
     Ok(Some(reply::json_stream(Body::from_stream(body))))
@@ -96,19 +96,23 @@ enum Unsent<C> {
 }
 
 /// The list, or an empty one.
-pub async fn list_or_empty<C, F>(
+///
+/// # Errors
+/// What the first page says.
+pub async fn list_or_empty<T, C, P, S>(
     app: &App,
     shape: Shape,
-    from: C,
-    page: F,
-) -> Result<Response, ApiError>
+    page: P,
+    show: S,
+) -> ApiResult<Response>
 where
     C: Send + 'static,
-    F: Fn(&ReadTx, C) -> Result<Page<C>, Error> + Clone + Send + Sync + 'static,
+    P: Fn(&ReadTx, Option<C>, usize) -> Result<Page<T, C>, Error> + Clone + Send + Sync + 'static,
+    S: Fn(&T) -> String + Clone + Send + Sync + 'static,
 {
     let (open, close) = shape.brackets();
     let empty = || reply::json_stream(Body::from(format!("{open}{close}")));
-    Ok(list(app, shape, from, page).await?.unwrap_or_else(empty))
+    Ok(list(app, shape, page, show).await?.unwrap_or_else(empty))
 }
 
 /// Why an answer breaks off in the middle; the cause is in the log.

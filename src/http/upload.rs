@@ -12,7 +12,7 @@ use super::error::ApiError;
 use crate::app::App;
 use crate::domain::JobId;
 use crate::ops;
-use crate::store::{self, Blob, BlobKind, BlobReads, Upload};
+use crate::store::{self, Blob, BlobKind, Upload};
 
 /// Bytes that are gathered before they are written.
 const BUFFER: usize = 1 << 20;
@@ -98,7 +98,7 @@ async fn write(
 /// # Errors
 /// 500 when the file is not there.
 pub async fn send(app: &App, job: JobId, kind: BlobKind) -> Result<Option<Response>, ApiError> {
-    let Some(blob) = app.read(|tx| tx.blob(job, kind))? else {
+    let Some(blob) = app.read(|tx| ops::blob(tx, job, kind))? else {
         return Ok(None);
     };
     let path = app.store().blobs().path(blob.name);

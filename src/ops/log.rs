@@ -32,3 +32,8 @@ pub fn append_text(
     let fragment = Fragment { number: None, phase, at: now, text: text.to_owned() };
     append_fragment(tx, now, Log(id, kind), &fragment, by)
 }
+
+/// Forgets the pieces of a log up to and including this number, because somebody has read them.
+pub fn forget_read(tx: &mut WriteTx<'_>, log: Log, up_to: u64) -> Result<(), Error> {
+    Ok(tx.forget_drained(log, up_to)?)
+}

@@ -11,10 +11,11 @@ mod client;
 mod lease;
 mod log;
 mod queue;
+mod read;
 mod restriction;
 mod result;
-mod search;
 mod submit;
+mod sweep;
 mod token;
 
 pub use agent::{post_agent, post_provision};
@@ -23,12 +24,13 @@ pub use cancel::cancel;
 pub use claim::{Claimed, claim, has_something};
 pub use client::{ClientChange, Done, Put, SYSTEM_ADMIN, delete_client, put_client, replace_hash};
 pub use lease::{Due, Patience, act, overdue, take_back};
-pub use log::{append_fragment, append_text};
-pub use queue::{QueueKnown, advertise, advertise_images, queue_known};
+pub use log::{append_fragment, append_text, forget_read};
+pub use queue::{advertise, advertise_images};
+pub use read::*;
 pub use restriction::{add_owner, open_queue, remove_owner, restricted_to};
 pub use result::{Posted, post_result};
-pub use search::{Match, Search};
 pub use submit::{Submission, submit};
+pub use sweep::sweep;
 pub use token::{remember_refresh, revoke_refresh, use_refresh};
 
 use crate::auth::{Denied, Identity};
@@ -47,6 +49,9 @@ pub enum Error {
     /// The id that a client gave for its job is no UUID.
     #[error("Invalid job_id specified")]
     BadJobId,
+    /// The job is unknown or does not wait in a queue.
+    #[error("Job not found or already started\n")]
+    NoPosition,
     /// The job has ended, so there is nothing to cancel.
     #[error("The job is already completed or cancelled")]
     JobFinished,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Error;
 use crate::domain::{QueueName, Timestamp};
-use crate::store::{self, Advertised, AgentReads, QueueReads, WriteTx};
+use crate::store::{Advertised, QueueReads, WriteTx};
 
 /// Advertises queues with their descriptions.
 pub fn advertise(
@@ -38,29 +38,4 @@ pub fn advertise_images(
         tx.put_images(name, images)?;
     }
     Ok(())
-}
-
-/// What is known of a queue's agents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QueueKnown {
-    /// Agents serve it.
-    Served,
-    /// It was advertised, but no agent serves it.
-    Advertised,
-    /// Nobody knows it.
-    Unknown,
-}
-
-/// What is known of a queue's agents.
-pub fn queue_known(
-    tx: &(impl AgentReads + QueueReads),
-    queue: &QueueName,
-) -> Result<QueueKnown, store::Error> {
-    if !tx.queue_agents_after(queue, 0, 1)?.is_empty() {
-        Ok(QueueKnown::Served)
-    } else if tx.advertised(queue)?.is_some() {
-        Ok(QueueKnown::Advertised)
-    } else {
-        Ok(QueueKnown::Unknown)
-    }
 }

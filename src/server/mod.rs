@@ -28,8 +28,8 @@ use crate::auth::passwords::{self, Passwords};
 use crate::auth::throttle::{self, Throttle};
 use crate::config::{Mode, Settings};
 use crate::domain::{Access, Clock, SystemClock, Timestamp};
-use crate::ops::Patience;
-use crate::store::{self, Ages, ClientReads, Options, Store};
+use crate::ops::{self, Patience};
+use crate::store::{self, Ages, Options, Store};
 use crate::webhook::{Targets, Webhooks};
 
 /// Why a server does not start, or stopped by itself.
@@ -202,8 +202,7 @@ pub fn app(store: Arc<Store>, clock: Arc<dyn Clock>, settings: &Settings) -> Res
 
 /// Names the data directory: the default may be another one, where the command would make a new database.
 fn hint_at_first_admin(app: &App, data_dir: &Path) {
-    let none = app.read(|tx| tx.clients_after(None, 1)).is_ok_and(|clients| clients.is_empty());
-    if none {
+    if app.read(ops::has_clients).is_ok_and(|there_are| !there_are) {
         tracing::info!(
             "there is no client yet; create the admin with: \
              testflinger-server client-admin create testflinger-admin --role admin --data-dir {}",

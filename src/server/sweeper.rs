@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::ops;
 use crate::store::{Ages, Swept};
 
 /// How often to check whether anything is old enough. A check that finds nothing writes nothing.
@@ -16,7 +17,7 @@ const BATCH: usize = 64;
 pub(super) async fn sweep(app: App, ages: Ages, stop: CancellationToken) {
     loop {
         let ages = ages.clone();
-        let swept = app.write(move |tx, now| Ok(tx.sweep(&ages, now, BATCH)?)).await;
+        let swept = app.write(move |tx, now| ops::sweep(tx, now, &ages, BATCH)).await;
         let Swept { removed, more } = swept.unwrap_or_default();
         if removed > 0 {
             tracing::info!(removed, "removed what was older than retention allows");

@@ -8,23 +8,13 @@ use serde_json::json;
 
 use crate::api::wire::agent;
 use crate::app::App;
-use crate::http::stream::{self, PAGE, Shape};
+use crate::http::stream::{self, Shape};
 use crate::http::{AgentPath, ApiJson, ApiResult, agent_cookie, reply};
 use crate::ops::{self, By};
-use crate::store::{self, AgentReads};
 
 /// All agents, in the order of their first appearance.
 pub(in crate::api) async fn list(State(app): State<App>) -> ApiResult<Response> {
-    stream::list_or_empty(&app, Shape::Array, 0, |tx, after| {
-        let agents = tx.agents_after(after, PAGE)?;
-        let next = agents.last().filter(|_| agents.len() == PAGE).map(|agent| agent.seq);
-        let mut rows = Vec::with_capacity(agents.len());
-        for agent in &agents {
-            rows.push(agent::shown(agent, &ops::restricted_to(tx, agent)?));
-        }
-        Ok((rows, next))
-    })
-    .await
+    stream::list_or_empty(&app, Shape::Array, ops::agents, agent::shown).await
 }
 
 /// One agent.
@@ -32,18 +22,12 @@ pub(in crate::api) async fn get(
     State(app): State<App>,
     AgentPath(name): AgentPath,
 ) -> ApiResult<Response> {
-    let shown = app.read(|tx| {
-        let Some(found) = tx.agent(&name)? else {
-            return Ok::<_, store::Error>(None);
-        };
-        Ok(Some(agent::shown(&found, &ops::restricted_to(tx, &found)?)))
-    })?;
-    let Some(shown) = shown else {
+    let Some(view) = app.read(|tx| ops::agent(tx, &name))? else {
         let mut response = reply::json(&json!({}));
         *response.status_mut() = StatusCode::NOT_FOUND;
         return Ok(response);
     };
-    Ok(reply::json_text(shown))
+    Ok(reply::json_text(agent::shown(&view)))
 }
 
 /// Takes what an agent says about itself, and gives it the cookie by which it is known from then on.

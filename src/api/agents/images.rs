@@ -7,14 +7,13 @@ use crate::api::wire::queue::images;
 use crate::app::App;
 use crate::http::{ApiJson, ApiResult, QueuePath, reply};
 use crate::ops;
-use crate::store::QueueReads;
 
 /// The images of a queue and the provision data that stands for each.
 pub(in crate::api) async fn get(
     State(app): State<App>,
     QueuePath(queue): QueuePath,
 ) -> ApiResult<Response> {
-    let images = app.read(|tx| tx.images(&queue))?;
+    let images = app.read(|tx| ops::images(tx, &queue))?;
     Ok(reply::json_text(images.unwrap_or_else(|| "{}".to_owned())))
 }
 

@@ -11,7 +11,6 @@ use crate::auth::MayManage;
 use crate::domain::{ClientId, Role};
 use crate::http::{ApiError, ApiJson, ApiResult, Caller, reply};
 use crate::ops::{self, Put};
-use crate::store::ClientReads;
 
 /// As the document's server read it: any secret that is not empty.
 const RULES: Rules = Rules {
@@ -37,9 +36,8 @@ pub(in crate::api) async fn post(
     let id = asked.id.clone().ok_or_else(missing)?;
     let id = ClientId::try_from(id)
         .map_err(|error| ApiError::bad_request(format!("Error: client_id: {error}")))?;
-    if app.read(|tx| tx.client(&id))?.is_some() {
-        return Err(ops::Error::ClientExists.into());
-    }
+    // Asked before the secret is hashed, because that takes a while.
+    app.read(|tx| ops::is_free(tx, &id))?;
     let change = hashed(&app, asked).await?;
     let created = id.clone();
     app.write(move |tx, now| ops::put_client(tx, now, &id, &change, Put::Create, &may)).await?;

@@ -8,15 +8,12 @@ use crate::app::App;
 use crate::auth::MayManage;
 use crate::domain::ClientId;
 use crate::http::ApiResult;
-use crate::http::stream::{self, PAGE, Shape};
-use crate::store::ClientReads;
+use crate::http::stream::{self, Shape};
+use crate::ops;
 
 /// All clients, by id.
-pub(in crate::api) async fn get(State(app): State<App>, _: MayManage) -> ApiResult<Response> {
-    stream::list_or_empty(&app, Shape::Array, None, |tx, after: Option<ClientId>| {
-        let clients = tx.clients_after(after.as_ref(), PAGE)?;
-        let next = clients.last().filter(|_| clients.len() == PAGE).map(|last| last.id.clone());
-        Ok((clients.iter().map(shown).collect(), next.map(Some)))
-    })
-    .await
+pub(in crate::api) async fn get(State(app): State<App>, may: MayManage) -> ApiResult<Response> {
+    let page =
+        move |tx: &_, after: Option<ClientId>, limit| ops::clients(tx, after.as_ref(), limit, &may);
+    stream::list_or_empty(&app, Shape::Array, page, shown).await
 }

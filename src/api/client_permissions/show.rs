@@ -9,15 +9,14 @@ use crate::app::App;
 use crate::auth::MayManage;
 use crate::http::{ApiResult, TextPath, reply};
 use crate::ops;
-use crate::store::ClientReads;
 
 /// One client.
 pub(in crate::api) async fn get(
     State(app): State<App>,
-    _: MayManage,
+    may: MayManage,
     TextPath(id): TextPath,
 ) -> ApiResult<Response> {
     let id = client_id(id)?;
-    let client = app.read(|tx| tx.client(&id)?.ok_or(ops::Error::NoClient))?;
+    let client = app.read(|tx| ops::client(tx, &id, &may))?;
     Ok(reply::json_text(shown(&client)))
 }

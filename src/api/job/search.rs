@@ -8,18 +8,15 @@ use crate::api::wire::job::{SEARCHED, found};
 use crate::app::App;
 use crate::domain::JobState;
 use crate::http::query::refused;
-use crate::http::stream::{self, PAGE, Shape};
+use crate::http::stream::{self, Shape};
 use crate::http::{ApiError, ApiQuery, ApiResult};
 use crate::ops::{Match, Search};
 
 /// Jobs by tag and state.
 pub(in crate::api) async fn get(State(app): State<App>, query: ApiQuery) -> ApiResult<Response> {
     let search = search(&query)?;
-    stream::list_or_empty(&app, Shape::Array, 0, move |tx, after| {
-        let (jobs, next) = search.page(tx, after, PAGE)?;
-        Ok((jobs.iter().map(found).collect(), next))
-    })
-    .await
+    let page = move |tx: &_, after, limit| search.page(tx, after, limit);
+    stream::list_or_empty(&app, Shape::Array, page, found).await
 }
 
 fn search(query: &ApiQuery) -> Result<Search, ApiError> {

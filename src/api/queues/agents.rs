@@ -6,10 +6,9 @@ use axum::response::Response;
 
 use crate::api::wire::agent;
 use crate::app::App;
-use crate::http::stream::{self, PAGE, Shape};
+use crate::http::stream::{self, Shape};
 use crate::http::{ApiError, ApiResult, QueuePath, reply};
 use crate::ops::{self, QueueKnown};
-use crate::store::AgentReads;
 
 /// The agents that serve a queue.
 pub(in crate::api) async fn get(
@@ -23,12 +22,8 @@ pub(in crate::api) async fn get(
         }
         QueueKnown::Advertised => Ok(reply::nothing()),
         QueueKnown::Served => {
-            stream::list_or_empty(&app, Shape::Array, 0, move |tx, after| {
-                let agents = tx.queue_agents_after(&queue, after, PAGE)?;
-                let next = agents.last().filter(|_| agents.len() == PAGE).map(|agent| agent.seq);
-                Ok((agents.iter().map(agent::of_queue).collect(), next))
-            })
-            .await
+            let page = move |tx: &_, after, limit| ops::queue_agents(tx, &queue, after, limit);
+            stream::list_or_empty(&app, Shape::Array, page, agent::of_queue).await
         }
     }
 }

@@ -7,19 +7,13 @@ use crate::api::wire::queue::restricted;
 use crate::app::App;
 use crate::domain::QueueName;
 use crate::http::ApiResult;
-use crate::http::stream::{self, PAGE, Shape};
-use crate::store::ClientReads;
+use crate::http::stream::{self, Shape};
+use crate::ops;
 
 /// The restricted queues and their owners, by name.
 pub(in crate::api) async fn get(State(app): State<App>) -> ApiResult<Response> {
-    stream::list_or_empty(&app, Shape::Array, None, |tx, after: Option<QueueName>| {
-        let queues = tx.restricted_after(after.as_ref(), PAGE)?;
-        let next = queues.last().filter(|_| queues.len() == PAGE).cloned();
-        let mut rows = Vec::with_capacity(queues.len());
-        for queue in &queues {
-            rows.push(restricted(queue, &tx.owners(queue)?));
-        }
-        Ok((rows, next.map(Some)))
-    })
-    .await
+    let page =
+        |tx: &_, after: Option<QueueName>, limit| ops::restricted_queues(tx, after.as_ref(), limit);
+    stream::list_or_empty(&app, Shape::Array, page, |(queue, owners)| restricted(queue, owners))
+        .await
 }

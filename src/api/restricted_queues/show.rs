@@ -7,18 +7,12 @@ use crate::api::wire::queue::restricted;
 use crate::app::App;
 use crate::http::{ApiResult, QueuePath, reply};
 use crate::ops;
-use crate::store::ClientReads;
 
 /// The owners of a restricted queue.
 pub(in crate::api) async fn get(
     State(app): State<App>,
     QueuePath(queue): QueuePath,
 ) -> ApiResult<Response> {
-    let owners = app.read(|tx| {
-        if !tx.is_restricted(&queue)? {
-            return Err(ops::Error::NotRestricted);
-        }
-        Ok(tx.owners(&queue)?)
-    })?;
+    let owners = app.read(|tx| ops::restricted_queue(tx, &queue))?;
     Ok(reply::json_text(restricted(&queue, &owners)))
 }

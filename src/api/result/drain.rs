@@ -14,7 +14,7 @@ use crate::http::path::JobTextPath;
 use crate::http::stream::Broken;
 use crate::http::{ApiResult, JobPath, body, reply};
 use crate::ops::{self, By};
-use crate::store::{Log, LogReads};
+use crate::store::Log;
 
 /// Takes text of any content type; what is no UTF-8 is replaced.
 async fn append(
@@ -35,7 +35,7 @@ async fn append(
 /// the middle loses nothing.
 async fn drain(app: App, JobTextPath(id): JobTextPath, kind: LogKind) -> ApiResult<Response> {
     let log = Log(id, kind);
-    let pieces = app.scan(move |tx| tx.drain_pieces(log)).await?;
+    let pieces = app.scan(move |tx| ops::unread(tx, log)).await?;
     let Some(&(last, _)) = pieces.last() else {
         return Ok(reply::nothing());
     };
@@ -45,7 +45,7 @@ async fn drain(app: App, JobTextPath(id): JobTextPath, kind: LogKind) -> ApiResu
         let app = app.clone();
         async move {
             if let Some((index, (number, _))) = pieces.next() {
-                let piece = app.scan(move |tx| tx.drain_piece(log, number)).await;
+                let piece = app.scan(move |tx| ops::unread_piece(tx, log, number)).await;
                 let mut text = if index == 0 { Vec::new() } else { vec![b'\n'] };
                 text.extend(piece.map_err(|_| Broken)?.unwrap_or_default());
                 return Ok::<_, Broken>(Some((Bytes::from(text), (pieces, false))));
@@ -68,7 +68,7 @@ async fn drain(app: App, JobTextPath(id): JobTextPath, kind: LogKind) -> ApiResu
 
 /// What `GET` would answer, without forgetting anything.
 fn look(app: &App, JobTextPath(id): JobTextPath, kind: LogKind) -> ApiResult<Response> {
-    let pieces = app.read(|tx| tx.drain_pieces(Log(id, kind)))?;
+    let pieces = app.read(|tx| ops::unread(tx, Log(id, kind)))?;
     let status = if pieces.is_empty() { StatusCode::NO_CONTENT } else { StatusCode::OK };
     Ok(status.into_response())
 }

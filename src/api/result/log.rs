@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::domain::{JobId, LogKind};
 use crate::http::{ApiError, ApiJson, ApiQuery, ApiResult, TextPaths, reply};
 use crate::ops::{self, By};
-use crate::store::{self, Log, LogReads};
+use crate::store::Log;
 
 fn log(id: &str, kind: &str, bad: &str) -> Result<Log, ApiError> {
     let kind = LogKind::parse(kind).ok_or_else(ApiError::no_route)?;
@@ -25,26 +25,18 @@ pub(in crate::api) async fn get(
 ) -> ApiResult<Response> {
     let log = log(&id, &kind, "Invalid job id\n")?;
     let wanted = wanted(&query)?;
-    let phases = app
-        .scan(move |tx| {
-            let mut phases = Vec::new();
-            for phase in wanted.phases {
-                phases.push((phase, tx.fragments(log, phase, wanted.from, wanted.since)?));
-            }
-            phases.sort_unstable_by_key(|(phase, _)| phase.as_str());
-            Ok::<_, store::Error>(phases)
-        })
-        .await?;
+    let phases =
+        app.scan(move |tx| ops::log(tx, log, &wanted.phases, wanted.from, wanted.since)).await?;
     let mut pieces = Pieces::new(log.0);
     pieces.name(log.1.as_str());
-    for (index, (phase, rows)) in phases.into_iter().enumerate() {
-        let last = rows.last().map_or(-1, |row| row.number);
+    for (index, ops::PhaseLog { phase, fragments }) in phases.into_iter().enumerate() {
+        let last = fragments.last().map_or(-1, |row| row.number);
         let opening = if index == 0 { '{' } else { ',' };
         pieces.text(&format!(
             "{opening}\"{}\":{{\"last_fragment_number\":{last},\"log_data\":",
             phase.as_str()
         ));
-        pieces.fragments(log, phase, rows);
+        pieces.fragments(log, phase, fragments);
         pieces.text("}");
     }
     pieces.text("}}\n");

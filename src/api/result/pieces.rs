@@ -10,7 +10,8 @@ use crate::domain::{JobId, Phase};
 use crate::http::compression::About;
 use crate::http::stream::Broken;
 use crate::http::{json, reply};
-use crate::store::{self, CHUNK, FragmentRow, Log, LogReads, ResultReads};
+use crate::ops;
+use crate::store::{CHUNK, FragmentRow, Log};
 
 /// Bytes of fragments that are read together.
 const TOGETHER: usize = 256 * 1024;
@@ -109,13 +110,13 @@ async fn read(app: &App, job: JobId, piece: Piece) -> Option<Bytes> {
         Piece::Text(text) => Some(Bytes::from(text)),
         Piece::Chunk(member, n) => {
             // Gone when the result was posted anew meanwhile.
-            let chunk = app.scan(move |tx| tx.result_chunk(job, &member, n)).await;
+            let chunk = app.scan(move |tx| ops::result_chunk(tx, job, &member, n)).await;
             chunk.ok().flatten().map(Bytes::from)
         }
         Piece::Fragments(log, phase, rows) => {
             let read = app.scan(move |tx| {
-                let text = json::text(&tx.fragment_texts(log, phase, &rows)?);
-                Ok::<_, store::Error>(text[1..text.len() - 1].to_owned())
+                let text = json::text(&ops::fragment_texts(tx, log, phase, &rows)?);
+                Ok::<_, ops::Error>(text[1..text.len() - 1].to_owned())
             });
             read.await.ok().map(Bytes::from)
         }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{ClientId, QueueName, Timestamp};
+use crate::domain::{QueueName, Timestamp};
 use crate::http::{ApiError, Fields, json as text};
+use crate::ops::AgentView;
 use crate::store::{Agent, AgentPost, Provision};
 
 /// Members that this server answers itself, so that an agent cannot set them.
@@ -33,10 +34,7 @@ pub(in crate::api) fn post(mut body: Fields) -> Result<AgentPost, ApiError> {
 }
 
 /// An agent, as JSON text.
-pub(in crate::api) fn shown(
-    agent: &Agent,
-    restricted_to: &BTreeMap<QueueName, Vec<ClientId>>,
-) -> String {
+pub(in crate::api) fn shown(AgentView { agent, restricted_to }: &AgentView) -> String {
     let mut members = agent.fields.clone();
     let mut add = |name: &str, value: String| members.insert(name.to_owned(), value);
     add("name", text::text(&agent.name));

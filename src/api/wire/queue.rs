@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::domain::wait::PERCENTILES;
 use crate::domain::{ClientId, QueueName};
-use crate::http::{ApiError, Fields};
+use crate::http::{ApiError, Fields, json as text};
+use crate::ops::WaitTimes;
+use crate::store::Advertised;
 
 /// Reads advertised queues: names and descriptions.
 pub(in crate::api) fn descriptions(body: Fields) -> Result<BTreeMap<QueueName, String>, ApiError> {
@@ -33,7 +36,7 @@ pub(in crate::api) fn images(body: Fields) -> Result<BTreeMap<QueueName, String>
                 ));
             }
         }
-        Ok(crate::http::json::text(&images))
+        Ok(text::text(&images))
     })
 }
 
@@ -67,5 +70,17 @@ pub(in crate::api) fn restricted(queue: &QueueName, owners: &[ClientId]) -> Stri
         owners: &'a [ClientId],
         queue: &'a QueueName,
     }
-    crate::http::json::text(&Restricted { owners, queue })
+    text::text(&Restricted { owners, queue })
+}
+
+/// An advertised queue, as a member of an object: its name and what its agents say about it.
+pub(in crate::api) fn advertised(queue: &Advertised) -> String {
+    format!("{}:{}", text::text(&queue.name), text::text(&queue.description))
+}
+
+/// A queue's wait times, as a member of an object: its name and the percentiles in seconds.
+pub(in crate::api) fn wait_times((queue, values): &WaitTimes) -> String {
+    let values = PERCENTILES.iter().zip(values);
+    let values = values.map(|(percent, value)| format!("\"{percent}\":{}", text::text(value)));
+    format!("{}:{{{}}}", text::text(queue), values.collect::<Vec<_>>().join(","))
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::domain::member::{log_of, status_of};
 use crate::domain::{JobState, LogKind, Phase};
 use crate::http::fields::as_integer;
 use crate::http::{ApiError, Fields, json as text};
@@ -60,21 +61,4 @@ fn statuses(body: &mut Fields) -> Option<Vec<(Phase, i64)>> {
         body.refuse_value("status", Value::Object(errors));
     }
     Some(found)
-}
-
-/// The member of a phase's exit code.
-pub(in crate::api) fn status_of(phase: Phase) -> String {
-    format!("{}_status", phase.as_str())
-}
-
-/// The member of a phase's log.
-pub(in crate::api) fn log_of(phase: Phase, log: LogKind) -> String {
-    format!("{}_{}", phase.as_str(), log.as_str())
-}
-
-/// Whether a member is the log of a phase.
-pub(in crate::api) fn is_log(member: &str) -> bool {
-    member
-        .rsplit_once('_')
-        .is_some_and(|(phase, log)| Phase::parse(phase).is_some() && LogKind::parse(log).is_some())
 }

@@ -196,14 +196,16 @@ fn apply(lab: &Lab, model: &mut Model, step: Step) -> Result<(), TestCaseError> 
 
 fn found(lab: &Lab, search: &Search) -> Vec<JobId> {
     let tx = lab.store.read().unwrap();
-    let (mut ids, mut after) = (Vec::new(), Some(0));
+    let (mut ids, mut after) = (Vec::new(), None);
     // Pages of three, so that every search crosses some.
-    while let Some(from) = after {
-        let (jobs, next) = search.page(&tx, from, 3).unwrap();
-        ids.extend(jobs.iter().map(|job| job.id));
-        after = next;
+    loop {
+        let page = search.page(&tx, after, 3).unwrap();
+        ids.extend(page.items.iter().map(|job| job.id));
+        after = page.next;
+        if after.is_none() {
+            return ids;
+        }
     }
-    ids
 }
 
 fn compare(lab: &Lab, model: &Model) -> Result<(), TestCaseError> {

@@ -1,7 +1,9 @@
 //! Jobs are looked for by tag and state, a page at a time.
 
+use super::super::Error;
+use super::Page;
 use crate::domain::{JobState, Tag};
-use crate::store::{Error, Job, JobReads};
+use crate::store::{Job, JobReads};
 
 /// How the tags of a search count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,9 +34,10 @@ impl Search {
     pub fn page(
         &self,
         tx: &impl JobReads,
-        after: u64,
+        after: Option<u64>,
         limit: usize,
-    ) -> Result<(Vec<Job>, Option<u64>), Error> {
+    ) -> Result<Page<Job, u64>, Error> {
+        let after = after.unwrap_or(0);
         let rows = if !self.tags.is_empty() {
             let tags = match self.matching {
                 Match::Any => &self.tags[..],
@@ -49,12 +52,12 @@ impl Search {
         } else {
             tx.jobs_after(after, limit)?
         };
-        let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.seq);
+        let Page { items: rows, next } = Page::of(rows, limit, |last| last.seq);
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {
             found.extend(tx.job(row.id)?.filter(|job| self.matches(job)));
         }
-        Ok((found, next))
+        Ok(Page { items: found, next })
     }
 
     fn matches(&self, job: &Job) -> bool {

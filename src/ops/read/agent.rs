@@ -1,0 +1,40 @@
+//! What can be seen of agents.
+
+use std::collections::BTreeMap;
+
+use super::super::{Error, restricted_to};
+use super::Page;
+use crate::domain::{AgentName, ClientId, QueueName};
+use crate::store::{Agent, AgentReads, ClientReads};
+
+/// An agent, and which of its queues are restricted.
+#[derive(Clone, Debug)]
+pub struct AgentView {
+    /// The agent.
+    pub agent: Agent,
+    /// Its restricted queues and who owns each; an agent that has any asks for jobs of these queues only.
+    pub restricted_to: BTreeMap<QueueName, Vec<ClientId>>,
+}
+
+fn view(tx: &impl ClientReads, agent: Agent) -> Result<AgentView, Error> {
+    Ok(AgentView { restricted_to: restricted_to(tx, &agent)?, agent })
+}
+
+/// The agent with this name.
+pub fn agent(
+    tx: &(impl AgentReads + ClientReads),
+    name: &AgentName,
+) -> Result<Option<AgentView>, Error> {
+    tx.agent(name)?.map(|agent| view(tx, agent)).transpose()
+}
+
+/// All agents, in the order of their first appearance.
+pub fn agents(
+    tx: &(impl AgentReads + ClientReads),
+    after: Option<u64>,
+    limit: usize,
+) -> Result<Page<AgentView, u64>, Error> {
+    let agents = tx.agents_after(after.unwrap_or(0), limit)?;
+    let views = agents.into_iter().map(|agent| view(tx, agent)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::of(views, limit, |last| last.agent.seq))
+}

@@ -1,0 +1,40 @@
+//! What can be seen of jobs.
+
+use super::super::Error;
+use super::Page;
+use crate::domain::{JobId, QueueName};
+use crate::store::{Blob, BlobKind, BlobReads, Job, JobReads};
+
+/// The JSON object that was submitted, without `job_id`.
+pub fn job_body(tx: &impl JobReads, id: JobId) -> Result<Option<String>, Error> {
+    Ok(tx.job_body(id)?)
+}
+
+/// How many jobs of its queue stand before a waiting job.
+///
+/// # Errors
+/// [`Error::NoPosition`] when the job is unknown or does not wait.
+pub fn position(tx: &impl JobReads, id: JobId) -> Result<u64, Error> {
+    tx.position(id)?.ok_or(Error::NoPosition)
+}
+
+/// The jobs of a queue in all states, in submit order.
+pub fn queue_jobs(
+    tx: &impl JobReads,
+    queue: &QueueName,
+    after: Option<u64>,
+    limit: usize,
+) -> Result<Page<Job, u64>, Error> {
+    let rows = tx.queue_jobs_after(queue, after.unwrap_or(0), limit)?;
+    let Page { items: rows, next } = Page::of(rows, limit, |last| last.seq);
+    let mut jobs = Vec::with_capacity(rows.len());
+    for row in rows {
+        jobs.extend(tx.job(row.id)?);
+    }
+    Ok(Page { items: jobs, next })
+}
+
+/// The file of this kind that a job has.
+pub fn blob(tx: &impl BlobReads, id: JobId, kind: BlobKind) -> Result<Option<Blob>, Error> {
+    Ok(tx.blob(id, kind)?)
+}

@@ -1,0 +1,119 @@
+//! What is known of a job's result.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use super::super::{By, Error, is_news};
+use crate::domain::member::{is_log, log_of};
+use crate::domain::{JobId, JobState, LogKind, Phase};
+use crate::store::{FragmentRow, JobReads, Log, LogReads, Member, ResultReads};
+
+/// The value of one member of a result.
+#[derive(Clone, Debug)]
+pub enum MemberView {
+    /// What was posted.
+    Posted(Member),
+    /// The state of the job.
+    State(JobState),
+    /// A log that was posted in fragments.
+    Fragments(Log, Phase, Vec<FragmentRow>),
+}
+
+/// What is known of a job's result: what was posted, its logs, and the state of the job.
+#[derive(Clone, Debug, Default)]
+pub struct ResultView {
+    /// The members by name; empty when nothing is known.
+    pub members: BTreeMap<String, MemberView>,
+    /// The caller is the job's agent and had not acknowledged it: this look does.
+    pub acknowledges: bool,
+}
+
+/// What `by` may see of a job's result. An agent asks only for the state, every ten seconds, so it gets no logs.
+pub fn result(
+    tx: &(impl JobReads + LogReads + ResultReads),
+    id: JobId,
+    by: &By,
+) -> Result<ResultView, Error> {
+    let posted = tx.result(id)?.into_iter();
+    let mut members: BTreeMap<String, MemberView> =
+        posted.map(|(name, member)| (name, MemberView::Posted(member))).collect();
+    if by.agent.is_some() {
+        members.retain(|name, _| !is_log(name));
+    } else {
+        add_fragments(tx, id, &mut members)?;
+    }
+    let job = tx.job(id)?;
+    let acknowledges = job.as_ref().is_some_and(|job| is_news(job, by.agent.as_ref()));
+    if let Some(job) = job {
+        members.insert("job_state".to_owned(), MemberView::State(job.state));
+    }
+    Ok(ResultView { members, acknowledges })
+}
+
+/// Adds the logs that were posted in fragments; a log that was posted whole wins.
+fn add_fragments(
+    tx: &impl LogReads,
+    id: JobId,
+    members: &mut BTreeMap<String, MemberView>,
+) -> Result<(), Error> {
+    for kind in LogKind::ALL {
+        let log = Log(id, kind);
+        if tx.log_written(log)?.is_none() {
+            continue;
+        }
+        for phase in Phase::ALL {
+            let name = log_of(phase, kind);
+            if members.contains_key(&name) {
+                continue;
+            }
+            let rows = tx.fragments(log, phase, i64::MIN, None)?;
+            if !rows.is_empty() {
+                members.insert(name, MemberView::Fragments(log, phase, rows));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The `n`-th piece of the JSON text of a large member, from 0; `None` when the result was posted anew meanwhile.
+pub fn result_chunk(
+    tx: &impl ResultReads,
+    id: JobId,
+    member: &str,
+    n: u64,
+) -> Result<Option<Vec<u8>>, Error> {
+    Ok(tx.result_chunk(id, member, n)?)
+}
+
+impl ResultView {
+    /// Changes whenever the members do, and is made without reading a log: whoever asks again and again whether something
+    /// has changed costs next to nothing.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        let text = |hash: &mut Sha256, text: &str| {
+            hash.update(text.len().to_be_bytes());
+            hash.update(text);
+        };
+        for (name, member) in &self.members {
+            text(&mut hash, name);
+            match member {
+                MemberView::Posted(Member::Inline(json)) => text(&mut hash, json),
+                MemberView::State(state) => text(&mut hash, state.as_str()),
+                MemberView::Posted(Member::Chunked { count, version }) => {
+                    hash.update(count.to_be_bytes());
+                    hash.update(version.to_be_bytes());
+                }
+                // Fragments are only ever added.
+                MemberView::Fragments(_, _, rows) => {
+                    for row in rows {
+                        hash.update(row.number.to_be_bytes());
+                        hash.update(row.size.to_be_bytes());
+                    }
+                }
+            }
+        }
+        hash.finalize().into()
+    }
+}
