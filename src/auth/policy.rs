@@ -73,17 +73,17 @@ impl Action {
     }
 }
 
-/// Why somebody may not do something. The sentences are upstream's.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why somebody may not do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
-    /// A token is needed: 401.
-    #[error("{0}")]
-    Unauthenticated(String),
-    /// The token's role or rights do not suffice: 403.
-    #[error("{0}")]
-    Forbidden(String),
-    /// There is no such path for this caller: 404.
-    #[error("not found")]
+    /// A token is needed.
+    #[error("a token is needed")]
+    NoToken,
+    /// It takes one of these roles.
+    #[error("the role does not suffice")]
+    WrongRole(&'static [Role]),
+    /// For this caller it does not exist.
+    #[error("it does not exist for this caller")]
     Hidden,
 }
 
@@ -96,24 +96,17 @@ pub fn check(action: Action, access: Access, identity: &Identity) -> Result<(), 
         Identity::Client(permissions) if roles.contains(&permissions.role) => Ok(()),
         // In the open mode a token never takes away what its bearer could do without it.
         Identity::Client(_) if access == Access::Open && action.needs_no_token(access) => Ok(()),
-        Identity::Client(_) => Err(wrong_role(roles)),
+        Identity::Client(_) => Err(Denied::WrongRole(roles)),
         Identity::Anonymous if action.needs_no_token(access) => Ok(()),
         // Here the nameless are contributors, as upstream's are: the wrong role, not none.
         Identity::Anonymous
             if access == Access::Contributor
                 && matches!(action, Action::WorkJob | Action::ReportAgent) =>
         {
-            Err(wrong_role(roles))
+            Err(Denied::WrongRole(roles))
         }
-        Identity::Anonymous => Err(Denied::Unauthenticated(
-            "Authentication is required for specified endpoint".to_owned(),
-        )),
+        Identity::Anonymous => Err(Denied::NoToken),
     }
-}
-
-fn wrong_role(roles: &[Role]) -> Denied {
-    let words: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
-    Denied::Forbidden(format!("Specified action requires role: {}", words.join(", ")))
 }
 
 /// A proof that its holder may restrict queues and change clients, with whose right that is.

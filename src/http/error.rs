@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::reply;
 use crate::auth::Denied;
 use crate::auth::jwt::TokenError;
+use crate::ops::{BadRefresh, ClientVerb, Right};
 use crate::{app, ops, store};
 
 /// The answer to a request that was not done.
@@ -163,31 +164,109 @@ impl From<app::Error> for ApiError {
     }
 }
 
-/// The status of everything that a use case may say.
+/// The status and the sentence for everything that a use case may say.
 impl From<ops::Error> for ApiError {
     fn from(error: ops::Error) -> Self {
+        use StatusCode as S;
         use ops::Error as E;
-        let message = error.to_string();
         match error {
-            E::NotYours => Self::new(StatusCode::FORBIDDEN, message),
-            E::NoJob => Self::new(StatusCode::NOT_FOUND, message),
-            E::BadJobId | E::BadRefresh(_) | E::RevokedRefresh(_) => Self::bad_request(message),
-            E::JobFinished => Self::text(StatusCode::BAD_REQUEST, message),
-            E::NoPosition => Self::text(StatusCode::GONE, message),
-            E::NotWaiting(_) | E::NoAttachments(_) => {
-                Self::text(StatusCode::UNPROCESSABLE_ENTITY, message)
+            E::NoJob => Self::new(S::NOT_FOUND, "Job not found"),
+            E::NotYours => Self::new(
+                S::FORBIDDEN,
+                "Only the submitter of a job, a manager or an admin may do this",
+            ),
+            E::BadJobId => Self::bad_request("Invalid job_id specified"),
+            E::NoPosition => Self::text(S::GONE, "Job not found or already started\n"),
+            E::JobFinished => {
+                Self::text(S::BAD_REQUEST, "The job is already completed or cancelled")
             }
-            E::NoClient | E::NotRestricted | E::NoAgentOnQueue => {
-                Self::new(StatusCode::NOT_FOUND, message)
+            E::NotWaiting(id) => {
+                Self::text(S::UNPROCESSABLE_ENTITY, format!("Job {id} is not valid\n"))
             }
-            E::ClientExists => Self::new(StatusCode::CONFLICT, message),
-            E::SystemAdmin(_) | E::LastAdmin(_) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
+            E::NoAttachments(id) => {
+                Self::text(S::UNPROCESSABLE_ENTITY, format!("Job {id} not awaiting attachments\n"))
             }
-            E::Denied(denied) => denied.into(),
-            E::AllAgentsExcluded => Self::new(StatusCode::UNPROCESSABLE_ENTITY, message),
+            E::AllAgentsExcluded => Self::new(
+                S::UNPROCESSABLE_ENTITY,
+                "There are no agents on the specified queue that are allowed to run this job",
+            ),
+            E::Lacks { right, token: false } => Self::new(S::UNAUTHORIZED, unauthenticated(&right)),
+            E::Lacks { right, token: true } => Self::new(S::FORBIDDEN, not_permitted(&right)),
+            E::NoClient => Self::new(S::NOT_FOUND, "Error: Specified client_id does not exist."),
+            E::ClientExists => Self::new(S::CONFLICT, "Error: Client already exists"),
+            E::SystemAdmin(verb) => {
+                let verb = participle(verb);
+                let message = format!("Error: System admin client cannot by {verb} from API.");
+                Self::new(S::UNPROCESSABLE_ENTITY, message)
+            }
+            E::LastAdmin(verb) => {
+                let verb = participle(verb);
+                let message = format!("Error: The last admin client cannot be {verb} from API.");
+                Self::new(S::UNPROCESSABLE_ENTITY, message)
+            }
+            E::AboveManager { manager, client } => Self::new(
+                S::FORBIDDEN,
+                format!("{manager} has insufficient permissions to modify client '{client}'"),
+            ),
+            E::RoleAboveManager { role, new: true, .. } => Self::new(
+                S::FORBIDDEN,
+                format!("Insufficient permissions to create client with role: {role}"),
+            ),
+            E::RoleAboveManager { manager, client, role, new: false } => Self::new(
+                S::FORBIDDEN,
+                format!(
+                    "{manager} has insufficient permissions to assign role '{role}' to client '{client}'"
+                ),
+            ),
+            E::NotRestricted => Self::new(S::NOT_FOUND, "Error: Restricted queue not found."),
+            E::NoAgentOnQueue => {
+                Self::new(S::NOT_FOUND, "Error: No agent is associated with the specified queue.")
+            }
+            E::BadRefresh(why) => Self::bad_request(match why {
+                BadRefresh::Unknown => "Invalid refresh token.",
+                BadRefresh::Expired => "Refresh token expired",
+                BadRefresh::NotFound => "Refresh token not found",
+                BadRefresh::AlreadyRevoked => "Refresh token has already been revoked",
+            }),
+            E::RevokedRefresh(_) => Self::bad_request("Refresh token revoked."),
             E::Store(error) => store_error(&error),
         }
+    }
+}
+
+fn unauthenticated(right: &Right) -> String {
+    match right {
+        Right::Priority(_, priority) => {
+            format!("Authentication required for setting priority: {priority}")
+        }
+        Right::Restricted(queue) => {
+            format!("Authentication required to push to restricted queue: {queue}")
+        }
+        Right::Reservation(_, seconds) => {
+            format!("Authentication required for setting timeout: {seconds}")
+        }
+    }
+}
+
+fn not_permitted(right: &Right) -> String {
+    match right {
+        Right::Priority(queue, priority) => {
+            format!("Not enough permissions to push to {queue} with priority {priority}")
+        }
+        Right::Restricted(queue) => {
+            format!("Not enough permissions to push to the restricted queue: {queue}")
+        }
+        Right::Reservation(queue, seconds) => {
+            format!("Not enough permissions to push to {queue} with reservation timeout {seconds}")
+        }
+    }
+}
+
+const fn participle(verb: ClientVerb) -> &'static str {
+    match verb {
+        ClientVerb::Modify => "modified",
+        ClientVerb::Demote => "demoted",
+        ClientVerb::Delete => "deleted",
     }
 }
 
@@ -202,8 +281,15 @@ impl From<TokenError> for ApiError {
 impl From<Denied> for ApiError {
     fn from(denied: Denied) -> Self {
         match denied {
-            Denied::Unauthenticated(message) => Self::new(StatusCode::UNAUTHORIZED, message),
-            Denied::Forbidden(message) => Self::new(StatusCode::FORBIDDEN, message),
+            Denied::NoToken => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "Authentication is required for specified endpoint",
+            ),
+            Denied::WrongRole(roles) => {
+                let words: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+                let message = format!("Specified action requires role: {}", words.join(", "));
+                Self::new(StatusCode::FORBIDDEN, message)
+            }
             Denied::Hidden => Self::no_route(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Error;
+use super::{ClientVerb, Error};
 use crate::auth::{MayAdminister, MayManage};
 use crate::domain::{ClientId, QueueName, Role, Timestamp};
 use crate::store::{Client, ClientReads, WriteTx};
@@ -53,7 +53,8 @@ pub enum Done {
 /// Creates or changes a client.
 ///
 /// # Errors
-/// [`Error::NoClient`], [`Error::ClientExists`], [`Error::SystemAdmin`], [`Error::LastAdmin`], [`Error::Denied`].
+/// [`Error::NoClient`], [`Error::ClientExists`], [`Error::SystemAdmin`], [`Error::LastAdmin`],
+/// [`Error::AboveManager`], [`Error::RoleAboveManager`].
 pub fn put_client(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
@@ -100,30 +101,20 @@ fn check_rights(
     };
     // Nor created: whoever holds this name could never be removed again over HTTP.
     if id.as_str() == SYSTEM_ADMIN {
-        return Err(Error::SystemAdmin("modified"));
+        return Err(Error::SystemAdmin(ClientVerb::Modify));
     }
     if old.is_some_and(|old| !may.covers(old.role)) {
-        return Err(forbidden(format!(
-            "{manager} has insufficient permissions to modify client '{id}'"
-        )));
+        return Err(Error::AboveManager { manager: manager.clone(), client: id.clone() });
     }
     if let Some(role) = change.role.filter(|role| !may.covers(*role)) {
-        return Err(forbidden(match how {
-            Put::Create => format!("Insufficient permissions to create client with role: {role}"),
-            _ => format!(
-                "{manager} has insufficient permissions to assign role '{role}' to client '{id}'"
-            ),
-        }));
+        let (manager, client) = (manager.clone(), id.clone());
+        return Err(Error::RoleAboveManager { manager, client, role, new: how == Put::Create });
     }
     let demoted = change.role.is_some_and(|role| role != Role::Admin);
     if demoted && is_last_admin(tx, old)? {
-        return Err(Error::LastAdmin("demoted"));
+        return Err(Error::LastAdmin(ClientVerb::Demote));
     }
     Ok(())
-}
-
-fn forbidden(message: String) -> Error {
-    Error::Denied(crate::auth::Denied::Forbidden(message))
 }
 
 fn is_last_admin(tx: &WriteTx<'_>, client: Option<&Client>) -> Result<bool, Error> {
@@ -153,11 +144,11 @@ pub fn delete_client(
     may: &MayAdminister,
 ) -> Result<(), Error> {
     if !may.is_local() && id.as_str() == SYSTEM_ADMIN {
-        return Err(Error::SystemAdmin("deleted"));
+        return Err(Error::SystemAdmin(ClientVerb::Delete));
     }
     let client = tx.client(id)?.ok_or(Error::NoClient)?;
     if !may.is_local() && is_last_admin(tx, Some(&client))? {
-        return Err(Error::LastAdmin("deleted"));
+        return Err(Error::LastAdmin(ClientVerb::Delete));
     }
     Ok(tx.remove_client(&client)?)
 }

@@ -33,67 +33,137 @@ pub use submit::{Submission, submit};
 pub use sweep::sweep;
 pub use token::{remember_refresh, revoke_refresh, use_refresh};
 
-use crate::auth::{Denied, Identity};
-use crate::domain::{Access, AgentName, ClientId, JobId, Role, Timestamp};
+use crate::auth::Identity;
+use crate::domain::{Access, AgentName, ClientId, JobId, QueueName, Role, Timestamp};
 use crate::store::{self, Actor, Event, Job, JobReads, Subject, WriteTx};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no such job.
-    #[error("Job not found")]
+    #[error("there is no such job")]
     NoJob,
     /// The job is somebody else's.
-    #[error("Only the submitter of a job, a manager or an admin may do this")]
+    #[error("the job belongs to somebody else")]
     NotYours,
-    /// The id that a client gave for its job is no UUID.
-    #[error("Invalid job_id specified")]
+    /// The id that a client gave for its job is not a UUID.
+    #[error("the id is not a UUID")]
     BadJobId,
     /// The job is unknown or does not wait in a queue.
-    #[error("Job not found or already started\n")]
+    #[error("the job does not wait in a queue")]
     NoPosition,
     /// The job has ended, so there is nothing to cancel.
-    #[error("The job is already completed or cancelled")]
+    #[error("the job has ended")]
     JobFinished,
     /// Attachments for a job that is unknown or no longer waiting.
-    #[error("Job {0} is not valid\n")]
+    #[error("job {0} does not wait in a queue")]
     NotWaiting(JobId),
     /// Attachments for a job that names none.
-    #[error("Job {0} not awaiting attachments\n")]
+    #[error("job {0} names no attachments")]
     NoAttachments(JobId),
     /// The job excludes every agent of its queue.
-    #[error("There are no agents on the specified queue that are allowed to run this job")]
+    #[error("the job excludes every agent of its queue")]
     AllAgentsExcluded,
+    /// The job needs a right that its submitter does not have.
+    #[error("the submitter lacks a right that the job needs")]
+    Lacks {
+        /// What the job needs a right for.
+        right: Right,
+        /// Whether the submitter has a token; without one nobody has any right.
+        token: bool,
+    },
     /// There is no such client.
-    #[error("Error: Specified client_id does not exist.")]
+    #[error("there is no such client")]
     NoClient,
     /// There is such a client.
-    #[error("Error: Client already exists")]
+    #[error("there is such a client")]
     ClientExists,
     /// The first admin is changed at this machine only.
-    #[error("Error: System admin client cannot by {0} from API.")]
-    SystemAdmin(&'static str),
+    #[error("the first admin is changed at this machine only")]
+    SystemAdmin(ClientVerb),
     /// Without an admin nobody could manage the server over HTTP.
-    #[error("Error: The last admin client cannot be {0} from API.")]
-    LastAdmin(&'static str),
+    #[error("the last admin must remain")]
+    LastAdmin(ClientVerb),
+    /// The client that is to be changed has a higher role than the manager.
+    #[error("{manager} may not change client {client}")]
+    AboveManager {
+        /// Who wants to change it.
+        manager: ClientId,
+        /// The client.
+        client: ClientId,
+    },
+    /// The role that a client is to have is higher than the manager's.
+    #[error("{manager} may not give client {client} the role {role}")]
+    RoleAboveManager {
+        /// Who wants to give it.
+        manager: ClientId,
+        /// The client.
+        client: ClientId,
+        /// The role.
+        role: Role,
+        /// The client is to be created.
+        new: bool,
+    },
     /// The queue is not restricted.
-    #[error("Error: Restricted queue not found.")]
+    #[error("the queue is not restricted")]
     NotRestricted,
     /// A queue that no agent serves cannot be restricted.
-    #[error("Error: No agent is associated with the specified queue.")]
+    #[error("no agent serves the queue")]
     NoAgentOnQueue,
     /// A refresh token is of no use.
-    #[error("{0}")]
-    BadRefresh(&'static str),
-    /// A refresh token that was taken back is used again.
-    #[error("Refresh token revoked.")]
+    #[error("the refresh token is {0}")]
+    BadRefresh(BadRefresh),
+    /// A refresh token that was revoked is used again.
+    #[error("the refresh token was revoked")]
     RevokedRefresh(ClientId),
-    /// The caller may not do this.
-    #[error(transparent)]
-    Denied(#[from] Denied),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+/// What a job may need a right for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// A priority on a queue.
+    Priority(QueueName, i64),
+    /// A queue that is restricted.
+    Restricted(QueueName),
+    /// A long reservation on a queue, seconds.
+    Reservation(QueueName, i64),
+}
+
+/// What is done to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientVerb {
+    /// It is changed.
+    Modify,
+    /// It gets a role below admin.
+    Demote,
+    /// It is removed.
+    Delete,
+}
+
+/// Why a refresh token is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadRefresh {
+    /// Nobody has such a token, or its client is gone.
+    Unknown,
+    /// It was not used for too long.
+    Expired,
+    /// It is to be revoked, and there is no such token.
+    NotFound,
+    /// It is to be revoked, and was before.
+    AlreadyRevoked,
+}
+
+impl std::fmt::Display for BadRefresh {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Unknown | Self::NotFound => "unknown",
+            Self::Expired => "expired",
+            Self::AlreadyRevoked => "revoked already",
+        })
+    }
 }
 
 /// Who asks, as far as a use case cares.

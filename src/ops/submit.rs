@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{By, Error, job_changed};
-use crate::auth::{Denied, Identity, Permissions};
+use super::{By, Error, Right, job_changed};
+use crate::auth::{Identity, Permissions};
 use crate::domain::{AgentName, Attachments, JobId, JobState, QueueName, Tag, Timestamp};
 use crate::store::{AgentReads, ClientReads, Event, Job, JobReads, Subject, WriteTx};
 
@@ -40,8 +40,7 @@ pub struct Submission {
 /// the results before it.
 ///
 /// # Errors
-/// [`Error::AllAgentsExcluded`], [`Error::BadJobId`], [`Error::Denied`],
-/// [`Error::NotYours`].
+/// [`Error::AllAgentsExcluded`], [`Error::BadJobId`], [`Error::Lacks`], [`Error::NotYours`].
 pub fn submit(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
@@ -131,46 +130,34 @@ fn check_permissions(
         demand(
             identity,
             |client| priority <= client.priority(queue),
-            || format!("Authentication required for setting priority: {priority}"),
-            || format!("Not enough permissions to push to {queue} with priority {priority}"),
+            || Right::Priority(queue.clone(), priority),
         )?;
     }
     if tx.is_restricted(queue)? {
-        demand(
-            identity,
-            |client| client.may_use(queue),
-            || format!("Authentication required to push to restricted queue: {queue}"),
-            || format!("Not enough permissions to push to the restricted queue: {queue}"),
-        )?;
+        demand(identity, |client| client.may_use(queue), || Right::Restricted(queue.clone()))?;
     }
     if let Some(seconds) = submission.reserve_seconds.filter(|&seconds| seconds > FREE_RESERVATION)
     {
         demand(
             identity,
             |client| seconds <= client.reservation_time(queue),
-            || format!("Authentication required for setting timeout: {seconds}"),
-            || {
-                format!(
-                    "Not enough permissions to push to {queue} with reservation timeout {seconds}"
-                )
-            },
+            || Right::Reservation(queue.clone(), seconds),
         )?;
     }
     Ok(())
 }
 
-/// Refuses whoever has no token, or a token that does not say so. The local administrator needs none; a client with
-/// the role of an admin does, as upstream.
+/// Refuses whoever has no token, or a token without the right. The local administrator needs none; a client with the role
+/// of an admin does, as with the servers before this one.
 fn demand(
     identity: &Identity,
     suffices: impl FnOnce(&Permissions) -> bool,
-    unauthenticated: impl FnOnce() -> String,
-    forbidden: impl FnOnce() -> String,
-) -> Result<(), Denied> {
+    right: impl FnOnce() -> Right,
+) -> Result<(), Error> {
     match identity {
         Identity::LocalAdmin => Ok(()),
-        Identity::Anonymous => Err(Denied::Unauthenticated(unauthenticated())),
+        Identity::Anonymous => Err(Error::Lacks { right: right(), token: false }),
         Identity::Client(permissions) if suffices(permissions) => Ok(()),
-        Identity::Client(_) => Err(Denied::Forbidden(forbidden())),
+        Identity::Client(_) => Err(Error::Lacks { right: right(), token: true }),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Error;
+use super::{BadRefresh, Error};
 use crate::auth::MayAdminister;
 use crate::domain::{ClientId, Timestamp};
 use crate::store::{Client, ClientReads, Refresh, WriteTx};
@@ -32,15 +32,15 @@ pub fn use_refresh(
     digest: &[u8; 32],
     idle: Duration,
 ) -> Result<Client, Error> {
-    let token = tx.refresh(digest)?.ok_or(Error::BadRefresh("Invalid refresh token."))?;
+    let token = tx.refresh(digest)?.ok_or(Error::BadRefresh(BadRefresh::Unknown))?;
     if token.revoked {
         return Err(Error::RevokedRefresh(token.client));
     }
     if now.since(token.used_at) > idle {
-        return Err(Error::BadRefresh("Refresh token expired"));
+        return Err(Error::BadRefresh(BadRefresh::Expired));
     }
     let client = tx.client(&token.client)?;
-    let client = client.ok_or(Error::BadRefresh("Invalid refresh token."))?;
+    let client = client.ok_or(Error::BadRefresh(BadRefresh::Unknown))?;
     tx.put_refresh(digest, &Refresh { used_at: now, ..token })?;
     Ok(client)
 }
@@ -54,9 +54,9 @@ pub fn revoke_refresh(
     digest: &[u8; 32],
     _: &MayAdminister,
 ) -> Result<ClientId, Error> {
-    let token = tx.refresh(digest)?.ok_or(Error::BadRefresh("Refresh token not found"))?;
+    let token = tx.refresh(digest)?.ok_or(Error::BadRefresh(BadRefresh::NotFound))?;
     if token.revoked {
-        return Err(Error::BadRefresh("Refresh token has already been revoked"));
+        return Err(Error::BadRefresh(BadRefresh::AlreadyRevoked));
     }
     let client = token.client.clone();
     tx.put_refresh(digest, &Refresh { revoked: true, ..token })?;
