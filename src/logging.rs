@@ -4,20 +4,20 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::LogFormat;
+use crate::config::{LogFormat, Logging};
 
 /// Begins to write log lines. Called once per process.
 ///
 /// # Errors
 /// What is wrong with the filter.
-pub fn init(format: LogFormat, filter: &str) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| format!("log: {error}"))?;
+pub fn init(settings: &Logging) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&settings.log).map_err(|error| format!("log: {error}"))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    match format {
+    match settings.log_format {
         LogFormat::Text => lines.try_init(),
         LogFormat::Json => lines.json().with_target(true).try_init(),
     }

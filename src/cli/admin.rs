@@ -57,21 +57,23 @@ impl Admin {
             .enable_all()
             .build()
             .map_err(|error| Failure::new(1, error.to_string()))?;
-        let dir = settings.data_dir.display();
-        let socket = settings.data_dir.join(server::SOCKET);
+        let data_dir = settings.storage.data_dir.clone();
+        let dir = data_dir.display();
+        let socket = data_dir.join(server::SOCKET);
         if let Ok(api) = runtime.block_on(LocalApi::connect(&socket)) {
             eprintln!("using the running server of {dir}");
             return Ok(Self { runtime, api, opened: None });
         }
-        if missing == Missing::Refuse && !settings.data_dir.join(store::DATABASE).exists() {
-            return Err(store::Error::NoData(settings.data_dir).into());
+        if missing == Missing::Refuse && !data_dir.join(store::DATABASE).exists() {
+            return Err(store::Error::NoData(data_dir).into());
         }
+        let secrets = settings.secrets()?;
         let clock = Arc::new(SystemClock);
         let store = Arc::new(server::open_store(&settings, clock.clone(), Box::new(|_| {}))?);
         eprintln!("no server is running; using {dir}");
-        let app = server::app(Arc::clone(&store), clock, &settings)?;
+        let app = server::app(Arc::clone(&store), clock, &settings, secrets)?;
         let api = LocalApi::in_process(crate::api::routes(app));
-        Ok(Self { runtime, api, opened: Some((store, settings.data_dir)) })
+        Ok(Self { runtime, api, opened: Some((store, data_dir)) })
     }
 
     /// Sends a request; an answer that is an error becomes a failure with its sentence.

@@ -26,7 +26,7 @@ pub(super) struct Args {
 
 /// Runs `check`.
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let dir = args.place.settings()?.data_dir;
+    let dir = args.place.settings()?.storage.data_dir;
     let options = Options { repair: args.repair, hash: !args.quick };
     let report = {
         let mut bar = Bar::new(&[]);

@@ -130,6 +130,7 @@ impl From<store::backup::Error> for Failure {
 impl From<server::Error> for Failure {
     fn from(error: server::Error) -> Self {
         match error {
+            server::Error::Secret(error) => error.into(),
             server::Error::Store(error) => error.into(),
             error @ server::Error::Fatal { disk_full: true, .. } => Self::new(7, error.to_string()),
             other => Self::new(1, other.to_string()),

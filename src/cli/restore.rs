@@ -32,7 +32,7 @@ pub(super) struct Args {
 /// Runs `restore`.
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     let target = Target {
-        dir: args.place.settings()?.data_dir,
+        dir: args.place.settings()?.storage.data_dir,
         replace: args.replace,
         dry_run: args.dry_run,
         new_signing_key: args.new_signing_key,

@@ -20,8 +20,7 @@ pub(super) struct Args {
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     let settings = Settings::load(args.settings, args.config.as_deref(), &environment())?;
-    logging::init(settings.log_format, &settings.log)
-        .map_err(|message| Failure::new(2, message))?;
+    logging::init(&settings.logging).map_err(|message| Failure::new(2, message))?;
     raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -33,7 +32,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 async fn serve(settings: &Settings) -> Result<(), Failure> {
     let mut signals = Signals::listen().map_err(|error| Failure::new(1, error.to_string()))?;
     let server = Server::bind(settings).await?;
-    tracing::info!(data_dir = %settings.data_dir.display(), "ready");
+    tracing::info!(data_dir = %settings.storage.data_dir.display(), "ready");
     tokio::select! {
         failed = server.join() => failed?,
         () = signals.terminated() => {}

@@ -1,21 +1,24 @@
-//! Settings: flag > environment > file > default.
+//! Settings: a flag beats the environment, which beats the file, which beats the default.
 //!
-//! [`Raw`] holds what each source says, all optional; sources are merged by a pure function and then validated into
-//! [`Settings`]. The environment is passed in as a map, so that precedence is a matter of unit tests.
+//! [`Raw`] holds what one source says, each value optional. Sources are merged by a pure function and then settled into
+//! [`Settings`]. The environment is passed in as a map, so that unit tests can show which source wins.
 
-mod raw;
+#[cfg(test)]
+mod documents;
+mod found;
 mod secret;
+mod settings;
 mod value;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use ipnet::IpNet;
 use secrecy::SecretString;
 
-pub use raw::Raw;
+pub use secret::Secret;
+pub use settings::{
+    Agents, Auth, Limits, Logging, Network, Raw, Retention, Settings, Storage, Webhooks,
+};
 pub use value::{LogFormat, Mode, Origins, Proxies, Size, Span};
 
 /// The environment.
@@ -66,153 +69,41 @@ pub enum Error {
     },
 }
 
-/// The settings of a server, complete and valid.
+/// The secrets that a site brings.
 #[derive(Clone, Debug)]
-pub struct Settings {
-    /// Where everything is kept.
-    pub data_dir: PathBuf,
-    /// Where to listen; port 0 picks a free one.
-    pub listen: SocketAddr,
-    /// What callers without a token may do.
-    pub access: Mode,
-    /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpNet>,
-    /// Where job events may be sent; empty for the mode's default.
-    pub webhook_origins: Vec<String>,
+pub struct Secrets {
+    /// The key that signs tokens; without one the server makes a key for itself.
+    pub jwt_signing_key: Option<SecretString>,
     /// The bearer token for webhooks.
     pub webhook_auth: Option<SecretString>,
-    /// The key that signs tokens, if the site brings its own.
-    pub jwt_signing_key: Option<SecretString>,
-    /// Bytes of the database's page cache.
-    pub cache_size: usize,
-    /// The largest JSON body, bytes.
-    pub max_json_size: u64,
-    /// The largest result, bytes.
-    pub max_result_size: u64,
-    /// The largest uploaded file, bytes.
-    pub max_upload_size: u64,
-    /// How long finished jobs are kept.
-    pub keep_jobs: Duration,
-    /// How long artifacts and attachments are kept.
-    pub keep_files: Duration,
-    /// How long silent agents are kept.
-    pub keep_agents: Duration,
-    /// How long queues that nobody advertises are kept.
-    pub keep_queues: Duration,
-    /// How long a request for a job may be held; zero for not at all.
-    pub hold: Duration,
-    /// How long an agent may take to acknowledge a job.
-    pub acknowledge_within: Duration,
-    /// How long an agent with a job may be silent before that is noted.
-    pub suspect_after: Duration,
-    /// How long an agent with a job may be silent before the job ends.
-    pub lost_after: Duration,
-    /// How long output that is read once waits for its reader.
-    pub keep_output: Duration,
-    /// How long refresh tokens that nobody uses are kept.
-    pub keep_refresh_tokens: Duration,
-    /// How long requests may go on after SIGTERM.
-    pub shutdown_timeout: Duration,
-    /// How log lines look.
-    pub log_format: LogFormat,
-    /// Which log lines are written, in the syntax of `RUST_LOG`.
-    pub log: String,
+}
+
+impl Error {
+    fn value(key: &'static str, message: String) -> Self {
+        Self::Value { key, message }
+    }
 }
 
 impl Settings {
     /// The settings from the command line, the environment and the file.
     ///
     /// # Errors
-    /// [`Error`], which names the setting.
+    /// [`Error`] names the setting.
     pub fn load(flags: Raw, file: Option<&Path>, env: &Env) -> Result<Self, Error> {
         let file = read_file(file, env)?;
-        let merged = flags.or(Raw::from_env(env)?).or(file);
-        Self::from_raw(merged, env)
+        flags.or(Raw::from_env(env)?).or(file).settle(env)
     }
 
-    fn from_raw(raw: Raw, env: &Env) -> Result<Self, Error> {
-        const WEEK: Duration = Duration::from_hours(7 * 24);
-        let age = |span: Option<Span>| span.map_or(WEEK, |span| span.0);
-        let size = |size: Option<Size>, default: u64| size.map_or(default, |size| size.0);
-        let cache = size(raw.cache_size, 64 << 20);
-        let cache_size = usize::try_from(cache).ok().filter(|&bytes| bytes >= 1 << 20);
-        let listen = SocketAddr::from(([127, 0, 0, 1], 8000));
-        Ok(Self {
-            data_dir: data_dir(raw.data_dir, env)?,
-            listen: raw.listen.unwrap_or(listen),
-            access: raw.access.unwrap_or_default(),
-            trusted_proxies: raw.trusted_proxies.unwrap_or_default().0,
-            webhook_origins: webhook_origins(raw.webhook_url, env)?,
-            webhook_auth: secret::find("webhook_auth", raw.webhook_auth_file, env)?,
-            jwt_signing_key: secret::find("jwt_signing_key", raw.jwt_signing_key_file, env)?,
-            cache_size: cache_size.ok_or_else(|| Error::Value {
-                key: "cache_size",
-                message: "at least 1MiB is needed".to_owned(),
-            })?,
-            max_json_size: size(raw.max_json_size, 16 << 20),
-            max_result_size: size(raw.max_result_size, 64 << 20),
-            max_upload_size: size(raw.max_upload_size, 8 << 30),
-            keep_jobs: age(raw.keep_jobs),
-            keep_files: age(raw.keep_files),
-            keep_agents: age(raw.keep_agents),
-            keep_queues: age(raw.keep_queues),
-            hold: hold(raw.hold)?,
-            acknowledge_within: raw
-                .acknowledge_within
-                .map_or(Duration::from_mins(2), |span| span.0),
-            suspect_after: raw.suspect_after.map_or(Duration::from_secs(150), |span| span.0),
-            lost_after: raw.lost_after.map_or(Duration::from_mins(30), |span| span.0),
-            keep_output: raw.keep_output.map_or(Duration::from_hours(4), |span| span.0),
-            keep_refresh_tokens: raw
-                .keep_refresh_tokens
-                .map_or(Duration::from_hours(90 * 24), |span| span.0),
-            shutdown_timeout: raw.shutdown_timeout.map_or(Duration::from_secs(20), |span| span.0),
-            log_format: raw.log_format.unwrap_or_default(),
-            log: raw.log.unwrap_or_else(|| "info".to_owned()),
+    /// Reads the secrets. Commands that need none do without, so that a file that they may not read does not stop them.
+    ///
+    /// # Errors
+    /// [`Error`] names the setting.
+    pub fn secrets(&self) -> Result<Secrets, Error> {
+        Ok(Secrets {
+            jwt_signing_key: self.auth.jwt_signing_key_file.read()?,
+            webhook_auth: self.webhooks.webhook_auth_file.read()?,
         })
     }
-}
-
-/// The data directory: the setting, else where systemd, snapd or the user's session keep state. Never a place that a
-/// reboot empties.
-///
-/// # Errors
-/// [`Error::NoDataDir`].
-pub fn data_dir(setting: Option<PathBuf>, env: &Env) -> Result<PathBuf, Error> {
-    let var = |name: &str| env.get(name).filter(|value| !value.is_empty());
-    // systemd passes several directories separated by colons; the unit's first one is ours.
-    let state = var("STATE_DIRECTORY").and_then(|dirs| dirs.split(':').next()).map(PathBuf::from);
-    let snap = || var("SNAP_COMMON").map(|dir| Path::new(dir).join("data"));
-    let xdg = || var("XDG_DATA_HOME").map(|dir| Path::new(dir).join("testflinger-server"));
-    let home = || var("HOME").map(|dir| Path::new(dir).join(".local/share/testflinger-server"));
-    let found = setting.or(state).or_else(snap).or_else(xdg).or_else(home);
-    found.ok_or(Error::NoDataDir)
-}
-
-/// Stock agents give up after 30 s, claim again five times and then sleep for a minute.
-fn hold(setting: Option<Span>) -> Result<Duration, Error> {
-    let hold = setting.map_or(Duration::from_secs(20), |span| span.0);
-    if hold > Duration::from_secs(25) {
-        let message = "at most 25s: stock agents give up after 30s".to_owned();
-        return Err(Error::Value { key: "hold", message });
-    }
-    Ok(hold)
-}
-
-/// The setting, else upstream's variable of the same meaning.
-fn webhook_origins(setting: Option<Origins>, env: &Env) -> Result<Vec<String>, Error> {
-    let upstream = || {
-        let value = env.get("WEBHOOK_URL").filter(|value| !value.is_empty())?;
-        Some(value.parse::<Origins>().map_err(|message| Error::Variable {
-            name: "WEBHOOK_URL".to_owned(),
-            value: value.clone(),
-            message,
-        }))
-    };
-    Ok(match setting {
-        Some(origins) => origins.0,
-        None => upstream().transpose()?.unwrap_or_default().0,
-    })
 }
 
 fn read_file(file: Option<&Path>, env: &Env) -> Result<Raw, Error> {
@@ -242,6 +133,8 @@ fn describe(text: &str, error: &toml::de::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn env(pairs: &[(&str, &str)]) -> Env {
@@ -265,26 +158,10 @@ mod tests {
         let flags = Raw { keep_jobs: Some("5d".parse().unwrap()), ..Raw::default() };
         let settings = Settings::load(flags, Some(file.path()), &env).unwrap();
         let days = |days: u64| Duration::from_secs(days * 86_400);
-        assert_eq!(settings.keep_jobs, days(5));
-        assert_eq!(settings.keep_files, days(4));
-        assert_eq!(settings.keep_agents, Duration::from_secs(30));
-        assert_eq!(settings.keep_queues, days(7));
-    }
-
-    #[test]
-    fn the_data_directory_is_looked_for_in_the_documented_order() {
-        let all = [
-            ("STATE_DIRECTORY", "/var/lib/a:/var/lib/b", "/var/lib/a"),
-            ("SNAP_COMMON", "/var/snap/x/common", "/var/snap/x/common/data"),
-            ("XDG_DATA_HOME", "/xdg", "/xdg/testflinger-server"),
-            ("HOME", "/home/me", "/home/me/.local/share/testflinger-server"),
-        ];
-        for first in 0..all.len() {
-            let pairs: Vec<(&str, &str)> = all[first..].iter().map(|(k, v, _)| (*k, *v)).collect();
-            let found = data_dir(None, &env(&pairs)).unwrap();
-            assert_eq!(found, Path::new(all[first].2));
-        }
-        assert!(matches!(data_dir(None, &env(&[("HOME", "")])), Err(Error::NoDataDir)));
+        assert_eq!(settings.retention.keep_jobs, days(5));
+        assert_eq!(settings.retention.keep_files, days(4));
+        assert_eq!(settings.retention.keep_agents, Duration::from_secs(30));
+        assert_eq!(settings.retention.keep_queues, days(7));
     }
 
     #[test]
@@ -302,8 +179,13 @@ mod tests {
         let bad = env(&[("HOME", "/h"), ("TESTFLINGER_LISTEN", "here")]);
         let error = Settings::load(Raw::default(), None, &bad).unwrap_err().to_string();
         assert!(error.contains("TESTFLINGER_LISTEN"), "{error}");
-        let tiny = env(&[("HOME", "/h"), ("TESTFLINGER_CACHE_SIZE", "1")]);
-        let error = Settings::load(Raw::default(), None, &tiny).unwrap_err().to_string();
-        assert!(error.contains("cache_size"), "{error}");
+        for (variable, value, words) in [
+            ("TESTFLINGER_CACHE_SIZE", "1", "cache_size: must be at least 1MiB"),
+            ("TESTFLINGER_HOLD", "26s", "hold: must be at most 25s"),
+        ] {
+            let bad = env(&[("HOME", "/h"), (variable, value)]);
+            let error = Settings::load(Raw::default(), None, &bad).unwrap_err().to_string();
+            assert_eq!(error, words);
+        }
     }
 }

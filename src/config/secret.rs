@@ -1,4 +1,4 @@
-//! Secrets that a site brings: one function for all of them.
+//! Secrets that a site brings.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -7,41 +7,74 @@ use secrecy::SecretString;
 
 use super::{Env, Error};
 
-/// The secret `name`: from the file of the setting, else the variable `NAME` (upstream's name, such as
-/// `JWT_SIGNING_KEY`), else the systemd credential `name`. White space at the end is none of it.
-///
-/// # Errors
-/// A file that cannot be read, is empty, or may be read by others.
-pub(super) fn find(
+/// Where a secret comes from, which is read only by whoever needs the secret.
+#[derive(Clone, Debug)]
+pub struct Secret {
     name: &'static str,
-    file: Option<PathBuf>,
-    env: &Env,
-) -> Result<Option<SecretString>, Error> {
-    if let Some(path) = file {
-        return read(name, &path).map(Some);
+    source: Source,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    None,
+    File(PathBuf),
+    Variable(SecretString),
+}
+
+/// The bearer token for webhooks.
+#[expect(clippy::unnecessary_wraps, reason = "the list of settings calls all its functions alike")]
+pub(super) fn webhook_auth(file: Option<PathBuf>, env: &Env) -> Result<Secret, Error> {
+    Ok(Secret::find("webhook_auth", file, env))
+}
+
+/// The key that signs tokens.
+#[expect(clippy::unnecessary_wraps, reason = "the list of settings calls all its functions alike")]
+pub(super) fn jwt_signing_key(file: Option<PathBuf>, env: &Env) -> Result<Secret, Error> {
+    Ok(Secret::find("jwt_signing_key", file, env))
+}
+
+impl Secret {
+    /// From the file of the setting, else the variable `NAME` (the name that servers before this one read, such as
+    /// `JWT_SIGNING_KEY`), else the systemd credential `name`.
+    fn find(name: &'static str, file: Option<PathBuf>, env: &Env) -> Self {
+        let variable = env.get(&name.to_ascii_uppercase()).filter(|value| !value.is_empty());
+        let credential = env.get("CREDENTIALS_DIRECTORY").map(|dir| Path::new(dir).join(name));
+        let source = match (file, variable, credential.filter(|path| path.exists())) {
+            (Some(file), _, _) | (None, None, Some(file)) => Source::File(file),
+            (None, Some(value), _) => Source::Variable(SecretString::from(value.as_str())),
+            (None, None, None) => Source::None,
+        };
+        Self { name, source }
     }
-    if let Some(value) = env.get(&name.to_ascii_uppercase()).filter(|value| !value.is_empty()) {
-        return Ok(Some(SecretString::from(value.as_str())));
+
+    /// The secret, if there is one. White space at the end of its file does not belong to it.
+    ///
+    /// # Errors
+    /// The file cannot be read, is empty, or may be read by others.
+    pub fn read(&self) -> Result<Option<SecretString>, Error> {
+        match &self.source {
+            Source::None => Ok(None),
+            Source::File(path) => read(self.name, path).map(Some),
+            Source::Variable(value) => Ok(Some(value.clone())),
+        }
     }
-    let credential = env.get("CREDENTIALS_DIRECTORY").map(|dir| Path::new(dir).join(name));
-    credential.filter(|path| path.exists()).map(|path| read(name, &path)).transpose()
 }
 
 fn read(key: &'static str, path: &Path) -> Result<SecretString, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
     let mode = std::fs::metadata(path).map_err(failed)?.mode();
     if mode & 0o077 != 0 {
+        let path = path.display();
         let message = format!(
-            "{} may be read by others (mode {:03o}): chmod 600 it",
-            path.display(),
+            "other users can read {path}, whose mode is {:03o}: run chmod 600 {path}",
             mode & 0o777
         );
-        return Err(Error::Value { key, message });
+        return Err(Error::value(key, message));
     }
     let text = std::fs::read_to_string(path).map_err(failed)?;
     let text = text.trim_end();
     if text.is_empty() {
-        return Err(Error::Value { key, message: format!("{} is empty", path.display()) });
+        return Err(Error::value(key, format!("{} is empty", path.display())));
     }
     Ok(SecretString::from(text))
 }
@@ -62,7 +95,8 @@ mod tests {
     }
 
     fn found(file: Option<PathBuf>, env: &Env) -> Option<String> {
-        find("jwt_signing_key", file, env).unwrap().map(|it| it.expose_secret().to_owned())
+        let secret = Secret::find("jwt_signing_key", file, env).read().unwrap();
+        secret.map(|it| it.expose_secret().to_owned())
     }
 
     #[test]
@@ -86,7 +120,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for (text, mode) in [("hush-hush", 0o640), ("\n", 0o600)] {
             let path = file(dir.path(), "key", text, mode);
-            let error = find("jwt_signing_key", Some(path), &Env::new()).unwrap_err().to_string();
+            let secret = Secret::find("jwt_signing_key", Some(path), &Env::new());
+            let error = secret.read().unwrap_err().to_string();
             assert!(error.contains("jwt_signing_key") && !error.contains("hush"), "{error}");
         }
     }

@@ -36,8 +36,8 @@ macro_rules! from_number_or_text {
     };
 }
 
-/// A span of time: `90s`, `30m`, `4h`, `7d`, or whole seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// A duration: `90s`, `30m`, `4h`, `7d`, or whole seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Deserialize)]
 #[serde(try_from = "NumberOrText")]
 pub struct Span(pub Duration);
 from_number_or_text!(Span);
@@ -48,13 +48,13 @@ impl FromStr for Span {
     fn from_str(text: &str) -> Result<Self, String> {
         let units = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("", 1)];
         let seconds = with_unit(text, &units)
-            .ok_or_else(|| format!("{text:?} is no time such as 90s, 30m, 4h or 7d"))?;
+            .ok_or_else(|| format!("{text:?} is not a duration (examples: 90s, 30m, 4h, 7d)"))?;
         Ok(Self(Duration::from_secs(seconds)))
     }
 }
 
 /// A number of bytes: `64MiB`, `8GiB`, `1KiB`, or a plain number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Deserialize)]
 #[serde(try_from = "NumberOrText")]
 pub struct Size(pub u64);
 from_number_or_text!(Size);
@@ -75,7 +75,7 @@ impl FromStr for Size {
         ];
         with_unit(text, &units)
             .map(Self)
-            .ok_or_else(|| format!("{text:?} is no size such as 64MiB or 8GiB"))
+            .ok_or_else(|| format!("{text:?} is not a size (examples: 64MiB, 8GiB)"))
     }
 }
 
@@ -102,12 +102,12 @@ pub enum LogFormat {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Mode {
-    /// Everything that the requirement document leaves unauthenticated.
+    /// Everything except administration.
     #[default]
     Open,
     /// What a contributor may do; agents need tokens.
     Contributor,
-    /// Nothing but to ask for a token.
+    /// Nothing except ask for a token.
     Locked,
 }
 
@@ -119,7 +119,7 @@ macro_rules! words {
             fn from_str(text: &str) -> Result<Self, String> {
                 match text {
                     $($word => Ok(Self::$variant),)*
-                    _ => Err(format!("{text:?} is none of: {}", [$($word),*].join(", "))),
+                    _ => Err(format!("{text:?} is not one of {}", [$($word),*].join(", "))),
                 }
             }
         }
@@ -137,7 +137,8 @@ macro_rules! words {
 words!(LogFormat: "text" => Text, "json" => Json);
 words!(Mode: "open" => Open, "contributor" => Contributor, "locked" => Locked);
 
-/// Origins of URLs (scheme, host and port), separated by commas; a path is ignored, as upstream does.
+/// Origins of URLs (scheme, host and port), separated by commas. A path is ignored, because a site
+/// may give a whole URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Origins(pub Vec<String>);
@@ -151,7 +152,7 @@ impl FromStr for Origins {
             let (scheme, rest) = url.split_once("://").unwrap_or_default();
             let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
             if !matches!(scheme, "http" | "https") || host.is_empty() || host.contains('@') {
-                return Err(format!("{text:?} is no URL such as https://ci.example.com"));
+                return Err(format!("{text:?} is not an origin (example: https://ci.example.com)"));
             }
             Ok(format!("{scheme}://{host}"))
         };
@@ -168,7 +169,7 @@ impl TryFrom<String> for Origins {
     }
 }
 
-/// Networks, separated by commas; a plain address is a network of one.
+/// Networks, separated by commas; a plain address is a network of one address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Proxies(pub Vec<IpNet>);
@@ -181,7 +182,7 @@ impl FromStr for Proxies {
             let address = || text.parse::<IpAddr>().map(IpNet::from);
             text.parse::<IpNet>()
                 .or_else(|_| address())
-                .map_err(|_| format!("{text:?} is no network such as 10.0.0.0/8"))
+                .map_err(|_| format!("{text:?} is not a network (example: 10.0.0.0/8)"))
         };
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
         parts.map(network).collect::<Result<_, _>>().map(Self)
@@ -195,6 +196,18 @@ impl TryFrom<String> for Proxies {
         text.parse()
     }
 }
+
+macro_rules! used_as {
+    ($($written:ident => $used:ty),*) => {$(
+        impl From<$written> for $used {
+            fn from(written: $written) -> Self {
+                written.0
+            }
+        }
+    )*};
+}
+
+used_as!(Span => Duration, Size => u64, Proxies => Vec<IpNet>);
 
 #[cfg(test)]
 mod tests {

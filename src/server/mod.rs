@@ -26,7 +26,7 @@ use crate::app::{App, Auth, Limits, Parts};
 use crate::auth::jwt::SigningKey;
 use crate::auth::passwords::{self, Passwords};
 use crate::auth::throttle::{self, Throttle};
-use crate::config::{Mode, Settings};
+use crate::config::{self, Mode, Secrets, Settings};
 use crate::domain::{Access, Clock, SystemClock, Timestamp};
 use crate::ops::{self, Patience};
 use crate::store::{self, Ages, Options, Store};
@@ -35,6 +35,9 @@ use crate::webhook::{Targets, Webhooks};
 /// Why a server does not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A secret cannot be read.
+    #[error(transparent)]
+    Secret(#[from] config::Error),
     /// The address cannot be listened on.
     #[error("cannot listen on {addr}: {source}")]
     Listen {
@@ -88,22 +91,23 @@ impl Server {
         settings: &Settings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
+        let secrets = settings.secrets()?;
         let (failed, fatal) = watch::channel(None);
         let store = Arc::new(open(settings, Arc::clone(&clock), failed).await?);
-        let listener = listen(settings.listen).await?;
+        let listener = listen(settings.network.listen).await?;
         let addr = listener
             .local_addr()
-            .map_err(|source| Error::Listen { addr: settings.listen, source })?;
-        let admin = admin::listen(&settings.data_dir)?;
-        let app = app(Arc::clone(&store), clock, settings)?;
+            .map_err(|source| Error::Listen { addr: settings.network.listen, source })?;
+        let admin = admin::listen(&settings.storage.data_dir)?;
+        let app = app(Arc::clone(&store), clock, settings, secrets)?;
         let server = Self {
             addr,
             store,
             stop: app.stopping().clone(),
             abort: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            shutdown_timeout: settings.shutdown_timeout,
-            data_dir: settings.data_dir.clone(),
+            shutdown_timeout: settings.network.shutdown_timeout,
+            data_dir: settings.storage.data_dir.clone(),
             fatal,
         };
         let router = api::routes(app.clone());
@@ -117,13 +121,13 @@ impl Server {
         server.tasks.spawn(connection::accept(admin, router, server.tasks.clone(), tokens));
         // The first line: whoever starts the server on port 0 reads the port there.
         tracing::info!("listening on http://{addr}");
-        hint_at_first_admin(&app, &settings.data_dir);
+        hint_at_first_admin(&app, &settings.storage.data_dir);
         server.tasks.spawn(leases::watch(
             app.clone(),
-            patience(settings, app.now()),
+            patience(&settings.agents, app.now()),
             server.stop.clone(),
         ));
-        server.tasks.spawn(sweeper::sweep(app, ages(settings), server.stop.clone()));
+        server.tasks.spawn(sweeper::sweep(app, ages(&settings.retention), server.stop.clone()));
         Ok(server)
     }
 
@@ -167,13 +171,18 @@ impl Server {
 }
 
 /// The application on an opened store, without a server around it.
-pub fn app(store: Arc<Store>, clock: Arc<dyn Clock>, settings: &Settings) -> Result<App, Error> {
-    let key = match &settings.jwt_signing_key {
+pub fn app(
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    settings: &Settings,
+    secrets: Secrets,
+) -> Result<App, Error> {
+    let key = match secrets.jwt_signing_key {
         Some(key) => key.expose_secret().as_bytes().to_vec(),
-        None => keys::load_or_make(&settings.data_dir, "jwt.key")?,
+        None => keys::load_or_make(&settings.storage.data_dir, "jwt.key")?,
     };
     let auth = Auth {
-        access: match settings.access {
+        access: match settings.auth.access {
             Mode::Open => Access::Open,
             Mode::Contributor => Access::Contributor,
             Mode::Locked => Access::Locked,
@@ -182,21 +191,21 @@ pub fn app(store: Arc<Store>, clock: Arc<dyn Clock>, settings: &Settings) -> Res
             .map_err(|_| keys::Error::Empty("the signing key".into()))?,
         passwords: Passwords::new(passwords::default_permits())?,
         throttle: Throttle::new(throttle::Limits::default()),
-        proxies: settings.trusted_proxies.clone(),
-        refresh_idle: settings.keep_refresh_tokens,
+        proxies: settings.network.trusted_proxies.clone(),
+        refresh_idle: settings.retention.keep_refresh_tokens,
         instance: store.instance()?,
     };
     let limits = Limits {
-        json: settings.max_json_size,
-        result: settings.max_result_size,
-        upload: settings.max_upload_size,
+        json: settings.limits.max_json_size,
+        result: settings.limits.max_result_size,
+        upload: settings.limits.max_upload_size,
     };
-    let targets = match (settings.access, &settings.webhook_origins[..]) {
+    let targets = match (settings.auth.access, &settings.webhooks.webhook_url[..]) {
         (Mode::Open, []) => Targets::Any,
         (_, origins) => Targets::Origins(origins.to_vec()),
     };
-    let webhooks = Webhooks::new(targets, settings.webhook_auth.clone());
-    let parts = Parts { limits, longest_hold: settings.hold, auth, webhooks };
+    let webhooks = Webhooks::new(targets, secrets.webhook_auth);
+    let parts = Parts { limits, longest_hold: settings.agents.hold, auth, webhooks };
     Ok(App::new(store, clock, parts))
 }
 
@@ -217,8 +226,11 @@ pub fn open_store(
     clock: Arc<dyn Clock>,
     on_fatal: store::OnFatal,
 ) -> Result<Store, store::Error> {
-    store::create_private(&settings.data_dir)?;
-    Store::open(&settings.data_dir, Options { cache: settings.cache_size, clock, on_fatal })
+    let storage = &settings.storage;
+    store::create_private(&storage.data_dir)?;
+    // An address space that is too small for the cache is too small for everything else, too.
+    let cache = usize::try_from(storage.cache_size).unwrap_or(usize::MAX);
+    Store::open(&storage.data_dir, Options { cache, clock, on_fatal })
 }
 
 async fn open(
@@ -240,7 +252,7 @@ async fn listen(addr: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(addr).await.map_err(|source| Error::Listen { addr, source })
 }
 
-const fn patience(settings: &Settings, began: Timestamp) -> Patience {
+const fn patience(settings: &config::Agents, began: Timestamp) -> Patience {
     Patience {
         began,
         acknowledge: settings.acknowledge_within,
@@ -249,7 +261,7 @@ const fn patience(settings: &Settings, began: Timestamp) -> Patience {
     }
 }
 
-const fn ages(settings: &Settings) -> Ages {
+const fn ages(settings: &config::Retention) -> Ages {
     Ages {
         jobs: settings.keep_jobs,
         files: settings.keep_files,

@@ -155,6 +155,27 @@ fn a_mistyped_directory_does_not_become_an_empty_database() {
 }
 
 #[test]
+fn a_secret_that_cannot_be_read_stops_only_commands_that_need_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    assert!(Cli(&data).create("ci", &[]).status.success());
+    let backup = dir.path().join("lab.tar");
+    let backup = backup.to_str().unwrap();
+    Cli(&data).ok(&["backup", backup]);
+    let missing = [("TESTFLINGER_WEBHOOK_AUTH_FILE", "/nowhere/secret")];
+    let run = |args: &[&str]| crate::support::run(&Cli(&data).args(args), &missing);
+    let refused = run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("/nowhere/secret"), "{}", text(&refused.stderr));
+    for args in [&["check"][..], &["restore", backup, "--replace"]] {
+        let output = run(args);
+        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+    }
+    let _program = Program::serve(&data);
+    assert!(run(&["client", "list"]).status.success());
+}
+
+#[test]
 fn clients_of_an_existing_server_are_imported_and_log_in_as_before() {
     let dir = tempfile::tempdir().unwrap();
     let cli = Cli(dir.path());

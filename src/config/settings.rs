@@ -1,0 +1,273 @@
+//! The list of all settings. A line of [`settings!`] is the one place that states a setting: everything else follows
+//! from it, namely the flag and its help, the variable, the key in the file, the field of [`Settings`], the table in
+//! `README.md` and the line in `packaging/config.toml`.
+
+use std::cmp::Ordering;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use super::found::{data_dir, webhook_origins};
+use super::secret::{Secret, jwt_signing_key, webhook_auth};
+use super::value::{LogFormat, Mode, Origins, Proxies, Size, Span};
+use super::{Env, Error};
+
+/// A setting, as documents list it.
+#[cfg(test)]
+pub(super) struct Setting {
+    /// What the settings of its group are about.
+    pub(super) about: &'static str,
+    /// Its key in the file.
+    pub(super) name: &'static str,
+    /// What stands for its value in a synopsis.
+    pub(super) value: &'static str,
+    /// The default as it would be written; in words if it depends on the environment.
+    pub(super) default: &'static str,
+    /// Whether the default is in words.
+    pub(super) in_words: bool,
+    /// The default and the limits, such as `20s, at most 25s`.
+    pub(super) bounds: String,
+    /// What it does.
+    pub(super) help: &'static str,
+}
+
+fn bounds(default: &str, least: Option<&str>, most: Option<&str>) -> String {
+    let default = if default.is_empty() { "none" } else { default };
+    let least = least.map(|least| format!(", at least {least}")).unwrap_or_default();
+    let most = most.map(|most| format!(", at most {most}")).unwrap_or_default();
+    format!("{default}{least}{most}")
+}
+
+macro_rules! optional {
+    () => {
+        None
+    };
+    ($value:literal) => {
+        Some($value)
+    };
+}
+
+/// Each line: the name, the type as which a person writes the value, the type as which the program uses it, the default
+/// and its limits, what stands for the value in a synopsis, and the help. A name before the default is a function that
+/// finds the value; the default is in words then.
+macro_rules! settings {
+    (@used $raw:ident $env:ident $name:ident () $default:literal ($($least:literal)?) ($($most:literal)?)) => {{
+        let value = given_or(stringify!($name), $raw.$name, $default)?;
+        $(limit(stringify!($name), &value, Ordering::Less, ("at least", $least))?;)?
+        $(limit(stringify!($name), &value, Ordering::Greater, ("at most", $most))?;)?
+        value.into()
+    }};
+    (@used $raw:ident $env:ident $name:ident ($find:ident) $default:literal () ()) => {
+        $find($raw.$name, $env)?
+    };
+    ($(
+        $about:literal $group:ident: $Group:ident {
+            $($name:ident: $written:ty as $used:ty = $($find:ident)? $default:literal
+                $((at least $least:literal))? $((at most $most:literal))?,
+                $value:literal, $help:literal;)*
+        }
+    )*) => {
+        /// What one source says: a flag `--a-b`, a variable `TESTFLINGER_A_B`, a key `a_b` in the file.
+        #[derive(Clone, Debug, Default, Deserialize, clap::Args)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Raw {
+            $($(
+                #[doc = $help]
+                #[arg(
+                    long, value_name = $value, help_heading = $about,
+                    help = format!(
+                        "{} [default: {}]",
+                        $help,
+                        bounds($default, optional!($($least)?), optional!($($most)?))
+                    ),
+                )]
+                pub $name: Option<$written>,
+            )*)*
+        }
+
+        impl Raw {
+            /// This source's values, with gaps filled from `other`.
+            #[must_use]
+            pub(super) fn or(self, other: Self) -> Self {
+                Self { $($($name: self.$name.or(other.$name),)*)* }
+            }
+
+            /// The values of the environment.
+            ///
+            /// # Errors
+            /// [`Error::Variable`] names the variable whose value is unusable.
+            pub(super) fn from_env(env: &Env) -> Result<Self, Error> {
+                Ok(Self { $($($name: variable(env, stringify!($name))?,)*)* })
+            }
+
+            /// The settings, with gaps filled by defaults.
+            ///
+            /// # Errors
+            /// [`Error`] names the setting.
+            pub(super) fn settle(self, env: &Env) -> Result<Settings, Error> {
+                Ok(Settings {
+                    $($group: $Group {
+                        $($name: settings!(
+                            @used self env $name ($($find)?) $default ($($least)?) ($($most)?)
+                        ),)*
+                    },)*
+                })
+            }
+        }
+
+        /// The settings of a server, complete and valid.
+        #[derive(Clone, Debug)]
+        pub struct Settings {
+            $(#[doc = $about] pub $group: $Group,)*
+        }
+
+        $(
+            #[doc = $about]
+            #[derive(Clone, Debug)]
+            pub struct $Group {
+                $(#[doc = $help] pub $name: $used,)*
+            }
+        )*
+
+        /// All settings, in the order in which documents list them.
+        #[cfg(test)]
+        pub(super) fn all() -> Vec<Setting> {
+            vec![$($(Setting {
+                about: $about,
+                name: stringify!($name),
+                value: $value,
+                default: $default,
+                in_words: !stringify!($($find)?).is_empty(),
+                bounds: bounds($default, optional!($($least)?), optional!($($most)?)),
+                help: $help,
+            },)*)*]
+        }
+    };
+}
+
+settings! {
+    "Storage" storage: Storage {
+        data_dir: PathBuf as PathBuf = data_dir
+            "the first of $STATE_DIRECTORY, $SNAP_COMMON/data, $XDG_DATA_HOME/testflinger-server \
+             and ~/.local/share/testflinger-server whose variable is set", "DIR",
+            "The directory for everything that the server keeps, mode 0700";
+        cache_size: Size as u64 = "64MiB" (at least "1MiB"), "SIZE",
+            "How much memory the database may use to cache its pages";
+    }
+    "Network" network: Network {
+        listen: SocketAddr as SocketAddr = "127.0.0.1:8000", "ADDR:PORT",
+            "The address to listen on; port 0 picks a free port, and the first log line says which";
+        trusted_proxies: Proxies as Vec<IpNet> = "", "CIDR,..",
+            "The networks of proxies whose X-Forwarded-For header is believed, separated by commas";
+        shutdown_timeout: Span as Duration = "20s", "TIME",
+            "How long requests may continue after SIGTERM";
+    }
+    "Access" auth: Auth {
+        access: Mode as Mode = "open", "MODE",
+            "What callers without a token may do: open (on a trusted network: everything except \
+             administration), contributor (submit jobs and look at them; agents need a token of \
+             role agent) or locked (nothing except ask for a token)";
+        jwt_signing_key_file: PathBuf as Secret = jwt_signing_key
+            "keys/jwt.key in the data directory, made at the first start", "FILE",
+            "A file with the key that signs tokens. The variable JWT_SIGNING_KEY or the systemd \
+             credential jwt_signing_key may hold the key instead";
+    }
+    "Webhooks" webhooks: Webhooks {
+        webhook_url: Origins as Vec<String> = webhook_origins
+            "any host in open mode, otherwise none", "URL,..",
+            "The origins (scheme, host and port) that job events may be sent to, separated by \
+             commas. The variable WEBHOOK_URL may hold them instead";
+        webhook_auth_file: PathBuf as Secret = webhook_auth "no token", "FILE",
+            "A file with the bearer token that is sent to webhooks. The variable WEBHOOK_AUTH or \
+             the systemd credential webhook_auth may hold the token instead";
+    }
+    "Size of requests" limits: Limits {
+        max_json_size: Size as u64 = "16MiB", "SIZE",
+            "The largest JSON body; a larger one is refused with status 413";
+        max_result_size: Size as u64 = "64MiB", "SIZE",
+            "The largest result that an agent may post, its output included";
+        max_upload_size: Size as u64 = "8GiB", "SIZE",
+            "The largest artifact or archive of attachments";
+    }
+    "Agents" agents: Agents {
+        hold: Span as Duration = "20s" (at most "25s"), "TIME",
+            "How long an agent's request for a job is held while there is no job for it; 0 answers \
+             at once. Stock agents give up after 30s";
+        acknowledge_within: Span as Duration = "2m", "TIME",
+            "How long an agent may take to acknowledge a job before the job goes back to its queue";
+        suspect_after: Span as Duration = "150s", "TIME",
+            "How long an agent that holds a job may be silent before its silence is noted";
+        lost_after: Span as Duration = "30m", "TIME",
+            "How long an agent that holds a job may be silent before the job ends";
+    }
+    "Retention" retention: Retention {
+        keep_jobs: Span as Duration = "7d", "TIME",
+            "How long a job is kept, with its results and logs, after it ended; a job that has not \
+             ended always stays";
+        keep_files: Span as Duration = "7d", "TIME",
+            "How long artifacts and attachments are kept; those of a job that has not ended always \
+             stay";
+        keep_agents: Span as Duration = "7d", "TIME",
+            "How long an agent is kept after it last reported";
+        keep_queues: Span as Duration = "7d", "TIME",
+            "How long a queue is kept after it was last advertised";
+        keep_output: Span as Duration = "4h", "TIME",
+            "How long output that can be read only once waits for its reader";
+        keep_refresh_tokens: Span as Duration = "90d", "TIME",
+            "How long a refresh token is valid after it was last used";
+    }
+    "Logging" logging: Logging {
+        log: String as String = "info", "FILTER",
+            "Which log lines are written: error, warn, info, debug (each request) or trace, or a \
+             filter by module in the syntax of RUST_LOG. Security events have the target audit";
+        log_format: LogFormat as LogFormat = "text", "FORMAT",
+            "The format of log lines: text for people or json for programs";
+    }
+}
+
+/// The value that was given, else the default.
+fn given_or<T>(key: &'static str, given: Option<T>, default: &str) -> Result<T, Error>
+where
+    T: FromStr<Err: std::fmt::Display>,
+{
+    given.map_or_else(|| parse(key, default), Ok)
+}
+
+/// Refuses a value that compares to the limit as `wrong`.
+fn limit<T>(
+    key: &'static str,
+    value: &T,
+    wrong: Ordering,
+    (words, limit): (&str, &str),
+) -> Result<(), Error>
+where
+    T: FromStr<Err: std::fmt::Display> + PartialOrd,
+{
+    if value.partial_cmp(&parse(key, limit)?) == Some(wrong) {
+        return Err(Error::value(key, format!("must be {words} {limit}")));
+    }
+    Ok(())
+}
+
+fn parse<T>(key: &'static str, text: &str) -> Result<T, Error>
+where
+    T: FromStr<Err: std::fmt::Display>,
+{
+    text.parse().map_err(|error: T::Err| Error::value(key, error.to_string()))
+}
+
+fn variable<T: FromStr<Err: std::fmt::Display>>(env: &Env, key: &str) -> Result<Option<T>, Error> {
+    let name = format!("TESTFLINGER_{}", key.to_ascii_uppercase());
+    let Some(value) = env.get(&name).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    value.parse().map(Some).map_err(|error: T::Err| Error::Variable {
+        name,
+        value: value.clone(),
+        message: error.to_string(),
+    })
+}
