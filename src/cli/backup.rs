@@ -76,15 +76,14 @@ fn take(
     }
     let source = admin.open_stream("POST", request)?;
     let mut bar = Bar::new(&["writing", "reading again"]);
-    let mut progress = |done, manifest: Option<&Manifest>| bar.backup(done, manifest);
     Ok(if to_stdout {
         let out = io::stdout();
-        let manifest = backup::stream(source, out.lock(), path, &mut progress)?;
+        let manifest = backup::stream(source, out.lock(), path, &mut bar.backup())?;
         // Where it is a file, it shall be on disk.
         let _ = rustix::fs::fsync(out);
         manifest
     } else {
-        backup::save(source, path, force, &mut progress)?
+        backup::save(source, path, force, &mut bar.backup())?
     })
 }
 
@@ -108,7 +107,7 @@ fn is_ours(name: &str) -> bool {
 
 /// Removes all but the newest; the one that was just verified is among those.
 fn remove_older(folder: &Path, keep: usize) -> Result<(), Failure> {
-    let failed = |error: io::Error| Failure::new(1, format!("{}: {error}", folder.display()));
+    let failed = |error: io::Error| Failure::file(folder, &error);
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
@@ -117,7 +116,7 @@ fn remove_older(folder: &Path, keep: usize) -> Result<(), Failure> {
     names.sort_unstable();
     for name in &names[..names.len().saturating_sub(keep)] {
         let path = folder.join(name);
-        fs::remove_file(&path).map_err(failed)?;
+        fs::remove_file(&path).map_err(|error| Failure::file(&path, &error))?;
         eprintln!("removed {}", path.display());
     }
     Ok(())

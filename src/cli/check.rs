@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Failure;
 use super::admin::Place;
-use super::output::say;
+use super::output::{self, Format, say};
 use super::progress::{Bar, size};
 use crate::store::check::{self, Options, Report};
 
@@ -17,9 +17,8 @@ pub(super) struct Args {
     /// Look at the sizes of files only, do not read them
     #[arg(long)]
     quick: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: Format,
     #[command(flatten)]
     place: Place,
 }
@@ -32,8 +31,8 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         let mut bar = Bar::new(&[]);
         check::check(&dir, options, &mut |bytes| bar.more(bytes))?
     };
-    if args.json {
-        say!("{}", as_json(&report));
+    if args.format.json() {
+        output::json(&as_json(&report))?;
     } else {
         print(&report);
     }

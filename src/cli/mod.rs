@@ -12,6 +12,7 @@ mod secret;
 mod serve;
 mod verify;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -85,6 +86,11 @@ impl Failure {
     fn new(code: u8, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
+
+    /// What the system said about a file.
+    fn file(path: &Path, error: &std::io::Error) -> Self {
+        Self::new(1, format!("{}: {error}", path.display()))
+    }
 }
 
 impl From<config::Error> for Failure {
@@ -111,19 +117,17 @@ impl From<store::backup::Error> for Failure {
         use std::io::ErrorKind::StorageFull;
 
         use store::backup::Error;
-        let code = match &error {
+        let message = error.to_string();
+        let code = match error {
+            Error::Store(error) => return error.into(),
             Error::Bad(_) | Error::Stopped(_) => 5,
             Error::Newer { .. } => 6,
             Error::Exists(..) => 3,
             Error::Locked(_) => 4,
             Error::Write { source, .. } if source.kind() == StorageFull => 7,
             Error::Read(_) | Error::Write { .. } | Error::MountPoint(_) => 1,
-            Error::Store(_) => {
-                let Error::Store(error) = error else { unreachable!("matched above") };
-                return error.into();
-            }
         };
-        Self::new(code, error.to_string())
+        Self::new(code, message)
     }
 }
 

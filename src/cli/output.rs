@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::Failure;
@@ -49,6 +50,13 @@ impl Format {
     pub(super) const fn json(self) -> bool {
         self.json
     }
+}
+
+/// Prints a value as JSON.
+pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value);
+    say!("{}", text.map_err(|error| Failure::new(1, error.to_string()))?);
+    Ok(())
 }
 
 /// Prints the JSON text of a list; each column shows a member of every row.

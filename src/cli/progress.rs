@@ -28,16 +28,18 @@ impl Bar {
         Self { shown: bar, stages: stages.iter(), last: 0 }
     }
 
-    /// A backup was read so far.
-    pub(super) fn backup(&mut self, done: u64, manifest: Option<&Manifest>) {
-        if let Some(manifest) = manifest {
-            self.shown.set_length(manifest.size());
-            self.shown.reset_eta();
-            if let Some(stage) = self.stages.next() {
-                self.shown.set_message(*stage);
+    /// Shows how far a backup was read: its bytes, and its manifest once that is known.
+    pub(super) fn backup(&mut self) -> impl FnMut(u64, Option<&Manifest>) {
+        |done, manifest| {
+            if let Some(manifest) = manifest {
+                self.shown.set_length(manifest.size());
+                self.shown.reset_eta();
+                if let Some(stage) = self.stages.next() {
+                    self.shown.set_message(*stage);
+                }
             }
+            self.shown.set_position(done);
         }
-        self.shown.set_position(done);
     }
 
     /// So many more bytes of an unknown number.

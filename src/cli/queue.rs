@@ -38,6 +38,11 @@ enum Command {
     },
 }
 
+/// The restriction of a queue in the API.
+pub(super) fn public_path(queue: &str) -> String {
+    format!("/v1/restricted-queues/{}", segment(queue))
+}
+
 /// Runs `queue-admin`.
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     let mut admin = Admin::open(args.place, Missing::Refuse)?;
@@ -52,12 +57,11 @@ fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
             output::list(&rows, format, &["queue", "owners"])?;
         }
         Command::Restrict { queue, owner } => {
-            let path = format!("/v1/restricted-queues/{}", segment(&queue));
-            admin.call("POST", &path, Some(&json!({ "client_id": owner })))?;
+            admin.call("POST", &public_path(&queue), Some(&json!({ "client_id": owner })))?;
             say!("{queue} is restricted; {owner} may use it");
         }
         Command::Unrestrict { queue, owner: Some(owner) } => {
-            let path = format!("/v1/restricted-queues/{}", segment(&queue));
+            let path = public_path(&queue);
             admin.call("DELETE", &path, Some(&json!({ "client_id": owner })))?;
             if admin.try_call("GET", &path, None)?.status == 404 {
                 say!("{queue} is open to everybody: nobody owns it any more");

@@ -8,7 +8,7 @@ use super::output::say;
 use super::progress::Bar;
 use super::verify;
 use crate::domain::{Clock, SystemClock};
-use crate::store::backup::{self, Manifest, Target};
+use crate::store::backup::{self, Target};
 
 /// Arguments of `restore`.
 #[derive(clap::Args)]
@@ -41,9 +41,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let source = verify::open(&args.file)?;
     let restored = {
         let mut bar = Bar::new(&["restoring"]);
-        backup::restore(source, &target, &mut |done, manifest: Option<&Manifest>| {
-            bar.backup(done, manifest);
-        })?
+        backup::restore(source, &target, &mut bar.backup())?
     };
     let (dir, manifest) = (target.dir.display(), &restored.manifest);
     let what = format!(

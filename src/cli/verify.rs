@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::Failure;
-use super::output::say;
+use super::output::{self, Format, say};
 use super::progress::{Bar, size};
 use crate::domain::{Clock, SystemClock};
 use crate::store::backup::{self, Manifest, Target};
@@ -22,9 +22,8 @@ pub(super) struct Args {
     /// For --drill: restore beside this data directory [default: beside the backup]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Print what the backup says about itself as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: Format,
 }
 
 /// Runs `verify`.
@@ -32,7 +31,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let source = open(&args.file)?;
     let manifest = {
         let mut bar = Bar::new(if args.drill { &["restoring"] } else { &["verifying"] });
-        let mut progress = |done, manifest: Option<&Manifest>| bar.backup(done, manifest);
         if args.drill {
             let target = Target {
                 dir: drill_dir(args.data_dir.as_deref().unwrap_or(&args.file)),
@@ -41,17 +39,15 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
                 new_signing_key: false,
                 now: SystemClock.now(),
             };
-            backup::restore(source, &target, &mut progress)?.manifest
+            backup::restore(source, &target, &mut bar.backup())?.manifest
         } else {
-            backup::verify(source, &mut progress)?
+            backup::verify(source, &mut bar.backup())?
         }
     };
-    if args.json {
-        let text = serde_json::to_string_pretty(&manifest);
-        say!("{}", text.map_err(|error| Failure::new(1, error.to_string()))?);
-    } else {
-        say!("{}", about(&manifest, args.drill));
+    if args.format.json() {
+        return output::json(&manifest);
     }
+    say!("{}", about(&manifest, args.drill));
     Ok(())
 }
 
@@ -60,8 +56,7 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(io::stdin().lock()));
     }
-    let file = File::open(path);
-    let file = file.map_err(|error| Failure::new(1, format!("{}: {error}", path.display())))?;
+    let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
     Ok(Box::new(file))
 }
 

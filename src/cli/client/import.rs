@@ -12,8 +12,9 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::super::Failure;
-use super::super::admin::{Admin, failure, segment};
+use super::super::admin::{Admin, failure};
 use super::super::output::say;
+use super::super::queue;
 use super::{admin_path, new_id, public_path};
 
 /// bcrypt doubles its work with each step of the cost; 2^16 rounds take seconds, and whoever logs in pays for them.
@@ -28,7 +29,7 @@ struct Counts {
 
 /// Reads the file and creates the clients that are not there yet.
 pub(super) fn run(admin: &mut Admin, file: &Path, dry_run: bool) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::new(1, format!("{}: {error}", file.display()));
+    let failed = |error: std::io::Error| Failure::file(file, &error);
     let reader = BufReader::new(std::fs::File::open(file).map_err(failed)?);
     let mut counts = Counts::default();
     let mut allowed = BTreeMap::new();
@@ -53,8 +54,7 @@ pub(super) fn run(admin: &mut Admin, file: &Path, dry_run: bool) -> Result<(), F
         }
     }
     for (queue, owner) in &allowed {
-        let path = format!("/v1/restricted-queues/{}", segment(queue));
-        if admin.try_call("GET", &path, None)?.status == 404 {
+        if admin.try_call("GET", &queue::public_path(queue), None)?.status == 404 {
             eprintln!(
                 "{queue} is open to everybody here; to restrict it: \
                  testflinger-server queue-admin restrict {queue} --owner {owner}"
