@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use testflinger_server::auth::Identity;
-use testflinger_server::domain::{Access, JobId, SystemClock, Timestamp};
+use testflinger_server::domain::{Access, AgentPost, JobId, SystemClock, Timestamp};
 use testflinger_server::ops::{self, By, Claimed, Submission};
-use testflinger_server::store::{AgentPost, Ask, Options, Store, WriteTx};
+use testflinger_server::store::{Ask, Options, Store, WriteTx};
 
 /// How many queues the jobs are spread over.
 pub(crate) const QUEUES: u64 = 1000;

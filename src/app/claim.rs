@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::{App, Result};
+use crate::domain::Job;
 use crate::ops::{self, By, Claimed};
-use crate::store::{self, Ask, HeldRequest, Job, WriteTx};
+use crate::store::{self, Ask, HeldRequest, WriteTx};
 
 /// Tells the writer when nobody waits any more, however the request ends.
 struct Unwanted(Arc<AtomicBool>);

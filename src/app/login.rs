@@ -7,9 +7,9 @@ use super::{App, Error, Result};
 use crate::auth::passwords::{self, Verdict};
 use crate::auth::refresh::RefreshToken;
 use crate::auth::{Identity, Permissions, jwt};
-use crate::domain::ClientId;
+use crate::domain::{Client, ClientId};
 use crate::ops;
-use crate::store::{Client, ClientReads};
+use crate::store::ClientReads;
 
 /// How far the clocks of this server and of whoever issued a token may differ, seconds.
 const LEEWAY: u32 = 5;

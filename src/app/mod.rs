@@ -24,9 +24,9 @@ pub use presence::Presence;
 use crate::auth::jwt::{Incarnation, SigningKey};
 use crate::auth::passwords::Passwords;
 use crate::auth::throttle::Throttle;
-use crate::domain::{Access, Clock, Timestamp};
+use crate::domain::{Access, Client, Clock, Timestamp};
 use crate::ops;
-use crate::store::{self, Client, ReadTx, Store, WriteTx};
+use crate::store::{self, ReadTx, Store, WriteTx};
 use crate::webhook::{self, Webhooks};
 
 /// How many webhooks are asked at the same time.

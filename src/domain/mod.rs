@@ -1,19 +1,33 @@
-//! What the product talks about, valid by construction: ids, names, states, times.
+//! What the product talks about, valid by construction: jobs, agents, clients, their names, states and times.
 //!
 //! Nothing here reads a clock (except [`clock`]), a file or a socket.
 
+pub mod agent;
+pub mod blob;
+pub mod client;
 pub mod clock;
+pub mod history;
 pub mod id;
 pub mod job;
+pub mod log;
 pub mod member;
 pub mod name;
+pub mod queue;
+pub mod refresh;
 pub mod role;
 pub mod state;
 pub mod wait;
 
+pub use agent::{Agent, AgentPost, Provision};
+pub use blob::{Blob, BlobKind, BlobName};
+pub use client::Client;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use history::{Actor, Event, Subject};
 pub use id::JobId;
-pub use job::{Attachments, EndedBy};
+pub use job::{Attachments, EndedBy, Job};
+pub use log::{Fragment, FragmentRow, Log, LogKind};
 pub use name::{AgentName, ClientId, NameError, QueueName, Tag};
+pub use queue::Advertised;
+pub use refresh::Refresh;
 pub use role::{Access, Role};
-pub use state::{JobState, LogKind, Phase};
+pub use state::{JobState, Phase};

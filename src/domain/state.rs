@@ -1,4 +1,4 @@
-//! States of a job, phases and logs.
+//! States of a job and phases.
 
 use std::fmt;
 
@@ -51,35 +51,6 @@ impl Phase {
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|phase| phase.as_str() == word)
-    }
-}
-
-/// The two logs of a phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LogKind {
-    /// What the phase's commands printed.
-    Output,
-    /// What the device printed on its serial line.
-    Serial,
-}
-
-impl LogKind {
-    /// Both logs.
-    pub const ALL: [Self; 2] = [Self::Output, Self::Serial];
-
-    /// The word on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Output => "output",
-            Self::Serial => "serial",
-        }
-    }
-
-    /// The log with this word.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Agents say how they are.
 
 use super::{By, Error, acknowledge};
-use crate::domain::{AgentName, JobId, Timestamp};
-use crate::store::{Agent, AgentPost, AgentReads, Event, Provision, Subject, WriteTx};
+use crate::domain::{Agent, AgentName, AgentPost, Event, JobId, Provision, Subject, Timestamp};
+use crate::store::{AgentReads, WriteTx};
 
 /// The members whose changes go into an agent's history.
 const TOLD: [&str; 6] = ["state", "comment", "queues", "location", "provision_type", "job_id"];

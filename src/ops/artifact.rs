@@ -1,8 +1,8 @@
 //! Files arrive: artifacts of a test, attachments for one.
 
 use super::{By, Error};
-use crate::domain::{Attachments, JobId, Timestamp};
-use crate::store::{Blob, BlobKind, Event, Job, JobReads, Subject, WriteTx};
+use crate::domain::{Attachments, Blob, BlobKind, Event, Job, JobId, Subject, Timestamp};
+use crate::store::{JobReads, WriteTx};
 
 /// Gives a job its artifact; the newest wins. The job need not exist.
 pub fn put_artifact(tx: &mut WriteTx<'_>, id: JobId, blob: &Blob, by: &By) -> Result<(), Error> {

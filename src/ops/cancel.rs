@@ -1,8 +1,8 @@
 //! A person ends a job.
 
 use super::{By, Error, job_changed};
-use crate::domain::{EndedBy, JobId, JobState, Timestamp};
-use crate::store::{Job, JobReads, WriteTx};
+use crate::domain::{EndedBy, Job, JobId, JobState, Timestamp};
+use crate::store::{JobReads, WriteTx};
 
 /// Cancels a job that has not ended, whether it waits or runs; its agent sees the state at its next look.
 ///

@@ -1,8 +1,8 @@
 //! An agent gets a job.
 
 use super::{By, Error, job_changed, lease};
-use crate::domain::{JobState, Timestamp};
-use crate::store::{self, Ask, Job, JobReads, WriteTx};
+use crate::domain::{Job, JobState, Timestamp};
+use crate::store::{self, Ask, JobReads, WriteTx};
 
 /// A job and what was submitted.
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{ClientVerb, Error};
 use crate::auth::{MayAdminister, MayManage};
-use crate::domain::{ClientId, QueueName, Role, Timestamp};
-use crate::store::{Client, ClientReads, WriteTx};
+use crate::domain::{Client, ClientId, QueueName, Role, Timestamp};
+use crate::store::{ClientReads, WriteTx};
 
 /// The client that upstream creates first; it is changed at this machine only.
 pub const SYSTEM_ADMIN: &str = "testflinger-admin";

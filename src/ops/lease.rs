@@ -8,8 +8,11 @@
 use std::time::Duration;
 
 use super::{Error, job_changed_by};
-use crate::domain::{AgentName, EndedBy, JobId, JobState, LogKind, Phase, Timestamp};
-use crate::store::{self, Actor, Event, Fragment, Job, JobReads, Log, Subject, WriteTx};
+use crate::domain::{
+    Actor, AgentName, EndedBy, Event, Fragment, Job, JobId, JobState, Log, LogKind, Phase, Subject,
+    Timestamp,
+};
+use crate::store::{self, JobReads, WriteTx};
 
 /// How long an agent may be silent.
 #[derive(Clone, Copy, Debug)]

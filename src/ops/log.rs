@@ -1,8 +1,8 @@
 //! A log grows.
 
 use super::{By, Error};
-use crate::domain::{JobId, LogKind, Phase, Timestamp};
-use crate::store::{Fragment, JobReads, Log, WriteTx};
+use crate::domain::{Fragment, JobId, Log, LogKind, Phase, Timestamp};
+use crate::store::{JobReads, WriteTx};
 
 /// Adds a fragment that says its number and phase. The job need not exist.
 pub fn append_fragment(

@@ -34,8 +34,10 @@ pub use sweep::sweep;
 pub use token::{remember_refresh, revoke_refresh, use_refresh};
 
 use crate::auth::Identity;
-use crate::domain::{Access, AgentName, ClientId, JobId, QueueName, Role, Timestamp};
-use crate::store::{self, Actor, Event, Job, JobReads, Subject, WriteTx};
+use crate::domain::{
+    Access, Actor, AgentName, ClientId, Event, Job, JobId, QueueName, Role, Subject, Timestamp,
+};
+use crate::store::{self, JobReads, WriteTx};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Error;
-use crate::domain::{QueueName, Timestamp};
-use crate::store::{Advertised, QueueReads, WriteTx};
+use crate::domain::{Advertised, QueueName, Timestamp};
+use crate::store::{QueueReads, WriteTx};
 
 /// Advertises queues with their descriptions.
 pub fn advertise(

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Error;
 use crate::auth::MayManage;
-use crate::domain::{ClientId, QueueName};
-use crate::store::{self, Agent, AgentReads, ClientReads, WriteTx};
+use crate::domain::{Agent, ClientId, QueueName};
+use crate::store::{self, AgentReads, ClientReads, WriteTx};
 
 /// Makes a client an owner of a queue, which is restricted from then on.
 ///

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{By, Error, is_news, job_changed};
-use crate::domain::{EndedBy, JobId, JobState, Timestamp};
-use crate::store::{Job, JobReads, WriteTx};
+use crate::domain::{EndedBy, Job, JobId, JobState, Timestamp};
+use crate::store::{JobReads, WriteTx};
 
 /// What was posted as a result.
 #[derive(Clone, Debug, Default)]

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use super::{By, Error, Right, job_changed};
 use crate::auth::{Identity, Permissions};
-use crate::domain::{AgentName, Attachments, JobId, JobState, QueueName, Tag, Timestamp};
-use crate::store::{AgentReads, ClientReads, Event, Job, JobReads, Subject, WriteTx};
+use crate::domain::{
+    AgentName, Attachments, Event, Job, JobId, JobState, QueueName, Subject, Tag, Timestamp,
+};
+use crate::store::{AgentReads, ClientReads, JobReads, WriteTx};
 
 /// A reservation up to this many seconds needs no rights.
 const FREE_RESERVATION: i64 = 21_600;

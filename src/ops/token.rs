@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{BadRefresh, Error};
 use crate::auth::MayAdminister;
-use crate::domain::{ClientId, Timestamp};
-use crate::store::{Client, ClientReads, Refresh, WriteTx};
+use crate::domain::{Client, ClientId, Refresh, Timestamp};
+use crate::store::{ClientReads, WriteTx};
 
 /// Remembers a new refresh token of a client.
 ///

@@ -1,6 +1,5 @@
 //! Agents: what they posted about themselves, their log lines and how their provisionings ended.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use super::expiry::Kind;
@@ -10,35 +9,12 @@ use super::record::{AgentLogV1, AgentV1, ProvisionV1};
 use super::rows::{Rows, WriteTx};
 use super::tables::Table;
 use super::{Error, codec};
-use crate::domain::{AgentName, QueueName, Timestamp};
+use crate::domain::{Agent, AgentName, Provision, QueueName, Timestamp};
 
 /// How many log lines and provisionings of an agent are kept.
 const KEPT: usize = 100;
 
-/// An agent.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Agent {
-    /// Its name.
-    pub name: AgentName,
-    /// Its place in the order of first appearance.
-    pub seq: u64,
-    /// When it last posted something about itself.
-    pub updated_at: Timestamp,
-    /// What it posted, member by member, as JSON text; members it never posted are absent.
-    pub fields: BTreeMap<String, String>,
-    /// Its queues, also in `fields`.
-    pub queues: Vec<QueueName>,
-    /// Whether its last provisionings passed (`true`) or failed, and how many in a row; `None` before the first.
-    pub streak: Option<(bool, u64)>,
-}
-
 impl Agent {
-    /// A text that the agent posted.
-    #[must_use]
-    pub fn text(&self, field: &str) -> Option<String> {
-        serde_json::from_str(self.fields.get(field)?).ok()
-    }
-
     fn index_rows(&self) -> Vec<IndexRow> {
         let name = self.name.as_str().as_bytes().to_vec();
         let mut rows = vec![
@@ -51,30 +27,6 @@ impl Agent {
         }
         rows
     }
-}
-
-/// What an agent posts about itself.
-#[derive(Clone, Debug, Default)]
-pub struct AgentPost {
-    /// Members as JSON text; each replaces the one before.
-    pub fields: BTreeMap<String, String>,
-    /// Its queues, if it posts them.
-    pub queues: Option<Vec<QueueName>>,
-    /// Lines to add to its log.
-    pub log: Vec<String>,
-}
-
-/// The end of one provisioning.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Provision {
-    /// When it was reported.
-    pub at: Timestamp,
-    /// Of which job; agents post any text.
-    pub job_id: String,
-    /// 0 for success.
-    pub exit_code: i64,
-    /// What the agent says about it.
-    pub detail: String,
 }
 
 fn key(name: &AgentName) -> Key {

@@ -4,14 +4,11 @@
 //! afterwards. What a crash leaves is therefore a file that no row names; [`BlobDir::remove_strays`] removes those.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fmt;
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use uuid::Uuid;
 
 use super::expiry::Kind;
 use super::index::IndexRow;
@@ -20,43 +17,9 @@ use super::record::BlobV1;
 use super::rows::{ReadTx, Rows, WriteTx};
 use super::tables::Table;
 use super::{Error, codec, create_private, sync_dir};
-use crate::domain::{JobId, Timestamp};
-
-/// The name of a blob's file: random, so that a new file never meets an old one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlobName(Uuid);
-
-impl BlobName {
-    pub(super) fn new() -> Self {
-        Self(Uuid::new_v4())
-    }
-
-    fn text(self) -> String {
-        self.0.simple().to_string()
-    }
-}
-
-/// Its place below the folder of blobs.
-impl fmt::Display for BlobName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.text();
-        write!(f, "{}/{name}", &name[..2])
-    }
-}
-
-/// What a blob is to its job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BlobKind {
-    /// What the test left behind.
-    Artifact,
-    /// What the test needs.
-    Attachments,
-}
+use crate::domain::{Blob, BlobKind, BlobName, JobId, Timestamp};
 
 impl BlobKind {
-    /// Both kinds.
-    pub const ALL: [Self; 2] = [Self::Artifact, Self::Attachments];
-
     const fn byte(self) -> u8 {
         match self {
             Self::Artifact => b'a',
@@ -71,19 +34,6 @@ impl BlobKind {
             _ => None,
         }
     }
-}
-
-/// A blob whose file is complete and on disk.
-#[derive(Clone)]
-pub struct Blob {
-    /// Its file.
-    pub name: BlobName,
-    /// Bytes.
-    pub size: u64,
-    /// Of the bytes.
-    pub sha256: [u8; 32],
-    /// When it arrived.
-    pub created_at: Timestamp,
 }
 
 impl Blob {
@@ -221,11 +171,8 @@ impl BlobDir {
     fn walk(&self, visit: &mut VisitFile<'_>) -> Result<(), Error> {
         for folder in entries(&self.path)?.into_iter().filter(|path| path.is_dir()) {
             for path in entries(&folder)? {
-                let name = path
-                    .file_name()
-                    .and_then(|name| name.to_str())
-                    .and_then(|name| Uuid::try_parse(name).ok())
-                    .map(BlobName);
+                let name =
+                    path.file_name().and_then(|name| name.to_str()).and_then(BlobName::parse);
                 visit(&path, name)?;
             }
         }
@@ -269,7 +216,7 @@ impl<R: Rows> BlobReads for R {
 
 fn blob(record: &BlobV1) -> Blob {
     Blob {
-        name: BlobName(Uuid::from_bytes(record.name)),
+        name: BlobName::from_bytes(record.name),
         size: record.size,
         sha256: record.sha256,
         created_at: Timestamp::from_micros(record.created_at),
@@ -307,7 +254,7 @@ impl WriteTx<'_> {
         self.remove_blob(job, kind)?;
         let key = key(job, kind);
         let record = BlobV1 {
-            name: *blob.name.0.as_bytes(),
+            name: *blob.name.as_bytes(),
             size: blob.size,
             sha256: blob.sha256,
             created_at: blob.created_at.as_micros(),

@@ -18,7 +18,8 @@ use super::key::Key;
 use super::result::{self, Member};
 use super::rows::{Direction, ReadTx, Rows, WriteTx};
 use super::tables::Table;
-use super::{BLOBS, Blob, Error, expiry, schema, sync_dir};
+use super::{BLOBS, Error, expiry, schema, sync_dir};
+use crate::domain::Blob;
 
 /// Problems beyond these are only counted.
 const NAMED: usize = 100;

@@ -6,15 +6,14 @@
 use std::ops::{Bound, ControlFlow};
 use std::time::Duration;
 
-use super::blob::{self, BlobKind};
+use super::blob;
 use super::key::Key;
 use super::rows::{Direction, Rows, WriteTx};
 use super::tables::Table;
-use super::{
-    Advertised, AgentReads, BlobReads, ClientReads, Error, Job, JobReads, Log, LogReads,
-    QueueReads, Refresh, Subject,
+use super::{AgentReads, BlobReads, ClientReads, Error, JobReads, LogReads, QueueReads};
+use crate::domain::{
+    Advertised, AgentName, BlobKind, Job, JobId, Log, QueueName, Refresh, Subject, Timestamp,
 };
-use crate::domain::{AgentName, JobId, QueueName, Timestamp};
 
 /// How old each class may get.
 #[derive(Clone, Debug)]

@@ -7,31 +7,7 @@ use super::record::HistoryV1;
 use super::rows::{Rows, WriteTx};
 use super::tables::Table;
 use super::{Error, codec};
-use crate::domain::{AgentName, ClientId, JobId, Timestamp};
-
-/// Who did something.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Actor {
-    /// Somebody who did not say who they are.
-    Anonymous,
-    /// An agent, by its cookie.
-    Agent(AgentName),
-    /// A client, by its token.
-    Client(ClientId),
-    /// The administrator at this machine.
-    LocalAdmin,
-    /// This server by itself.
-    Server,
-}
-
-/// What a history belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// A job.
-    Job(JobId),
-    /// An agent.
-    Agent(AgentName),
-}
+use crate::domain::{Actor, AgentName, ClientId, Event, Subject, Timestamp};
 
 impl Subject {
     fn key(&self) -> Key {
@@ -40,23 +16,6 @@ impl Subject {
             Self::Agent(name) => Key::new().byte(b'a').name(name.as_str()),
         }
     }
-}
-
-/// One change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// When.
-    pub at: Timestamp,
-    /// By whom.
-    pub actor: Actor,
-    /// What changed, in the field's words: `state`, `attachments`, `queues` ..
-    pub what: String,
-    /// From what; empty when there was nothing.
-    pub from: String,
-    /// To what.
-    pub to: String,
-    /// Why, when the change does not say it itself.
-    pub why: String,
 }
 
 /// Reading histories.

@@ -13,35 +13,7 @@ use super::record::LogTailV1;
 use super::rows::{Direction, Rows, WriteTx};
 use super::tables::Table;
 use super::{Error, codec};
-use crate::domain::{JobId, LogKind, Phase, Timestamp};
-
-/// A fragment as it is posted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fragment {
-    /// Its number; grows over the whole job. `None` gives it the next one.
-    pub number: Option<i64>,
-    /// Its phase.
-    pub phase: Phase,
-    /// When its agent wrote it.
-    pub at: Timestamp,
-    /// The text.
-    pub text: String,
-}
-
-/// Where a fragment stands, and how long it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FragmentRow {
-    /// Its number.
-    pub number: i64,
-    /// Tells fragments with the same number apart.
-    pub copy: u64,
-    /// Bytes of its text.
-    pub size: usize,
-}
-
-/// Which log of which job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Log(pub JobId, pub LogKind);
+use crate::domain::{Fragment, FragmentRow, JobId, Log, LogKind, Phase, Timestamp};
 
 impl Log {
     fn key(self) -> Key {

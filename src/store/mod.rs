@@ -35,25 +35,29 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::{Database, ReadableDatabase};
 
-pub use agent::{Agent, AgentPost, AgentReads, Provision};
-pub use blob::{Blob, BlobDir, BlobKind, BlobName, BlobReads};
-pub use client::{Client, ClientReads, Refresh};
+pub use agent::AgentReads;
+pub use blob::{BlobDir, BlobReads};
+pub use client::ClientReads;
 use database::{create_database, name_database, open_database};
 pub use error::Error;
 pub use expiry::{Ages, Swept};
 use files::check_room;
 pub use files::give_to_owner;
 pub(crate) use files::{create_private, restrict_mode, sync_dir};
-pub use history::{Actor, Event, HistoryReads, Subject};
-pub use job::{Ask, Job, JobReads, Listed};
-pub use log::{Fragment, FragmentRow, Log, LogReads};
-pub use queue::{Advertised, QueueReads};
+pub use history::HistoryReads;
+pub use job::{Ask, JobReads, Listed};
+pub use log::LogReads;
+pub use queue::QueueReads;
 pub use result::{CHUNK, Member, ResultReads};
 pub use rows::{ReadTx, WriteTx};
 pub use upload::Upload;
 pub use wait::WaitReads;
 pub use writer::{HeldRequest, OnFatal};
 
+pub use crate::domain::{
+    Actor, Advertised, Agent, AgentPost, Blob, BlobKind, BlobName, Client, Event, Fragment,
+    FragmentRow, Job, Log, Provision, Refresh, Subject,
+};
 use crate::domain::{Clock, Timestamp};
 
 /// The database's file in the data directory.

@@ -9,18 +9,7 @@ use super::record::QueueV1;
 use super::rows::{Rows, WriteTx};
 use super::tables::Table;
 use super::{Error, codec};
-use crate::domain::{QueueName, Timestamp};
-
-/// A queue that was advertised.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Advertised {
-    /// Its name.
-    pub name: QueueName,
-    /// What its agents say about it.
-    pub description: String,
-    /// When it was last advertised; `None` when only images were posted for it: it then never expires, as upstream.
-    pub updated_at: Option<Timestamp>,
-}
+use crate::domain::{Advertised, QueueName, Timestamp};
 
 fn key(name: &QueueName) -> Key {
     Key::new().text(name.as_str())

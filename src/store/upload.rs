@@ -8,16 +8,16 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 
 use super::Error;
-use super::blob::{Blob, BlobDir, BlobName};
+use super::blob::BlobDir;
 use super::files::{create_private, sync_dir};
-use crate::domain::Timestamp;
+use crate::domain::{Blob, BlobName, Timestamp};
 
 const PARTIAL: &str = "partial";
 
 impl BlobDir {
     /// Begins a new blob.
     pub fn upload(&self) -> Result<Upload, Error> {
-        let name = BlobName::new();
+        let name = BlobName::random();
         let folder = self.folder(name);
         if !folder.exists() {
             create_private(&folder)?;

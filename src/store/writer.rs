@@ -18,10 +18,10 @@ use std::thread::JoinHandle;
 use redb::Database;
 
 use super::Error;
-use super::blob::{BlobDir, BlobName};
+use super::blob::BlobDir;
 use super::parked::Parked;
 use super::rows::WriteTx;
-use crate::domain::{Clock, QueueName, Timestamp};
+use crate::domain::{BlobName, Clock, QueueName, Timestamp};
 
 /// How many operations may share one commit.
 const BATCH: usize = 1024;

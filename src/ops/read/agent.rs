@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::super::{Error, restricted_to};
 use super::Page;
-use crate::domain::{AgentName, ClientId, QueueName};
-use crate::store::{Agent, AgentReads, ClientReads};
+use crate::domain::{Agent, AgentName, ClientId, QueueName};
+use crate::store::{AgentReads, ClientReads};
 
 /// An agent, and which of its queues are restricted.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 use super::super::Error;
 use super::Page;
 use crate::auth::MayManage;
-use crate::domain::ClientId;
-use crate::store::{Client, ClientReads};
+use crate::domain::{Client, ClientId};
+use crate::store::ClientReads;
 
 /// The client with this id.
 ///

@@ -2,8 +2,8 @@
 
 use super::super::Error;
 use super::Page;
-use crate::domain::{JobId, QueueName};
-use crate::store::{Blob, BlobKind, BlobReads, Job, JobReads};
+use crate::domain::{Blob, BlobKind, Job, JobId, QueueName};
+use crate::store::{BlobReads, JobReads};
 
 /// The JSON object that was submitted, without `job_id`.
 pub fn job_body(tx: &impl JobReads, id: JobId) -> Result<Option<String>, Error> {

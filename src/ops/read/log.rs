@@ -1,8 +1,8 @@
 //! What can be read of logs: fragments as often as one likes, and text that is read once.
 
 use super::super::Error;
-use crate::domain::{Phase, Timestamp};
-use crate::store::{FragmentRow, Log, LogReads};
+use crate::domain::{FragmentRow, Log, Phase, Timestamp};
+use crate::store::LogReads;
 
 /// The fragments of one phase of a log, without their texts.
 #[derive(Clone, Debug)]

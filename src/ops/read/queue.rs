@@ -3,8 +3,8 @@
 use super::super::Error;
 use super::Page;
 use crate::domain::wait::{PERCENTILES, Percentile, percentile};
-use crate::domain::{ClientId, QueueName};
-use crate::store::{Advertised, Agent, AgentReads, ClientReads, QueueReads, WaitReads};
+use crate::domain::{Advertised, Agent, ClientId, QueueName};
+use crate::store::{AgentReads, ClientReads, QueueReads, WaitReads};
 
 /// What is known of a queue's agents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::super::{By, Error, is_news};
 use crate::domain::member::{is_log, log_of};
-use crate::domain::{JobId, JobState, LogKind, Phase};
-use crate::store::{FragmentRow, JobReads, Log, LogReads, Member, ResultReads};
+use crate::domain::{FragmentRow, JobId, JobState, Log, LogKind, Phase};
+use crate::store::{JobReads, LogReads, Member, ResultReads};
 
 /// The value of one member of a result.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use super::super::Error;
 use super::Page;
-use crate::domain::{JobState, Tag};
-use crate::store::{Job, JobReads};
+use crate::domain::{Job, JobState, Tag};
+use crate::store::JobReads;
 
 /// How the tags of a search count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

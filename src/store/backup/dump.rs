@@ -10,10 +10,10 @@ use std::time::Instant;
 
 use super::archive::Writer;
 use super::{Amount, BLOBS, Error, FORMAT, KEYS, MANIFEST, Manifest, ROWS, is_key};
-use crate::domain::Timestamp;
+use crate::domain::{Blob, Timestamp};
 use crate::store::rows::{Direction, Rows};
 use crate::store::tables::Table;
-use crate::store::{self, Blob, ReadTx, Store, blob, client, codec, expiry, index, schema};
+use crate::store::{self, ReadTx, Store, blob, client, codec, expiry, index, schema};
 
 /// What goes into a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,9 @@ use std::io::{BufReader, Read};
 
 use super::archive::Reader;
 use super::{Amount, BLOBS, Error, KEYS, MANIFEST, Manifest, Progress, ROWS, is_key};
+use crate::domain::{Blob, BlobName};
 use crate::store::tables::Table;
-use crate::store::{Blob, BlobName, blob, index};
+use crate::store::{blob, index};
 
 /// The largest manifest and key, bytes.
 const SMALL: u64 = 1 << 20;

@@ -11,13 +11,13 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use super::read::{Sink, walk};
 use super::save::{folder, partial};
 use super::{Error, Manifest, Progress};
-use crate::domain::Timestamp;
+use crate::domain::{BlobName, Timestamp};
 use crate::store::check::{self, Report, check};
 use crate::store::key::Key;
 use crate::store::rows::WriteTx;
 use crate::store::tables::Table;
 use crate::store::{
-    self, BLOBS, BlobDir, BlobName, DATABASE, KEYS, check_room, create_private, schema, sync_dir,
+    self, BLOBS, BlobDir, DATABASE, KEYS, check_room, create_private, schema, sync_dir,
 };
 
 /// Says that a directory is a restore under way, and locks out another one.

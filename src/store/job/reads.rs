@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::ops::{Bound, ControlFlow};
 
-use super::{Job, by_queue, by_state, by_tag, held, id_of, key};
-use crate::domain::{AgentName, JobId, JobState, QueueName, Tag, Timestamp};
+use super::{by_queue, by_state, by_tag, held, id_of, key};
+use crate::domain::{AgentName, Job, JobId, JobState, QueueName, Tag, Timestamp};
 use crate::store::Error;
 use crate::store::key::{Key, Tail, leading_name};
 use crate::store::record::JobV1;

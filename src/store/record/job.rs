@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    AgentName, Attachments, ClientId, EndedBy, JobId, JobState, QueueName, Tag, Timestamp,
+    AgentName, Attachments, ClientId, EndedBy, Job, JobId, JobState, QueueName, Tag, Timestamp,
 };
-use crate::store::{Error, Job};
+use crate::store::Error;
 
 /// The mutable part of a job; its id is the key, its body stands in a table of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

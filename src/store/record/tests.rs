@@ -9,8 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{AgentName, ClientId, Tag};
-use crate::domain::{Attachments, EndedBy, JobId, JobState, QueueName, Timestamp};
-use crate::store::Job;
+use crate::domain::{Attachments, EndedBy, Job, JobId, JobState, QueueName, Timestamp};
 use crate::store::codec::{Record, decode, encode};
 
 fn hex(record: &impl Record) -> String {

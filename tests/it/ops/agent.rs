@@ -1,6 +1,6 @@
-use testflinger_server::domain::{AgentName, Timestamp};
+use testflinger_server::domain::{AgentName, AgentPost, Provision, Subject, Timestamp};
 use testflinger_server::ops;
-use testflinger_server::store::{AgentPost, AgentReads, HistoryReads, Provision, Subject};
+use testflinger_server::store::{AgentReads, HistoryReads};
 
 use crate::support::{Lab, agents};
 

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use testflinger_server::domain::{Clock, EndedBy, JobId, LogKind, Phase, Timestamp};
+use testflinger_server::domain::{
+    Clock, EndedBy, Job, JobId, Log, LogKind, Phase, Subject, Timestamp,
+};
 use testflinger_server::ops::{self, Due, Patience, Submission};
-use testflinger_server::store::{HistoryReads, Job, JobReads, Log, LogReads, Subject};
+use testflinger_server::store::{HistoryReads, JobReads, LogReads};
 
 use crate::support::{Lab, submission};
 

@@ -1,10 +1,9 @@
 use std::time::Duration;
 
-use testflinger_server::domain::{Clock, JobId};
+use testflinger_server::domain::{BlobKind, Clock, Job, JobId, Subject};
 use testflinger_server::ops::{self, Posted, Submission};
 use testflinger_server::store::{
-    AgentReads, Ages, BlobKind, BlobReads, HistoryReads, Job, JobReads, QueueReads, ResultReads,
-    Subject, Swept,
+    AgentReads, Ages, BlobReads, HistoryReads, JobReads, QueueReads, ResultReads, Swept,
 };
 
 use crate::support::{Lab, agents, queues, submission};

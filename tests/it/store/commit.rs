@@ -2,8 +2,9 @@
 
 use std::sync::mpsc::{Receiver, channel};
 
+use testflinger_server::domain::Advertised;
 use testflinger_server::ops;
-use testflinger_server::store::{Advertised, Error, QueueReads, Store, WriteTx};
+use testflinger_server::store::{Error, QueueReads, Store, WriteTx};
 
 use crate::support::{Lab, queues};
 

@@ -2,9 +2,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use redb::TableDefinition;
-use testflinger_server::domain::{JobId, SystemClock, Timestamp};
+use testflinger_server::domain::{BlobKind, JobId, SystemClock, Timestamp};
 use testflinger_server::ops;
-use testflinger_server::store::{BLOBS, BlobKind, BlobReads, DATABASE, Error, Options, Store};
+use testflinger_server::store::{BLOBS, BlobReads, DATABASE, Error, Options, Store};
 
 use crate::support::by;
 

@@ -3,10 +3,10 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use testflinger_server::auth::Identity;
 use testflinger_server::domain::{
-    Access, AgentName, JobId, JobState, ManualClock, QueueName, Timestamp,
+    Access, AgentName, AgentPost, Blob, Job, JobId, JobState, ManualClock, QueueName, Timestamp,
 };
 use testflinger_server::ops::{self, By, Posted, Submission};
-use testflinger_server::store::{AgentPost, Ask, Blob, Job, JobReads, Options, Store};
+use testflinger_server::store::{Ask, JobReads, Options, Store};
 
 use super::START;
 

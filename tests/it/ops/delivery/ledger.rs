@@ -9,9 +9,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use testflinger_server::domain::{AgentName, EndedBy, JobId, Timestamp};
+use testflinger_server::domain::{AgentName, EndedBy, Job, JobId, Timestamp};
 use testflinger_server::ops::Claimed;
-use testflinger_server::store::Job;
 
 use super::picture::Picture;
 use super::plan::{CALLERS, Wish};

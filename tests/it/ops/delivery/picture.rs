@@ -1,7 +1,7 @@
 //! All that is stored of jobs, at one moment.
 
-use testflinger_server::domain::JobId;
-use testflinger_server::store::{Error, Job, JobReads};
+use testflinger_server::domain::{Job, JobId};
+use testflinger_server::store::{Error, JobReads};
 
 use super::plan::QUEUES;
 use crate::support::queues;

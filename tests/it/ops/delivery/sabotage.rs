@@ -1,8 +1,8 @@
 //! What the server does, and what it does when somebody has broken it. The model is worth as much as it notices.
 
-use testflinger_server::domain::{JobId, Timestamp};
+use testflinger_server::domain::{Job, JobId, Timestamp};
 use testflinger_server::ops::{self, By, Claimed, Due, Patience};
-use testflinger_server::store::{Ask, Job, JobReads, WriteTx};
+use testflinger_server::store::{Ask, JobReads, WriteTx};
 
 use testflinger_server::domain::AgentName;
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use testflinger_server::domain::{AgentName, Clock, JobId, JobState};
+use testflinger_server::domain::{AgentName, Clock, Job, JobId, JobState};
 use testflinger_server::ops::{self, Claimed, Posted, Submission};
-use testflinger_server::store::{Ask, Job, WriteTx};
+use testflinger_server::store::{Ask, WriteTx};
 
 use super::ledger::{Entry, Kind, Verdict, violation};
 use super::plan::{CALLERS, Fate, Plan, QUEUES, Queues, Step, Wish};

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use testflinger_server::app::Presence;
-use testflinger_server::domain::{Clock, JobId, ManualClock, Timestamp};
+use testflinger_server::domain::{Clock, Job, JobId, ManualClock, Timestamp};
 use testflinger_server::ops::{self, Claimed, Patience};
-use testflinger_server::store::{HeldRequest, Job, Options, Store, WriteTx};
+use testflinger_server::store::{HeldRequest, Options, Store, WriteTx};
 
 use super::ledger::{Kind, Ledger, Verdict, changed, violation};
 use super::picture::Picture;

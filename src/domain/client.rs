@@ -1,0 +1,54 @@
+//! Clients.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::{ClientId, QueueName, Role, Timestamp};
+
+/// A client.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its id.
+    pub id: ClientId,
+    /// What it may do.
+    pub role: Role,
+    /// The hash of its secret: argon2id as a PHC string, or bcrypt as imported; empty when it has none.
+    pub secret_hash: String,
+    /// The highest priority by queue, `*` for all.
+    pub max_priority: BTreeMap<String, i64>,
+    /// The longest reservation in seconds by queue, `*` for all.
+    pub max_reservation_time: BTreeMap<String, i64>,
+    /// The restricted queues that it may use; `None` until one was granted for the first time.
+    pub allowed_queues: Option<Vec<QueueName>>,
+    /// How to reach whoever is behind it.
+    pub email: Option<String>,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// Without the hash: a log line must not help anybody to guess secrets.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("id", &self.id)
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client without rights beyond its role's and without a secret.
+    #[must_use]
+    pub const fn new(id: ClientId, role: Role, now: Timestamp) -> Self {
+        Self {
+            id,
+            role,
+            secret_hash: String::new(),
+            max_priority: BTreeMap::new(),
+            max_reservation_time: BTreeMap::new(),
+            allowed_queues: None,
+            email: None,
+            created_at: now,
+        }
+    }
+}
