@@ -51,4 +51,24 @@ impl Client {
             created_at: now,
         }
     }
+
+    /// Makes it an owner of a restricted queue; says whether that is new.
+    pub fn grant(&mut self, queue: &QueueName) -> bool {
+        let queues = self.allowed_queues.get_or_insert_default();
+        let new = !queues.contains(queue);
+        if new {
+            queues.push(queue.clone());
+        }
+        new
+    }
+
+    /// Takes a restricted queue from it; says whether it owned the queue.
+    pub fn withdraw(&mut self, queue: &QueueName) -> bool {
+        let Some(queues) = &mut self.allowed_queues else {
+            return false;
+        };
+        let before = queues.len();
+        queues.retain(|owned| owned != queue);
+        queues.len() < before
+    }
 }

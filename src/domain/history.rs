@@ -1,6 +1,6 @@
 //! The history of jobs and agents: every change, when, by whom, from what to what, and why.
 
-use super::{AgentName, ClientId, JobId, Timestamp};
+use super::{AgentName, ClientId, JobId, JobState, Timestamp};
 
 /// Who did something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,19 +26,44 @@ pub enum Subject {
     Agent(AgentName),
 }
 
-/// One change.
+/// One change, with everything that is told about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// When.
     pub at: Timestamp,
     /// By whom.
     pub actor: Actor,
-    /// What changed, in the field's words: `state`, `attachments`, `queues` ..
-    pub what: String,
-    /// From what; empty when there was nothing.
-    pub from: String,
-    /// To what.
-    pub to: String,
-    /// Why, when the change does not say it itself.
+    /// What changed.
+    pub change: Change,
+    /// Why, when the change does not say it itself; the agent's name for [`Change::Silence`].
     pub why: String,
+}
+
+/// What changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A job is in another state.
+    State {
+        /// The state before; `None` for a job that is new.
+        from: Option<JobState>,
+        /// The state now.
+        to: JobState,
+    },
+    /// The attachments that a job waited for arrived.
+    Attachments,
+    /// The agent of a job fell silent, or was heard again.
+    Silence {
+        /// Whether the silence begins here; else it ends.
+        begins: bool,
+    },
+    /// Something else that has a name: what an agent posts about itself, as JSON text. A change of which this program
+    /// does not know the kind reads as one of these.
+    Member {
+        /// Its name.
+        name: String,
+        /// The value before; `None` when there was none.
+        from: Option<String>,
+        /// The value now; `None` when there is none.
+        to: Option<String>,
+    },
 }

@@ -1,8 +1,8 @@
 //! Jobs, without what was submitted.
 
-use super::{AgentName, ClientId, JobId, JobState, QueueName, Tag, Timestamp};
+use super::{AgentName, Change, ClientId, JobId, JobState, QueueName, Tag, Timestamp};
 
-/// A job without its body.
+/// A job without its body. What happens to it is a method below; nothing else changes its state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
     /// Its id.
@@ -48,10 +48,145 @@ pub struct Job {
 }
 
 impl Job {
+    /// A job that enters its queue now for the first time, with nothing special about it.
+    #[must_use]
+    pub fn new(id: JobId, seq: u64, queue: QueueName, now: Timestamp) -> Self {
+        Self {
+            id,
+            seq,
+            queue,
+            priority: 0,
+            state: JobState::new(JobState::WAITING),
+            attachments: Attachments::None,
+            ended_by: None,
+            attempt: 1,
+            created_at: now,
+            started_at: None,
+            finished_at: None,
+            agent: None,
+            acknowledged: false,
+            suspect_since: None,
+            queue_until: None,
+            client: None,
+            pinned: false,
+            secrets: false,
+            tags: Vec::new(),
+            exclude_agents: Vec::new(),
+        }
+    }
+
     /// In its queue and ready to be handed out.
     #[must_use]
     pub fn is_claimable(&self) -> bool {
         self.state.is_waiting() && self.attachments != Attachments::Awaited
+    }
+
+    /// Whether a request of this agent about the job shows for the first time that the agent got the job.
+    #[must_use]
+    pub fn is_news_from(&self, agent: Option<&AgentName>) -> bool {
+        agent.is_some() && self.agent.as_ref() == agent && !self.acknowledged
+    }
+
+    /// The attachments that it waited for are there.
+    #[must_use]
+    pub fn with_attachments(&self) -> Self {
+        Self { attachments: Attachments::Complete, ..self.clone() }
+    }
+
+    /// It is handed to an agent, or to somebody without a name.
+    #[must_use]
+    pub fn started(&self, agent: Option<AgentName>, now: Timestamp) -> Self {
+        Self {
+            state: JobState::new(JobState::RUNNING),
+            started_at: Some(now),
+            agent,
+            acknowledged: false,
+            suspect_since: None,
+            ..self.clone()
+        }
+    }
+
+    /// It is in its old place in its queue again, as if nobody had had it.
+    #[must_use]
+    pub fn put_back(&self) -> Self {
+        Self {
+            state: JobState::new(JobState::WAITING),
+            started_at: None,
+            agent: None,
+            suspect_since: None,
+            ..self.clone()
+        }
+    }
+
+    /// Its agent has shown that it got the job.
+    #[must_use]
+    pub fn with_acknowledgement(&self) -> Self {
+        Self { acknowledged: true, ..self.clone() }
+    }
+
+    /// Its agent has been silent for so long that this is noticed.
+    #[must_use]
+    pub fn suspected(&self, now: Timestamp) -> Self {
+        Self { suspect_since: Some(now), ..self.clone() }
+    }
+
+    /// Its agent was heard again.
+    #[must_use]
+    pub fn trusted(&self) -> Self {
+        Self { suspect_since: None, ..self.clone() }
+    }
+
+    /// It ends before its time.
+    #[must_use]
+    pub fn ended(&self, by: EndedBy, now: Timestamp) -> Self {
+        Self {
+            state: JobState::new(JobState::CANCELLED),
+            ended_by: Some(by),
+            finished_at: Some(now),
+            ..self.clone()
+        }
+    }
+
+    /// Somebody, perhaps an agent by its name, posted that it is in this state. The state does not change once the job
+    /// has ended, except that a job which this server ended may still be completed.
+    #[must_use]
+    pub fn reported(&self, state: &JobState, agent: Option<&AgentName>, now: Timestamp) -> Self {
+        let completed = matches!(state.as_str(), JobState::COMPLETE | JobState::COMPLETED);
+        if self.state.is_finished() && !(self.ended_by == Some(EndedBy::Server) && completed) {
+            return self.clone();
+        }
+        let mut job = self.clone();
+        if let (true, Some(agent)) = (self.state.is_waiting() && !state.is_waiting(), agent) {
+            // It had gone back to its queue and its agent runs it all the same: without an owner nobody would notice
+            // when that agent falls silent.
+            job.agent = Some(agent.clone());
+            job.acknowledged = true;
+            job.started_at = Some(now);
+        }
+        job.finished_at = state.is_finished().then_some(now);
+        job.ended_by = state.is_finished().then_some(EndedBy::Agent);
+        job.state = state.clone();
+        job
+    }
+
+    /// What its history must tell when it was `old` before, or was not there.
+    #[must_use]
+    pub fn changes(&self, old: Option<&Self>) -> Vec<Change> {
+        let Some(old) = old else {
+            return vec![Change::State { from: None, to: self.state.clone() }];
+        };
+        let mut changes = Vec::new();
+        if old.state != self.state {
+            changes.push(Change::State { from: Some(old.state.clone()), to: self.state.clone() });
+        } else if old.attempt == self.attempt
+            && old.suspect_since.is_some() != self.suspect_since.is_some()
+        {
+            changes.push(Change::Silence { begins: self.suspect_since.is_some() });
+        }
+        if (old.attachments, self.attachments) == (Attachments::Awaited, Attachments::Complete) {
+            changes.push(Change::Attachments);
+        }
+        changes
     }
 }
 

@@ -22,7 +22,7 @@ pub use agent::{Agent, AgentPost, Provision};
 pub use blob::{Blob, BlobKind, BlobName};
 pub use client::Client;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use history::{Actor, Event, Subject};
+pub use history::{Actor, Change, Event, Subject};
 pub use id::JobId;
 pub use job::{Attachments, EndedBy, Job};
 pub use log::{Fragment, FragmentRow, Log, LogKind};

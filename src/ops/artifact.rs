@@ -1,7 +1,7 @@
 //! Files arrive: artifacts of a test, attachments for one.
 
-use super::{By, Error};
-use crate::domain::{Attachments, Blob, BlobKind, Event, Job, JobId, Subject, Timestamp};
+use super::{By, Error, change_job};
+use crate::domain::{Attachments, Blob, BlobKind, Job, JobId, Timestamp};
 use crate::store::{JobReads, WriteTx};
 
 /// Gives a job its artifact; the newest wins. The job need not exist.
@@ -37,16 +37,6 @@ pub fn put_attachments(
         return Ok(false);
     }
     tx.put_blob(id, BlobKind::Attachments, blob)?;
-    let job = Job { attachments: Attachments::Complete, ..old.clone() };
-    tx.update_job(&old, &job)?;
-    let event = Event {
-        at: now,
-        actor: by.actor(),
-        what: "attachments".to_owned(),
-        from: "waiting".to_owned(),
-        to: "complete".to_owned(),
-        why: String::new(),
-    };
-    tx.append_history(&Subject::Job(id), &event)?;
+    change_job(tx, now, &by.actor(), (&old, &old.with_attachments()), "")?;
     Ok(true)
 }

@@ -1,7 +1,7 @@
 //! A person ends a job.
 
-use super::{By, Error, job_changed};
-use crate::domain::{EndedBy, Job, JobId, JobState, Timestamp};
+use super::{By, Error, change_job};
+use crate::domain::{EndedBy, JobId, Timestamp};
 use crate::store::{JobReads, WriteTx};
 
 /// Cancels a job that has not ended, whether it waits or runs; its agent sees the state at its next look.
@@ -16,13 +16,7 @@ pub fn cancel(tx: &mut WriteTx<'_>, now: Timestamp, id: JobId, by: &By) -> Resul
     if old.state.is_finished() {
         return Err(Error::JobFinished);
     }
-    let job = Job {
-        state: JobState::new(JobState::CANCELLED),
-        ended_by: Some(EndedBy::Person),
-        finished_at: Some(now),
-        ..old.clone()
-    };
-    tx.update_job(&old, &job)?;
-    job_changed(tx, now, by, (&old, &job), "")?;
+    let job = old.ended(EndedBy::Person, now);
+    change_job(tx, now, &by.actor(), (&old, &job), "")?;
     Ok(())
 }

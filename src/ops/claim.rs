@@ -1,7 +1,7 @@
 //! An agent gets a job.
 
-use super::{By, Error, job_changed, lease};
-use crate::domain::{Job, JobState, Timestamp};
+use super::{By, Error, change_job, lease};
+use crate::domain::{Job, Timestamp};
 use crate::store::{self, Ask, JobReads, WriteTx};
 
 /// A job and what was submitted.
@@ -58,18 +58,10 @@ pub fn claim(
     };
     let missing = || store::Error::Corrupt(format!("waiting job {id} has no record"));
     let old = tx.job(id)?.ok_or_else(missing)?;
-    let job = Job {
-        state: JobState::new(JobState::RUNNING),
-        started_at: Some(now),
-        agent: ask.agent.clone(),
-        acknowledged: false,
-        suspect_since: None,
-        ..old.clone()
-    };
+    let job = old.started(ask.agent.clone(), now);
     let seconds = u32::try_from(now.since(old.created_at).as_secs()).unwrap_or(u32::MAX);
     tx.append_wait(&job.queue, seconds)?;
-    tx.update_job(&old, &job)?;
-    job_changed(tx, now, by, (&old, &job), "claimed")?;
+    change_job(tx, now, &by.actor(), (&old, &job), "claimed")?;
     claimed(tx, job, true).map(Some)
 }
 

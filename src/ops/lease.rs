@@ -7,10 +7,9 @@
 
 use std::time::Duration;
 
-use super::{Error, job_changed_by};
+use super::{Error, change_job};
 use crate::domain::{
-    Actor, AgentName, EndedBy, Event, Fragment, Job, JobId, JobState, Log, LogKind, Phase, Subject,
-    Timestamp,
+    Actor, AgentName, EndedBy, Fragment, Job, JobId, Log, LogKind, Phase, Timestamp,
 };
 use crate::store::{self, JobReads, WriteTx};
 
@@ -100,8 +99,8 @@ pub fn act(
     let last = old.agent.as_ref().map(heard).unwrap_or_default();
     match due(&old, last, now, patience) {
         Some(Due::GoBack) => go_back(tx, now, &old, "its agent did not acknowledge it"),
-        Some(Due::Suspect) => note(tx, now, &old, Some(now)),
-        Some(Due::Trust) => note(tx, now, &old, None),
+        Some(Due::Suspect) => note(tx, now, &old, &old.suspected(now)),
+        Some(Due::Trust) => note(tx, now, &old, &old.trusted()),
         Some(Due::Lost) => end(tx, now, &old, "its agent fell silent"),
         Some(Due::WaitedTooLong) | None => Ok(()),
     }
@@ -117,48 +116,20 @@ pub fn take_back(tx: &mut WriteTx<'_>, now: Timestamp, handed: &Job) -> Result<(
 }
 
 fn go_back(tx: &mut WriteTx<'_>, now: Timestamp, old: &Job, why: &str) -> Result<(), Error> {
-    let job = Job {
-        state: JobState::new(JobState::WAITING),
-        started_at: None,
-        agent: None,
-        suspect_since: None,
-        ..old.clone()
-    };
-    tx.update_job(old, &job)?;
-    Ok(job_changed_by(tx, now, Actor::Server, (old, &job), why)?)
+    Ok(change_job(tx, now, &Actor::Server, (old, &old.put_back()), why)?)
 }
 
-fn note(
-    tx: &mut WriteTx<'_>,
-    now: Timestamp,
-    old: &Job,
-    suspect_since: Option<Timestamp>,
-) -> Result<(), Error> {
-    tx.update_job(old, &Job { suspect_since, ..old.clone() })?;
-    let words = if suspect_since.is_some() { ("heard", "silent") } else { ("silent", "heard") };
+fn note(tx: &mut WriteTx<'_>, now: Timestamp, old: &Job, new: &Job) -> Result<(), Error> {
     let agent = old.agent.as_ref().map(ToString::to_string).unwrap_or_default();
-    tracing::info!(job = %old.id, agent, "the agent of a job is {}", words.1);
-    let event = Event {
-        at: now,
-        actor: Actor::Server,
-        what: "agent".to_owned(),
-        from: words.0.to_owned(),
-        to: words.1.to_owned(),
-        why: agent,
-    };
-    Ok(tx.append_history(&Subject::Job(old.id), &event)?)
+    let heard = if new.suspect_since.is_some() { "silent" } else { "heard" };
+    tracing::info!(job = %old.id, agent, "the agent of a job is {heard}");
+    Ok(change_job(tx, now, &Actor::Server, (old, new), &agent)?)
 }
 
 /// Ends a job as cancelled, which is what every client waits for, and says why: in its history, and as the last line of
 /// its output for whoever reads that.
 pub(super) fn end(tx: &mut WriteTx<'_>, now: Timestamp, old: &Job, why: &str) -> Result<(), Error> {
-    let job = Job {
-        state: JobState::new(JobState::CANCELLED),
-        ended_by: Some(EndedBy::Server),
-        finished_at: Some(now),
-        ..old.clone()
-    };
-    tx.update_job(old, &job)?;
+    let job = old.ended(EndedBy::Server, now);
     tracing::warn!(job = %job.id, agent = ?job.agent, "a job ends: {why}");
     let line = Fragment {
         number: None,
@@ -167,5 +138,5 @@ pub(super) fn end(tx: &mut WriteTx<'_>, now: Timestamp, old: &Job, why: &str) ->
         text: format!("\ntestflinger-server: the job was ended: {why}\n"),
     };
     tx.append_log(Log(job.id, LogKind::Output), &line, now)?;
-    Ok(job_changed_by(tx, now, Actor::Server, (old, &job), why)?)
+    Ok(change_job(tx, now, &Actor::Server, (old, &job), why)?)
 }

@@ -8,6 +8,7 @@ mod artifact;
 mod cancel;
 mod claim;
 mod client;
+mod history;
 mod lease;
 mod log;
 mod queue;
@@ -23,6 +24,7 @@ pub use artifact::{awaiting_attachments, put_artifact, put_attachments};
 pub use cancel::cancel;
 pub use claim::{Claimed, claim, has_something};
 pub use client::{ClientChange, Done, Put, SYSTEM_ADMIN, delete_client, put_client, replace_hash};
+use history::{change_agent, change_job, write_down};
 pub use lease::{Due, Patience, act, overdue, take_back};
 pub use log::{append_fragment, append_text, forget_read};
 pub use queue::{advertise, advertise_images};
@@ -34,9 +36,7 @@ pub use sweep::sweep;
 pub use token::{remember_refresh, revoke_refresh, use_refresh};
 
 use crate::auth::Identity;
-use crate::domain::{
-    Access, Actor, AgentName, ClientId, Event, Job, JobId, QueueName, Role, Subject, Timestamp,
-};
+use crate::domain::{Access, Actor, AgentName, ClientId, Job, JobId, QueueName, Role};
 use crate::store::{self, JobReads, WriteTx};
 
 /// Why something was not done.
@@ -203,49 +203,10 @@ impl By {
     }
 }
 
-/// Adds a change of a job to its history, unless nothing changed.
-fn job_changed(
-    tx: &mut WriteTx<'_>,
-    now: Timestamp,
-    by: &By,
-    jobs: (&Job, &Job),
-    why: &str,
-) -> Result<(), store::Error> {
-    job_changed_by(tx, now, by.actor(), jobs, why)
-}
-
-fn job_changed_by(
-    tx: &mut WriteTx<'_>,
-    now: Timestamp,
-    actor: Actor,
-    (old, new): (&Job, &Job),
-    why: &str,
-) -> Result<(), store::Error> {
-    if old.state == new.state {
-        return Ok(());
-    }
-    let event = Event {
-        at: now,
-        actor,
-        what: "state".to_owned(),
-        from: old.state.to_string(),
-        to: new.state.to_string(),
-        why: why.to_owned(),
-    };
-    tx.append_history(&Subject::Job(new.id), &event)
-}
-
-/// Whoever says by cookie that it is the agent of a job, and names that job, has got it.
+/// Marks a job as acknowledged when its agent's cookie names the agent that has it.
 pub fn acknowledge(tx: &mut WriteTx<'_>, id: JobId, by: &By) -> Result<(), Error> {
-    if let Some(old) = tx.job(id)?.filter(|job| is_news(job, by.agent.as_ref())) {
-        let job = Job { acknowledged: true, ..old.clone() };
-        tx.update_job(&old, &job)?;
+    if let Some(old) = tx.job(id)?.filter(|job| job.is_news_from(by.agent.as_ref())) {
+        tx.update_job(&old, &old.with_acknowledgement())?;
     }
     Ok(())
-}
-
-/// Whether a request of this agent about a job shows for the first time that the agent got the job.
-#[must_use]
-pub fn is_news(job: &Job, agent: Option<&AgentName>) -> bool {
-    agent.is_some() && job.agent.as_ref() == agent && !job.acknowledged
 }

@@ -22,9 +22,7 @@ pub fn add_owner(
     if !may.is_local() && tx.queue_agents_after(queue, 0, 1)?.is_empty() {
         return Err(Error::NoAgentOnQueue);
     }
-    let queues = client.allowed_queues.get_or_insert_default();
-    if !queues.contains(queue) {
-        queues.push(queue.clone());
+    if client.grant(queue) {
         tx.put_client(&client)?;
     }
     Ok(tx.restrict(queue)?)
@@ -66,10 +64,8 @@ pub fn open_queue(tx: &mut WriteTx<'_>, queue: &QueueName, _: &MayManage) -> Res
 
 fn take_from(tx: &mut WriteTx<'_>, queue: &QueueName, owner: &ClientId) -> Result<(), Error> {
     if let Some(mut client) = tx.client(owner)?
-        && let Some(queues) = &mut client.allowed_queues
-        && queues.contains(queue)
+        && client.withdraw(queue)
     {
-        queues.retain(|allowed| allowed != queue);
         tx.put_client(&client)?;
     }
     Ok(())

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{By, Error, is_news, job_changed};
-use crate::domain::{EndedBy, Job, JobId, JobState, Timestamp};
+use super::{By, Error, change_job};
+use crate::domain::{JobId, JobState, Timestamp};
 use crate::store::{JobReads, WriteTx};
 
 /// What was posted as a result.
@@ -42,28 +42,13 @@ pub fn post_result(
         tx.expire_result(id, now)?;
         return Ok(());
     };
-    let mut job = old.clone();
-    job.acknowledged |= is_news(&old, by.agent.as_ref());
-    if let Some(state) = posted.state.clone().filter(|state| may_become(&old, state)) {
-        if old.state.is_waiting() && by.agent.is_some() && !state.is_waiting() {
-            // It had gone back to its queue and its agent runs it all the same: without an owner nobody would notice
-            // when that agent falls silent.
-            job.agent.clone_from(&by.agent);
-            job.acknowledged = true;
-            job.started_at = Some(now);
-        }
-        job.finished_at = state.is_finished().then_some(now);
-        job.ended_by = state.is_finished().then_some(EndedBy::Agent);
-        job.state = state;
+    let agent = by.agent.as_ref();
+    let mut job = if old.is_news_from(agent) { old.with_acknowledgement() } else { old.clone() };
+    if let Some(state) = &posted.state {
+        job = job.reported(state, agent, now);
     }
     if job != old {
-        tx.update_job(&old, &job)?;
-        job_changed(tx, now, by, (&old, &job), "")?;
+        change_job(tx, now, &by.actor(), (&old, &job), "")?;
     }
     Ok(())
-}
-
-fn may_become(job: &Job, state: &JobState) -> bool {
-    let completed = matches!(state.as_str(), JobState::COMPLETE | JobState::COMPLETED);
-    !job.state.is_finished() || (job.ended_by == Some(EndedBy::Server) && completed)
 }

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use super::{By, Error, Right, job_changed};
+use super::{By, Error, Right, write_down};
 use crate::auth::{Identity, Permissions};
-use crate::domain::{
-    AgentName, Attachments, Event, Job, JobId, JobState, QueueName, Subject, Tag, Timestamp,
-};
+use crate::domain::{AgentName, Attachments, Job, JobId, QueueName, Subject, Tag, Timestamp};
 use crate::store::{AgentReads, ClientReads, JobReads, WriteTx};
 
 /// A reservation up to this many seconds needs no rights.
@@ -59,46 +57,27 @@ pub fn submit(
     if old.as_ref().is_some_and(|old| !by.may_touch(old)) {
         return Err(Error::NotYours);
     }
+    let seq = tx.next_place()?;
     let job = Job {
-        id,
-        seq: tx.next_place()?,
-        queue: submission.queue.clone(),
         priority: submission.priority,
-        state: JobState::new(JobState::WAITING),
         attachments: if submission.attachments { Attachments::Awaited } else { Attachments::None },
-        ended_by: None,
         attempt: old.as_ref().map_or(1, |old| old.attempt.saturating_add(1)),
-        created_at: now,
-        started_at: None,
-        finished_at: None,
-        agent: None,
-        acknowledged: false,
-        suspect_since: None,
         queue_until: submission.queue_timeout.map(|span| now.plus(span)),
         client: by.identity.client().cloned(),
         pinned: old.as_ref().is_some_and(|old| old.pinned),
-        secrets: false,
         tags: submission.tags.clone(),
         exclude_agents: submission.exclude_agents.clone(),
+        ..Job::new(id, seq, submission.queue.clone(), now)
     };
     if submission.id.is_some() {
         // Results may have been posted for an id that no job had.
         tx.forget(id)?;
     }
-    if let Some(old) = old {
-        tx.remove_job(&old)?;
-        job_changed(tx, now, by, (&old, &job), "submitted again")?;
-    } else {
-        let event = Event {
-            at: now,
-            actor: by.actor(),
-            what: "state".to_owned(),
-            from: String::new(),
-            to: job.state.to_string(),
-            why: "submitted".to_owned(),
-        };
-        tx.append_history(&Subject::Job(id), &event)?;
+    if let Some(old) = &old {
+        tx.remove_job(old)?;
     }
+    let why = if old.is_some() { "submitted again" } else { "submitted" };
+    write_down(tx, now, &by.actor(), &Subject::Job(id), job.changes(old.as_ref()), why)?;
     tx.insert_job(&job, &submission.body)?;
     Ok(id)
 }

@@ -18,8 +18,7 @@ pub fn remember_refresh(
     client: &ClientId,
 ) -> Result<(), Error> {
     tx.client(client)?.ok_or(Error::NoClient)?;
-    let token = Refresh { client: client.clone(), created_at: now, used_at: now, revoked: false };
-    Ok(tx.put_refresh(digest, &token)?)
+    Ok(tx.put_refresh(digest, &Refresh::issued(client.clone(), now))?)
 }
 
 /// The client that a refresh token belongs to, as it is now; the token lives on from this moment.
@@ -41,7 +40,7 @@ pub fn use_refresh(
     }
     let client = tx.client(&token.client)?;
     let client = client.ok_or(Error::BadRefresh(BadRefresh::Unknown))?;
-    tx.put_refresh(digest, &Refresh { used_at: now, ..token })?;
+    tx.put_refresh(digest, &token.used(now))?;
     Ok(client)
 }
 
@@ -58,7 +57,6 @@ pub fn revoke_refresh(
     if token.revoked {
         return Err(Error::BadRefresh(BadRefresh::AlreadyRevoked));
     }
-    let client = token.client.clone();
-    tx.put_refresh(digest, &Refresh { revoked: true, ..token })?;
-    Ok(client)
+    tx.put_refresh(digest, &token.taken_back())?;
+    Ok(token.client)
 }

@@ -57,7 +57,7 @@ pub(super) fn index_of(table: Table, key: &[u8], value: &[u8]) -> Result<Vec<Ind
         Table::Drain => text(value)?,
         Table::AgentLog => drop(codec::decode::<AgentLogV1>(value)?),
         Table::ProvisionLog => drop(codec::decode::<ProvisionV1>(value)?),
-        Table::History => drop(history::event(codec::decode(value)?)?),
+        Table::History => drop(history::event(key, codec::decode(value)?)?),
         Table::Wait => length(value, value.len() / 4 * 4)?,
         Table::Meta | Table::Restricted => text(key)?,
         // Index rows, and pieces of text of which only the whole can be read.

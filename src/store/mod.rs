@@ -55,7 +55,7 @@ pub use wait::WaitReads;
 pub use writer::{HeldRequest, OnFatal};
 
 pub use crate::domain::{
-    Actor, Advertised, Agent, AgentPost, Blob, BlobKind, BlobName, Client, Event, Fragment,
+    Actor, Advertised, Agent, AgentPost, Blob, BlobKind, BlobName, Change, Client, Event, Fragment,
     FragmentRow, Job, Log, Provision, Refresh, Subject,
 };
 use crate::domain::{Clock, Timestamp};

@@ -144,3 +144,24 @@ fn only_the_clock_reads_the_time() {
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+#[test]
+fn only_the_job_itself_changes_its_state() {
+    let sets = [
+        "state: JobState",
+        ".state = ",
+        "ended_by: Some(",
+        "started_at: Some(now)",
+        "suspect_since: ",
+    ];
+    let homes = ["domain/", "store/record/", "store/nouns/"];
+    let wrong: Vec<String> = files()
+        .into_iter()
+        .filter(|(file, code)| {
+            !homes.iter().any(|home| file.starts_with(home))
+                && sets.iter().any(|set| code.contains(set))
+        })
+        .map(|(file, _)| file)
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

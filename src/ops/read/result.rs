@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::super::{By, Error, is_news};
+use super::super::{By, Error};
 use crate::domain::member::{is_log, log_of};
 use crate::domain::{FragmentRow, JobId, JobState, Log, LogKind, Phase};
 use crate::store::{JobReads, LogReads, Member, ResultReads};
@@ -44,7 +44,7 @@ pub fn result(
         add_fragments(tx, id, &mut members)?;
     }
     let job = tx.job(id)?;
-    let acknowledges = job.as_ref().is_some_and(|job| is_news(job, by.agent.as_ref()));
+    let acknowledges = job.as_ref().is_some_and(|job| job.is_news_from(by.agent.as_ref()));
     if let Some(job) = job {
         members.insert("job_state".to_owned(), MemberView::State(job.state));
     }

@@ -1,4 +1,4 @@
-use testflinger_server::domain::{AgentName, AgentPost, Provision, Subject, Timestamp};
+use testflinger_server::domain::{AgentName, AgentPost, Change, Provision, Subject, Timestamp};
 use testflinger_server::ops;
 use testflinger_server::store::{AgentReads, HistoryReads};
 
@@ -65,7 +65,11 @@ fn a_change_goes_into_the_agents_history_and_a_repetition_does_not() {
         post(state);
     }
     let history = lab.store.read().unwrap().history(&Subject::Agent(name())).unwrap();
-    let changes: Vec<(&str, &str)> =
-        history.iter().map(|event| (event.from.as_str(), event.to.as_str())).collect();
-    assert_eq!(changes, [("", "\"waiting\""), ("\"waiting\"", "\"test\"")]);
+    let member = |from: Option<&str>, to: &str| Change::Member {
+        name: "state".to_owned(),
+        from: from.map(ToOwned::to_owned),
+        to: Some(to.to_owned()),
+    };
+    let changes: Vec<Change> = history.into_iter().map(|event| event.change).collect();
+    assert_eq!(changes, [member(None, "\"waiting\""), member(Some("\"waiting\""), "\"test\"")]);
 }

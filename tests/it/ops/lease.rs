@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use testflinger_server::domain::{
-    Clock, EndedBy, Job, JobId, Log, LogKind, Phase, Subject, Timestamp,
+    Change, Clock, EndedBy, Job, JobId, JobState, Log, LogKind, Phase, Subject, Timestamp,
 };
 use testflinger_server::ops::{self, Due, Patience, Submission};
 use testflinger_server::store::{HistoryReads, JobReads, LogReads};
@@ -67,12 +67,11 @@ fn silence_is_noted_once_and_so_is_its_end() {
     assert_eq!(job(&lab, id).state.as_str(), "test", "nothing changes on the wire");
     assert_eq!(watch(&lab, lab.clock.now()), [Due::Trust]);
     let history = lab.store.read().unwrap().history(&Subject::Job(id)).unwrap();
-    let words: Vec<&str> = history
-        .iter()
-        .filter(|event| event.what == "agent")
-        .map(|event| event.to.as_str())
-        .collect();
-    assert_eq!(words, ["silent", "heard"]);
+    let begins = history.iter().filter_map(|event| match event.change {
+        Change::Silence { begins } => Some(begins),
+        _ => None,
+    });
+    assert_eq!(begins.collect::<Vec<bool>>(), [true, false]);
 }
 
 #[test]
@@ -85,7 +84,9 @@ fn a_job_whose_agent_is_lost_ends_with_the_reason_as_its_last_line() {
     assert_eq!((ended.state.as_str(), ended.ended_by), ("cancelled", Some(EndedBy::Server)));
     let tx = lab.store.read().unwrap();
     let last = tx.history(&Subject::Job(id)).unwrap().pop().unwrap();
-    assert_eq!((last.to.as_str(), last.why.as_str()), ("cancelled", "its agent fell silent"));
+    let cancelled = JobState::new("cancelled");
+    assert!(matches!(&last.change, Change::State { to, .. } if *to == cancelled));
+    assert_eq!(last.why, "its agent fell silent");
     let log = Log(id, LogKind::Output);
     let rows = tx.fragments(log, Phase::Test, 0, None).unwrap();
     let text = tx.fragment_texts(log, Phase::Test, &rows).unwrap();
