@@ -3,31 +3,11 @@
 //! [`ReadTx`] and [`WriteTx`] speak the domain; tables, keys and bytes stay in here. Each noun has a file with what can
 //! be read ([`JobReads`] and its like, for snapshots and writes alike) and what can be written (`impl WriteTx`).
 
-mod agent;
 pub mod backup;
-mod blob;
-pub mod check;
-mod client;
-mod codec;
-mod database;
-mod error;
-mod expiry;
-mod files;
-mod history;
-mod index;
-mod job;
-mod key;
-mod log;
-mod parked;
-mod queue;
-mod record;
-mod result;
-mod rows;
-mod schema;
-mod tables;
-mod upload;
-mod wait;
-mod writer;
+mod blobs;
+mod engine;
+mod nouns;
+mod upkeep;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
@@ -35,37 +15,26 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::{Database, ReadableDatabase};
 
-pub use agent::AgentReads;
-pub use blob::{BlobDir, BlobReads};
-pub use client::ClientReads;
-use database::{create_database, name_database, open_database};
-pub use error::Error;
-pub use expiry::{Ages, Swept};
-use files::check_room;
-pub use files::give_to_owner;
-pub(crate) use files::{create_private, restrict_mode, sync_dir};
-pub use history::HistoryReads;
-pub use job::{Ask, JobReads, Listed};
-pub use log::LogReads;
-pub use queue::QueueReads;
-pub use result::{CHUNK, Member, ResultReads};
-pub use rows::{ReadTx, WriteTx};
-pub use upload::Upload;
-pub use wait::WaitReads;
-pub use writer::{HeldRequest, OnFatal};
+pub use blobs::{BlobDir, Upload};
+use engine::database::{create_database, name_database, open_database};
+pub use engine::disk::give_to_owner;
+pub(crate) use engine::disk::{create_private, restrict_mode, sync_dir};
+pub use engine::writer::{HeldRequest, OnFatal};
+pub use engine::{BLOBS, DATABASE, Error, KEYS, ReadTx, WriteTx};
+use engine::{meta, writer};
+pub use nouns::{
+    AgentReads, Ask, BlobReads, CHUNK, ClientReads, HistoryReads, JobReads, Listed, LogReads,
+    Member, QueueReads, ResultReads, WaitReads,
+};
+pub use upkeep::check;
+pub use upkeep::expiry::{Ages, Swept};
+use upkeep::schema;
 
 pub use crate::domain::{
     Actor, Advertised, Agent, AgentPost, Blob, BlobKind, BlobName, Change, Client, Event, Fragment,
     FragmentRow, Job, Log, Provision, Refresh, Subject,
 };
 use crate::domain::{Clock, Timestamp};
-
-/// The database's file in the data directory.
-pub const DATABASE: &str = "testflinger.redb";
-/// The folder of blobs in the data directory.
-pub const BLOBS: &str = "blobs";
-/// The folder of keys in the data directory.
-pub const KEYS: &str = "keys";
 
 /// The opened store.
 pub struct Store {
@@ -228,7 +197,7 @@ impl Store {
 
     /// The database's own name.
     pub fn instance(&self) -> Result<String, Error> {
-        schema::instance(&self.read()?)
+        meta::instance(&self.read()?)
     }
 
     /// The data directory, unless it is in memory.

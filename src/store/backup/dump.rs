@@ -11,9 +11,10 @@ use std::time::Instant;
 use super::archive::Writer;
 use super::{Amount, BLOBS, Error, FORMAT, KEYS, MANIFEST, Manifest, ROWS, is_key};
 use crate::domain::{Blob, Timestamp};
-use crate::store::rows::{Direction, Rows};
-use crate::store::tables::Table;
-use crate::store::{self, ReadTx, Store, blob, client, codec, expiry, index, schema};
+use crate::store::Store;
+use crate::store::engine::{self, Direction, ReadTx, Rows, Table, codec, meta};
+use crate::store::nouns::{aging, blob, client};
+use crate::store::upkeep::{index, schema};
 
 /// What goes into a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +89,7 @@ impl Store {
 
     fn dump_blob<W: Write>(&self, blob: &Blob, archive: &mut Writer<W>) -> Result<(), Error> {
         let path = self.blobs.path(blob.name);
-        let failed = |source| Error::Store(store::Error::file(&path, source));
+        let failed = |source| Error::Store(engine::Error::file(&path, source));
         let mut file = File::open(&path).map_err(failed)?;
         let size = file.metadata().map_err(failed)?.len();
         if size != blob.size {
@@ -119,7 +120,7 @@ impl From<io::Error> for Error {
 fn damaged(path: &Path, why: &str) -> Error {
     let path = path.display();
     let help = "stop the server and run: testflinger-server check --repair";
-    Error::Store(store::Error::Corrupt(format!("{path}: {why}; {help}")))
+    Error::Store(engine::Error::Corrupt(format!("{path}: {why}; {help}")))
 }
 
 /// What there is: every row is read once, so that damage shows before anything is written.
@@ -136,7 +137,7 @@ fn measure(
         schema: schema::VERSION,
         codec: codec::NAME.to_owned(),
         created_at: now.to_string(),
-        instance: schema::instance(tx)?,
+        instance: meta::instance(tx)?,
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         secrets: what.secrets,
         rows: std::collections::BTreeMap::new(),
@@ -185,28 +186,28 @@ fn shown<'v>(
     key: &[u8],
     value: &'v [u8],
     what: What,
-) -> Result<Option<Cow<'v, [u8]>>, store::Error> {
+) -> Result<Option<Cow<'v, [u8]>>, engine::Error> {
     Ok(match table {
         _ if what.secrets => Some(Cow::Borrowed(value)),
         Table::Client => Some(Cow::Owned(client::without_secret(value)?)),
         Table::Refresh | Table::RefreshByClient => None,
-        Table::Expiry if expiry::Kind::Refresh.owns(key) => None,
+        Table::Expiry if aging::Kind::Refresh.owns(key) => None,
         _ => Some(Cow::Borrowed(value)),
     })
 }
 
 fn length(bytes: &[u8]) -> Result<[u8; 4], Error> {
     let length = u32::try_from(bytes.len())
-        .map_err(|_| store::Error::Encode(format!("a row of {} bytes", bytes.len())))?;
+        .map_err(|_| engine::Error::Encode(format!("a row of {} bytes", bytes.len())))?;
     Ok(length.to_be_bytes())
 }
 
 /// The keys that the server made for itself.
 fn keys(dir: Option<&Path>) -> Result<Vec<(String, Vec<u8>)>, Error> {
-    let Some(dir) = dir.map(|dir| dir.join(store::KEYS)).filter(|dir| dir.exists()) else {
+    let Some(dir) = dir.map(|dir| dir.join(engine::KEYS)).filter(|dir| dir.exists()) else {
         return Ok(Vec::new());
     };
-    let failed = |path: &Path, source| Error::Store(store::Error::file(path, source));
+    let failed = |path: &Path, source| Error::Store(engine::Error::file(path, source));
     let mut found = Vec::new();
     for entry in fs::read_dir(&dir).map_err(|error| failed(&dir, error))? {
         let path: PathBuf = entry.map_err(|error| failed(&dir, error))?.path();

@@ -22,8 +22,8 @@ pub(super) use restore::MARKER;
 pub use restore::{Restored, Target, restore};
 pub use save::{partial, save, stream};
 
-use super::schema;
-use super::tables::Table;
+use crate::store::engine::{self, Table, codec};
+use crate::store::upkeep::schema;
 
 /// The version of the form of backups.
 const FORMAT: u64 = 1;
@@ -85,7 +85,7 @@ pub enum Error {
     Locked(PathBuf),
     /// The store cannot be read or written.
     #[error(transparent)]
-    Store(#[from] super::Error),
+    Store(#[from] engine::Error),
 }
 
 impl Error {
@@ -178,7 +178,7 @@ impl Manifest {
                 return Err(Error::Newer { what, found, known, product });
             }
         }
-        if self.codec != super::codec::NAME {
+        if self.codec != codec::NAME {
             return Err(Error::bad(format!("its records are encoded as {}", self.codec)));
         }
         Ok(())

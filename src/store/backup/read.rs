@@ -6,8 +6,9 @@ use std::io::{BufReader, Read};
 use super::archive::Reader;
 use super::{Amount, BLOBS, Error, KEYS, MANIFEST, Manifest, Progress, ROWS, is_key};
 use crate::domain::{Blob, BlobName};
-use crate::store::tables::Table;
-use crate::store::{blob, index};
+use crate::store::engine::Table;
+use crate::store::nouns::blob;
+use crate::store::upkeep::index;
 
 /// The largest manifest and key, bytes.
 const SMALL: u64 = 1 << 20;

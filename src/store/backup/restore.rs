@@ -12,16 +12,15 @@ use super::read::{Sink, walk};
 use super::save::{folder, partial};
 use super::{Error, Manifest, Progress};
 use crate::domain::{BlobName, Timestamp};
-use crate::store::check::{self, Report, check};
-use crate::store::key::Key;
-use crate::store::rows::WriteTx;
-use crate::store::tables::Table;
-use crate::store::{
-    self, BLOBS, BlobDir, DATABASE, KEYS, check_room, create_private, schema, sync_dir,
-};
+use crate::store::blobs::BlobDir;
+use crate::store::engine::database::{create_database, name_database};
+use crate::store::engine::disk::{check_room, create_private, sync_dir};
+use crate::store::engine::{self, BLOBS, DATABASE, KEYS, Key, Table, WriteTx};
+use crate::store::upkeep::check::{self, Report, check};
+use crate::store::upkeep::schema;
 
 /// Says that a directory is a restore under way, and locks out another one.
-pub(in crate::store) const MARKER: &str = "RESTORING";
+pub(crate) const MARKER: &str = "RESTORING";
 /// Bytes of rows that are written together.
 const TOGETHER: usize = 4 << 20;
 /// The key that signs tokens.
@@ -126,7 +125,7 @@ fn lock(dir: &Path) -> Result<Option<File>, Error> {
     match File::open(&path) {
         Ok(file) => match file.try_lock() {
             Ok(()) => Ok(Some(file)),
-            Err(_) => Err(Error::Store(store::Error::Locked(dir.to_owned()))),
+            Err(_) => Err(Error::Store(engine::Error::Locked(dir.to_owned()))),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::write(path, error)),
@@ -284,10 +283,10 @@ impl Sink for Loader {
     fn manifest(&mut self, manifest: &Manifest) -> Result<(), Error> {
         check_room(&self.dir, manifest.size())?;
         self.blobs.create()?;
-        let db = store::create_database(&self.dir)?;
-        let mut txn = db.begin_write().map_err(store::Error::from)?;
+        let db = create_database(&self.dir)?;
+        let mut txn = db.begin_write().map_err(engine::Error::from)?;
         let immediate = txn.set_durability(Durability::Immediate);
-        immediate.map_err(|error| store::Error::Database(error.into()))?;
+        immediate.map_err(|error| engine::Error::Database(error.into()))?;
         self.txn = Some((db, txn));
         Ok(())
     }
@@ -302,11 +301,11 @@ impl Sink for Loader {
         self.flush()?;
         if let Some((db, txn)) = self.txn.take() {
             schema::create_tables(&txn)?;
-            txn.commit().map_err(store::Error::from)?;
+            txn.commit().map_err(engine::Error::from)?;
             // Data of an older program becomes that of this one here; the backup is what it was before.
             schema::upgrade(&db)?;
-            db.close().map_err(|error| store::Error::Database(error.into()))?;
-            store::name_database(&self.dir)?;
+            db.close().map_err(|error| engine::Error::Database(error.into()))?;
+            name_database(&self.dir)?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use rustix::fs::{Advice, RenameFlags, fadvise, renameat_with};
 
 use super::read::{Sink, verify, walk};
 use super::{Error, Manifest, Progress};
-use crate::store::{check_room, sync_dir};
+use crate::store::engine::disk::{check_room, sync_dir};
 
 /// Copies a backup from `source` to `out` while checking it. Success means that everything arrived.
 pub fn stream(

@@ -1,0 +1,43 @@
+//! What the database says about itself, and the store's one counter.
+
+use super::Error;
+use super::key::{Key, Tail};
+use super::rows::{Rows, WriteTx};
+use super::tables::Table;
+
+pub(crate) const SCHEMA: &str = "schema";
+pub(crate) const INSTANCE: &str = "instance";
+const SEQ: &str = "seq";
+
+pub(crate) fn meta(name: &str) -> Key {
+    Key::new().text(name)
+}
+
+pub(crate) fn number(rows: &impl Rows, name: &str) -> Result<Option<u64>, Error> {
+    let value = rows.get(Table::Meta, &meta(name))?;
+    Ok(value.map(|bytes| Tail(&bytes).number()))
+}
+
+/// The database's own name.
+pub(crate) fn instance(rows: &impl Rows) -> Result<String, Error> {
+    let value = rows.get(Table::Meta, &meta(INSTANCE))?;
+    Ok(String::from_utf8_lossy(&value.unwrap_or_default()).into_owned())
+}
+
+/// The number that was given out last.
+pub(crate) fn seq(rows: &impl Rows) -> Result<u64, Error> {
+    Ok(number(rows, SEQ)?.unwrap_or(0))
+}
+
+impl WriteTx<'_> {
+    /// The next number of the store's one counter: grows with every use, never repeats.
+    pub(crate) fn next_seq(&mut self) -> Result<u64, Error> {
+        let next = seq(self)? + 1;
+        self.set_seq(next)?;
+        Ok(next)
+    }
+
+    pub(crate) fn set_seq(&mut self, last: u64) -> Result<(), Error> {
+        self.put(Table::Meta, &meta(SEQ), &last.to_be_bytes())
+    }
+}

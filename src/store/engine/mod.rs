@@ -1,0 +1,25 @@
+//! Rows and how they are kept: the only folder that names redb and bincode.
+
+pub(crate) mod codec;
+pub(crate) mod database;
+pub(crate) mod disk;
+mod error;
+pub(crate) mod key;
+pub(crate) mod meta;
+mod parked;
+mod rows;
+mod tables;
+pub(crate) mod writer;
+
+pub use error::Error;
+pub(crate) use key::{Key, Tail, leading_name, name_in};
+pub(crate) use rows::{Direction, IndexRow, Rows};
+pub use rows::{ReadTx, WriteTx};
+pub(crate) use tables::Table;
+
+/// The database's file in the data directory.
+pub const DATABASE: &str = "testflinger.redb";
+/// The folder of blobs in the data directory.
+pub const BLOBS: &str = "blobs";
+/// The folder of keys in the data directory.
+pub const KEYS: &str = "keys";

@@ -1,0 +1,336 @@
+//! The one thread that writes, with group commit.
+//!
+//! A request hands over an operation and waits for its reply. The thread takes whatever is waiting, runs it in one
+//! transaction, commits once and only then replies to all: a reply means *on disk*. There is no lingering for more
+//! company: while one commit is under way the next batch gathers by itself.
+//!
+//! Hazards: an operation that fails after it has written would leave half of itself in the batch, so the batch is
+//! aborted and its members run again one by one (an operation must therefore be repeatable: `FnMut`). After a failed
+//! `commit()` nobody knows what the disk holds, so every member is told so and the process ends; the next start reads
+//! what is really there.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use redb::Database;
+
+use super::Error;
+use super::parked::Parked;
+use super::rows::WriteTx;
+use crate::domain::{BlobName, Clock, QueueName, Timestamp};
+use crate::store::blobs::BlobDir;
+
+/// How many operations may share one commit.
+const BATCH: usize = 1024;
+/// How many operations may wait; more are refused as [`Error::Busy`].
+const QUEUE: usize = 4096;
+
+/// What must happen once the batch is on disk.
+#[derive(Default)]
+pub(crate) struct Effects {
+    /// Files that no row names any more.
+    pub(crate) unlink: Vec<BlobName>,
+    /// Queues in which a job became claimable, once for each job.
+    pub(crate) wake: Vec<QueueName>,
+}
+
+/// What to do when a commit has failed; ends the process in production.
+pub type OnFatal = Box<dyn Fn(&Error) + Send>;
+
+/// How a run of an operation ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ran {
+    /// It has its answer.
+    Done,
+    /// It has an error for an answer.
+    Failed,
+    /// It found nothing, and would rather wait.
+    Waits,
+}
+
+/// One operation in the queue.
+pub(crate) trait Operation: Send {
+    /// Runs within `tx`; may be called again in another transaction.
+    fn run(&mut self, tx: &mut WriteTx<'_>, now: Timestamp) -> Ran;
+    /// The queues in which it waits for a job; empty for one that never waits.
+    fn waits_for(&self) -> &[QueueName];
+    /// Whether anybody still waits for its answer.
+    fn is_wanted(&self) -> bool;
+    /// Gives the caller its answer; `lost` when what was done did not become durable.
+    fn reply(self: Box<Self>, lost: Option<Error>);
+}
+
+struct Pending<F, T, E, R> {
+    run: F,
+    outcome: Option<Result<T, E>>,
+    reply: R,
+}
+
+impl<F, T, E, R> Operation for Pending<F, T, E, R>
+where
+    F: FnMut(&mut WriteTx<'_>, Timestamp) -> Result<T, E> + Send,
+    T: Send,
+    E: From<Error> + Send,
+    R: FnOnce(Result<T, E>) + Send,
+{
+    fn run(&mut self, tx: &mut WriteTx<'_>, now: Timestamp) -> Ran {
+        self.outcome = None;
+        let outcome = (self.run)(tx, now);
+        let ran = if outcome.is_ok() { Ran::Done } else { Ran::Failed };
+        self.outcome = Some(outcome);
+        ran
+    }
+
+    fn waits_for(&self) -> &[QueueName] {
+        &[]
+    }
+
+    fn is_wanted(&self) -> bool {
+        true
+    }
+
+    fn reply(self: Box<Self>, lost: Option<Error>) {
+        let outcome = match (lost, self.outcome) {
+            (None, Some(outcome)) => outcome,
+            (Some(error), _) => Err(error.into()),
+            (None, None) => Err(Error::Panicked.into()),
+        };
+        (self.reply)(outcome);
+    }
+}
+
+/// What an operation that waits needs besides: where, and whether anybody still does.
+pub struct HeldRequest {
+    /// The queues.
+    pub queues: Vec<QueueName>,
+    /// Set to `false` by whoever waits, when it no longer does.
+    pub wanted: Arc<AtomicBool>,
+}
+
+/// An operation that waits while its outcome is `None`.
+struct Waiting<F, T, E, R> {
+    inner: Pending<F, Option<T>, E, R>,
+    held: HeldRequest,
+}
+
+impl<F, T, E, R> Operation for Waiting<F, T, E, R>
+where
+    F: FnMut(&mut WriteTx<'_>, Timestamp) -> Result<Option<T>, E> + Send,
+    T: Send,
+    E: From<Error> + Send,
+    R: FnOnce(Result<Option<T>, E>) + Send,
+{
+    fn run(&mut self, tx: &mut WriteTx<'_>, now: Timestamp) -> Ran {
+        let ran = self.inner.run(tx, now);
+        if matches!(self.inner.outcome, Some(Ok(None))) { Ran::Waits } else { ran }
+    }
+
+    fn waits_for(&self) -> &[QueueName] {
+        &self.held.queues
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.held.wanted.load(Ordering::Acquire)
+    }
+
+    fn reply(self: Box<Self>, lost: Option<Error>) {
+        Box::new(self.inner).reply(lost);
+    }
+}
+
+/// An operation of the batch under way, and how its last run ended.
+pub(crate) struct Member {
+    pub(crate) operation: Box<dyn Operation>,
+    pub(crate) ran: Ran,
+}
+
+impl Member {
+    fn new(operation: Box<dyn Operation>) -> Self {
+        Self { operation, ran: Ran::Failed }
+    }
+}
+
+/// The writer's queue and thread.
+pub(crate) struct Writer {
+    queue: Mutex<Option<SyncSender<Box<dyn Operation>>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(crate) fn start(
+        db: Arc<Database>,
+        blobs: BlobDir,
+        clock: Arc<dyn Clock>,
+        on_fatal: OnFatal,
+    ) -> std::io::Result<Self> {
+        let (sender, receiver) = sync_channel(QUEUE);
+        let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
+            Thread { db, blobs, clock, on_fatal, parked: Parked::default() }.serve(&receiver);
+        })?;
+        Ok(Self { queue: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Puts an operation into the queue; `reply` is called from the writer's thread, or at once when it cannot be taken.
+    pub(crate) fn submit<T, E>(
+        &self,
+        run: impl FnMut(&mut WriteTx<'_>, Timestamp) -> Result<T, E> + Send + 'static,
+        reply: impl FnOnce(Result<T, E>) + Send + 'static,
+    ) where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.enqueue(Box::new(Pending { run, outcome: None, reply }));
+    }
+
+    /// The same for an operation that waits until it finds something. It is run again in the transaction in which a job
+    /// became claimable in one of its queues; those that wait longest are asked first.
+    pub(crate) fn submit_waiting<T, E>(
+        &self,
+        run: impl FnMut(&mut WriteTx<'_>, Timestamp) -> Result<Option<T>, E> + Send + 'static,
+        held: HeldRequest,
+        reply: impl FnOnce(Result<Option<T>, E>) + Send + 'static,
+    ) where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let inner = Pending { run, outcome: None, reply };
+        self.enqueue(Box::new(Waiting { inner, held }));
+    }
+
+    fn enqueue(&self, operation: Box<dyn Operation>) {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match queue {
+            None => operation.reply(Some(Error::Closed)),
+            Some(queue) => match queue.try_send(operation) {
+                Ok(()) => {}
+                Err(TrySendError::Full(operation)) => operation.reply(Some(Error::Busy)),
+                Err(TrySendError::Disconnected(operation)) => operation.reply(Some(Error::Closed)),
+            },
+        }
+    }
+
+    /// Refuses new operations, finishes those that wait, and ends the thread.
+    pub(crate) fn stop(&self) {
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer thread panicked");
+        }
+    }
+}
+
+struct Thread {
+    db: Arc<Database>,
+    blobs: BlobDir,
+    clock: Arc<dyn Clock>,
+    on_fatal: OnFatal,
+    parked: Parked,
+}
+
+impl Thread {
+    fn serve(mut self, queue: &Receiver<Box<dyn Operation>>) {
+        while let Ok(first) = queue.recv() {
+            let mut batch = vec![Member::new(first)];
+            batch.extend(queue.try_iter().take(BATCH - 1).map(Member::new));
+            if let Err(error) = self.commit(batch) {
+                (self.on_fatal)(&error);
+                return;
+            }
+            self.parked.forget_unwanted();
+        }
+    }
+
+    /// Makes a batch durable and answers it, or fails for good.
+    fn commit(&mut self, mut batch: Vec<Member>) -> Result<(), Error> {
+        match self.attempt(&mut batch) {
+            Ok(Some(served)) => self.answer(batch, served),
+            Ok(None) => {
+                for member in batch {
+                    let mut alone = vec![member];
+                    match self.attempt(&mut alone) {
+                        // Aborted again: its error stands as its answer, and nothing of it is left.
+                        Ok(served) => self.answer(alone, served.unwrap_or_default()),
+                        Err(error) => return Err(fail(alone, error)),
+                    }
+                }
+            }
+            Err(error) => return Err(fail(batch, error)),
+        }
+        Ok(())
+    }
+
+    /// Answers what is done, and parks what waits.
+    fn answer(&mut self, batch: Vec<Member>, served: Vec<u64>) {
+        for id in served {
+            if let Some(operation) = self.parked.take(id) {
+                operation.reply(None);
+            }
+        }
+        for Member { operation, ran } in batch {
+            match ran {
+                Ran::Waits => self.parked.park(operation),
+                Ran::Done | Ran::Failed => operation.reply(None),
+            }
+        }
+    }
+
+    /// Runs a batch in one transaction and commits it. Gives the parked operations that were served, or `None` when the
+    /// transaction had to be aborted.
+    fn attempt(&mut self, batch: &mut [Member]) -> Result<Option<Vec<u64>>, Error> {
+        let txn = self.db.begin_write()?;
+        let now = self.clock.now();
+        let mut tx = WriteTx::new(&txn);
+        let Some(served) = run_all(batch, &mut self.parked, &mut tx, now) else {
+            drop(tx);
+            txn.abort()?;
+            return Ok(None);
+        };
+        let (wrote, effects) = (tx.writes() > 0, std::mem::take(&mut tx.effects));
+        drop(tx);
+        if wrote {
+            txn.commit()?;
+        } else {
+            txn.abort()?;
+        }
+        for name in effects.unlink {
+            self.blobs.unlink(name);
+        }
+        Ok(Some(served))
+    }
+}
+
+fn run_all(
+    batch: &mut [Member],
+    parked: &mut Parked,
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+) -> Option<Vec<u64>> {
+    for member in &mut *batch {
+        member.ran = run(&mut member.operation, tx, now)?;
+    }
+    parked.serve(batch, tx, now)
+}
+
+/// Runs an operation; `None` when it failed after it had written, so that the transaction must be aborted.
+pub(crate) fn run(
+    operation: &mut Box<dyn Operation>,
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+) -> Option<Ran> {
+    let before = tx.writes();
+    let ran = catch_unwind(AssertUnwindSafe(|| operation.run(tx, now))).unwrap_or(Ran::Failed);
+    (ran != Ran::Failed || tx.writes() == before).then_some(ran)
+}
+
+fn fail(batch: Vec<Member>, error: Error) -> Error {
+    tracing::error!(%error, "the database cannot be written; stopping");
+    for member in batch {
+        member.operation.reply(Some(Error::Lost));
+    }
+    error
+}

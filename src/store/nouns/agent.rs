@@ -1,0 +1,201 @@
+//! Agents: what they posted about themselves, their log lines and how their provisionings ended.
+
+use std::ops::ControlFlow;
+
+use super::aging::Kind;
+use super::record::{AgentLogV1, AgentV1, ProvisionV1};
+use crate::domain::{Agent, AgentName, Provision, QueueName, Timestamp};
+use crate::store::engine::{Error, IndexRow, Key, Rows, Table, Tail, WriteTx, codec};
+
+/// How many log lines and provisionings of an agent are kept.
+const KEPT: usize = 100;
+
+impl Agent {
+    fn index_rows(&self) -> Vec<IndexRow> {
+        let name = self.name.as_str().as_bytes().to_vec();
+        let mut rows = vec![
+            (Table::AgentBySeq, Key::new().number(self.seq), name.clone()),
+            (Table::Expiry, Kind::Agent.key(self.updated_at, &name), Vec::new()),
+        ];
+        for queue in &self.queues {
+            let key = Key::new().name(queue.as_str()).number(self.seq);
+            rows.push((Table::AgentByQueue, key, name.clone()));
+        }
+        rows
+    }
+}
+
+fn key(name: &AgentName) -> Key {
+    Key::new().text(name.as_str())
+}
+
+fn agent_name(value: &[u8]) -> Result<AgentName, Error> {
+    String::from_utf8(value.to_vec())
+        .map(AgentName::trusted)
+        .map_err(|_| Error::Corrupt("an agent's name is no text".to_owned()))
+}
+
+/// What can be read of agents.
+pub trait AgentReads {
+    /// The agent with this name.
+    fn agent(&self, name: &AgentName) -> Result<Option<Agent>, Error>;
+    /// The next `limit` agents after the one with `seq` `after`, in the order of their first appearance.
+    fn agents_after(&self, after: u64, limit: usize) -> Result<Vec<Agent>, Error>;
+    /// The same of those that serve a queue.
+    fn queue_agents_after(
+        &self,
+        queue: &QueueName,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Agent>, Error>;
+    /// The last lines that an agent logged, oldest first.
+    fn agent_log(&self, name: &AgentName) -> Result<Vec<String>, Error>;
+    /// How its last provisionings ended, oldest first.
+    fn provisions(&self, name: &AgentName) -> Result<Vec<Provision>, Error>;
+}
+
+impl<R: Rows> AgentReads for R {
+    fn agent(&self, name: &AgentName) -> Result<Option<Agent>, Error> {
+        let record = self.record(Table::Agent, &key(name))?;
+        Ok(record.map(|record| agent(name.clone(), record)))
+    }
+
+    fn agents_after(&self, after: u64, limit: usize) -> Result<Vec<Agent>, Error> {
+        page(self, Table::AgentBySeq, &Key::new(), after, limit)
+    }
+
+    fn queue_agents_after(
+        &self,
+        queue: &QueueName,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Agent>, Error> {
+        let prefix = Key::new().name(queue.as_str());
+        page(self, Table::AgentByQueue, &prefix, after, limit)
+    }
+
+    fn agent_log(&self, name: &AgentName) -> Result<Vec<String>, Error> {
+        let log: Option<AgentLogV1> = self.record(Table::AgentLog, &key(name))?;
+        Ok(log.unwrap_or_default().lines)
+    }
+
+    fn provisions(&self, name: &AgentName) -> Result<Vec<Provision>, Error> {
+        let mut found = Vec::new();
+        let prefix = Key::new().name(name.as_str());
+        self.scan_prefix(Table::ProvisionLog, &prefix, None, &mut |_, value| {
+            let record: ProvisionV1 = codec::decode(value)?;
+            found.push(Provision {
+                at: Timestamp::from_micros(record.at),
+                job_id: record.job_id,
+                exit_code: record.exit_code,
+                detail: record.detail,
+            });
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(found)
+    }
+}
+
+fn agent(name: AgentName, record: AgentV1) -> Agent {
+    Agent {
+        name,
+        seq: record.seq,
+        updated_at: Timestamp::from_micros(record.updated_at),
+        fields: record.fields.into_iter().collect(),
+        queues: record.queues.into_iter().map(QueueName::trusted).collect(),
+        streak: match record.streak_type {
+            0 => None,
+            kind => Some((kind == 1, record.streak_count)),
+        },
+    }
+}
+
+/// The index rows of a stored agent.
+pub(crate) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
+    Ok(agent(agent_name(key)?, codec::decode(value)?).index_rows())
+}
+
+fn page(
+    rows: &impl Rows,
+    table: Table,
+    prefix: &Key,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<Agent>, Error> {
+    let mut names = Vec::new();
+    rows.scan_prefix(table, prefix, Some(after), &mut |_, value| {
+        if names.len() == limit {
+            return Ok(ControlFlow::Break(()));
+        }
+        names.push(agent_name(value)?);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let mut agents = Vec::new();
+    for name in names {
+        let agent = rows.agent(&name)?;
+        agents.push(agent.ok_or_else(|| Error::Corrupt(format!("agent {name} is missing")))?);
+    }
+    Ok(agents)
+}
+
+impl WriteTx<'_> {
+    /// Adds an agent, or makes `old` into `new`, with all index rows.
+    pub fn put_agent(&mut self, old: Option<&Agent>, new: &Agent) -> Result<(), Error> {
+        let before = old.map(Agent::index_rows).unwrap_or_default();
+        self.replace_rows(&before, &new.index_rows())?;
+        let (streak_type, streak_count) = match new.streak {
+            None => (0, 0),
+            Some((passed, count)) => (if passed { 1 } else { 2 }, count),
+        };
+        let record = AgentV1 {
+            seq: new.seq,
+            updated_at: new.updated_at.as_micros(),
+            fields: new.fields.clone().into_iter().collect(),
+            queues: new.queues.iter().map(ToString::to_string).collect(),
+            streak_type,
+            streak_count,
+        };
+        self.put_record(Table::Agent, &key(&new.name), &record)
+    }
+
+    /// Removes an agent with its log; its history has a removal of its own.
+    pub fn remove_agent(&mut self, agent: &Agent) -> Result<(), Error> {
+        self.replace_rows(&agent.index_rows(), &[])?;
+        self.remove(Table::AgentLog, &key(&agent.name))?;
+        self.remove_prefix(Table::ProvisionLog, &Key::new().name(agent.name.as_str()))?;
+        self.remove(Table::Agent, &key(&agent.name))?;
+        Ok(())
+    }
+
+    /// Adds lines to an agent's log and forgets all but the last [`KEPT`].
+    pub fn append_agent_log(&mut self, name: &AgentName, lines: &[String]) -> Result<(), Error> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let mut log = self.agent_log(name)?;
+        log.extend_from_slice(lines);
+        log.drain(..log.len().saturating_sub(KEPT));
+        self.put_record(Table::AgentLog, &key(name), &AgentLogV1 { lines: log })
+    }
+
+    /// Adds the end of a provisioning and forgets all but the last [`KEPT`].
+    pub fn append_provision(&mut self, name: &AgentName, entry: &Provision) -> Result<(), Error> {
+        let prefix = Key::new().name(name.as_str());
+        let mut seqs = Vec::new();
+        self.scan_prefix(Table::ProvisionLog, &prefix, None, &mut |key, _| {
+            seqs.push(Tail(key).number());
+            Ok(ControlFlow::Continue(()))
+        })?;
+        for seq in &seqs[..(seqs.len() + 1).saturating_sub(KEPT)] {
+            self.remove(Table::ProvisionLog, &prefix.clone().number(*seq))?;
+        }
+        let record = ProvisionV1 {
+            at: entry.at.as_micros(),
+            job_id: entry.job_id.clone(),
+            exit_code: entry.exit_code,
+            detail: entry.detail.clone(),
+        };
+        let key = prefix.number(self.next_seq()?);
+        self.put_record(Table::ProvisionLog, &key, &record)
+    }
+}

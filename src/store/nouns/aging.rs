@@ -1,0 +1,48 @@
+//! The rows of [`Table::Expiry`]: what has an age, and since when that counts.
+
+use crate::domain::Timestamp;
+use crate::store::engine::Key;
+
+/// What has an age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Job,
+    Result,
+    Blob,
+    Agent,
+    Queue,
+    Refresh,
+    Drain,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Job, Self::Result, Self::Blob, Self::Agent, Self::Queue, Self::Refresh, Self::Drain];
+
+    pub(crate) const fn byte(self) -> u8 {
+        match self {
+            Self::Job => b'j',
+            Self::Result => b'r',
+            Self::Blob => b'b',
+            Self::Agent => b'a',
+            Self::Queue => b'q',
+            Self::Refresh => b't',
+            Self::Drain => b'd',
+        }
+    }
+
+    /// Whether an expiry row is of this kind.
+    pub(crate) fn owns(self, row: &[u8]) -> bool {
+        row.first() == Some(&self.byte())
+    }
+
+    /// The row of something whose age counts from `since`.
+    pub(crate) fn key(self, since: Timestamp, key: &[u8]) -> Key {
+        Key::new().byte(self.byte()).signed(since.as_micros()).raw(key)
+    }
+}
+
+/// The kind of an expiry row and what it is about, without the time.
+pub(crate) fn split(key: &[u8]) -> (Option<u8>, &[u8]) {
+    (key.first().copied(), key.get(9..).unwrap_or_default())
+}

@@ -1,0 +1,117 @@
+//! Artifacts and attachments: their rows. The bytes are files of their own.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use super::aging::Kind;
+use super::record::BlobV1;
+use crate::domain::{Blob, BlobKind, BlobName, JobId, Timestamp};
+use crate::store::engine::{Error, IndexRow, Key, ReadTx, Rows, Table, WriteTx, codec};
+
+impl BlobKind {
+    const fn byte(self) -> u8 {
+        match self {
+            Self::Artifact => b'a',
+            Self::Attachments => b't',
+        }
+    }
+
+    const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            b'a' => Some(Self::Artifact),
+            b't' => Some(Self::Attachments),
+            _ => None,
+        }
+    }
+}
+
+impl Blob {
+    fn index_row(&self, key: &[u8]) -> IndexRow {
+        (Table::Expiry, Kind::Blob.key(self.created_at, key), Vec::new())
+    }
+}
+
+fn key(job: JobId, kind: BlobKind) -> Key {
+    Key::new().raw(job.as_bytes()).byte(kind.byte())
+}
+
+/// The job and kind in a blob's key.
+pub(crate) fn parse_key(key: &[u8]) -> Option<(JobId, BlobKind)> {
+    let (id, kind) = key.split_first_chunk()?;
+    Some((JobId::from_bytes(*id), BlobKind::from_byte(*kind.first()?)?))
+}
+
+/// Reading rows of blobs.
+pub trait BlobReads {
+    /// The blob of this kind that a job has.
+    fn blob(&self, job: JobId, kind: BlobKind) -> Result<Option<Blob>, Error>;
+}
+
+impl<R: Rows> BlobReads for R {
+    fn blob(&self, job: JobId, kind: BlobKind) -> Result<Option<Blob>, Error> {
+        let record: Option<BlobV1> = self.record(Table::Blob, &key(job, kind))?;
+        Ok(record.as_ref().map(blob))
+    }
+}
+
+fn blob(record: &BlobV1) -> Blob {
+    Blob {
+        name: BlobName::from_bytes(record.name),
+        size: record.size,
+        sha256: record.sha256,
+        created_at: Timestamp::from_micros(record.created_at),
+    }
+}
+
+/// A stored blob.
+pub(crate) fn stored(value: &[u8]) -> Result<Blob, Error> {
+    codec::decode(value).map(|record| blob(&record))
+}
+
+/// The index rows of a stored blob.
+pub(crate) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
+    if parse_key(key).is_none() {
+        return Err(Error::Corrupt("a blob's key names no job".to_owned()));
+    }
+    Ok(vec![stored(value)?.index_row(key)])
+}
+
+impl ReadTx {
+    /// The names of all blobs.
+    pub(crate) fn blob_names(&self) -> Result<BTreeSet<BlobName>, Error> {
+        let mut names = BTreeSet::new();
+        self.scan_prefix(Table::Blob, &Key::new(), None, &mut |_, value| {
+            names.insert(stored(value)?.name);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(names)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Gives a job this blob; the file of an older one goes once that is durable.
+    pub fn put_blob(&mut self, job: JobId, kind: BlobKind, blob: &Blob) -> Result<(), Error> {
+        self.remove_blob(job, kind)?;
+        let key = key(job, kind);
+        let record = BlobV1 {
+            name: *blob.name.as_bytes(),
+            size: blob.size,
+            sha256: blob.sha256,
+            created_at: blob.created_at.as_micros(),
+        };
+        self.replace_rows(&[], &[blob.index_row(key.as_slice())])?;
+        self.put_record(Table::Blob, &key, &record)
+    }
+
+    /// Takes a blob from a job; its file goes once that is durable.
+    pub fn remove_blob(&mut self, job: JobId, kind: BlobKind) -> Result<(), Error> {
+        let Some(blob) = self.blob(job, kind)? else {
+            return Ok(());
+        };
+        let key = key(job, kind);
+        self.replace_rows(&[blob.index_row(key.as_slice())], &[])?;
+        self.remove(Table::Blob, &key)?;
+        self.effects.unlink.push(blob.name);
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! The history of jobs and agents: every change, when, by whom, from what to what, and why.
+
+use std::ops::ControlFlow;
+
+use super::record::HistoryV1;
+use crate::domain::{Actor, AgentName, Change, ClientId, Event, JobState, Subject, Timestamp};
+use crate::store::engine::{Error, Key, Rows, Table, WriteTx, codec};
+
+/// How the keys of a history begin.
+const JOB: u8 = b'j';
+const AGENT: u8 = b'a';
+
+impl Subject {
+    fn key(&self) -> Key {
+        match self {
+            Self::Job(id) => Key::new().byte(JOB).raw(id.as_bytes()),
+            Self::Agent(name) => Key::new().byte(AGENT).name(name.as_str()),
+        }
+    }
+}
+
+/// Reading histories.
+pub trait HistoryReads {
+    /// The history of a subject, oldest first.
+    fn history(&self, subject: &Subject) -> Result<Vec<Event>, Error>;
+}
+
+impl<R: Rows> HistoryReads for R {
+    fn history(&self, subject: &Subject) -> Result<Vec<Event>, Error> {
+        let mut events = Vec::new();
+        self.scan_prefix(Table::History, &subject.key(), None, &mut |key, value| {
+            events.push(event(key, codec::decode(value)?)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(events)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Adds a change to the history of a subject.
+    pub fn append_history(&mut self, subject: &Subject, event: &Event) -> Result<(), Error> {
+        let key = subject.key().number(self.next_seq()?);
+        self.put_record(Table::History, &key, &record(event))
+    }
+
+    /// Removes the history of a subject.
+    pub fn remove_history(&mut self, subject: &Subject) -> Result<(), Error> {
+        self.remove_prefix(Table::History, &subject.key())
+    }
+}
+
+/// The words that stand for changes of a job.
+const STATE: &str = "state";
+const ATTACHMENTS: (&str, &str, &str) = ("attachments", "waiting", "complete");
+const SILENCE: (&str, &str, &str) = ("agent", "heard", "silent");
+
+fn record(event: &Event) -> HistoryV1 {
+    let (actor, actor_name) = match &event.actor {
+        Actor::Anonymous => (0, ""),
+        Actor::Agent(name) => (1, name.as_str()),
+        Actor::Client(id) => (2, id.as_str()),
+        Actor::LocalAdmin => (3, ""),
+        Actor::Server => (4, ""),
+    };
+    let (what, from, to) = match &event.change {
+        Change::State { from, to } => {
+            (STATE, from.as_ref().map_or("", JobState::as_str), to.as_str())
+        }
+        Change::Attachments => ATTACHMENTS,
+        Change::Silence { begins: true } => SILENCE,
+        Change::Silence { begins: false } => (SILENCE.0, SILENCE.2, SILENCE.1),
+        Change::Member { name, from, to } => {
+            (name.as_str(), from.as_deref().unwrap_or_default(), to.as_deref().unwrap_or_default())
+        }
+    };
+    HistoryV1 {
+        at: event.at.as_micros(),
+        actor,
+        actor_name: actor_name.to_owned(),
+        what: what.to_owned(),
+        from: from.to_owned(),
+        to: to.to_owned(),
+        why: event.why.clone(),
+    }
+}
+
+/// A stored event; the key says whether it is one of a job.
+pub(crate) fn event(key: &[u8], record: HistoryV1) -> Result<Event, Error> {
+    let of_a_job = key.first() == Some(&JOB);
+    let change = if of_a_job { job_change(&record) } else { None };
+    let some = |text: String| Some(text).filter(|text| !text.is_empty());
+    Ok(Event {
+        at: Timestamp::from_micros(record.at),
+        actor: match record.actor {
+            0 => Actor::Anonymous,
+            1 => Actor::Agent(AgentName::trusted(record.actor_name)),
+            2 => Actor::Client(ClientId::trusted(record.actor_name)),
+            3 => Actor::LocalAdmin,
+            4 => Actor::Server,
+            code => return Err(Error::Corrupt(format!("history: actor {code}"))),
+        },
+        change: change.unwrap_or_else(|| Change::Member {
+            name: record.what,
+            from: some(record.from),
+            to: some(record.to),
+        }),
+        why: record.why,
+    })
+}
+
+/// A change that only jobs have.
+fn job_change(record: &HistoryV1) -> Option<Change> {
+    let words = (record.what.as_str(), record.from.as_str(), record.to.as_str());
+    match words {
+        (STATE, from, to) => {
+            let from = (!from.is_empty()).then(|| JobState::new(from));
+            Some(Change::State { from, to: JobState::new(to) })
+        }
+        _ if words == ATTACHMENTS => Some(Change::Attachments),
+        _ if words == SILENCE => Some(Change::Silence { begins: true }),
+        _ if words == (SILENCE.0, SILENCE.2, SILENCE.1) => Some(Change::Silence { begins: false }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The change that these stored words are, and the words that it is stored as again.
+    fn read_back(subject: u8, words: [&str; 3]) -> (Change, [String; 3]) {
+        let [what, from, to] = words.map(ToOwned::to_owned);
+        let stored = HistoryV1 {
+            at: 1,
+            actor: 0,
+            actor_name: String::new(),
+            what,
+            from,
+            to,
+            why: "w".to_owned(),
+        };
+        let read = event(&[subject], stored.clone()).unwrap();
+        let again = record(&read);
+        assert_eq!((again.at, &again.why), (stored.at, &stored.why));
+        (read.change, [again.what, again.from, again.to])
+    }
+
+    #[test]
+    fn every_change_is_stored_as_the_words_that_it_was_read_from() {
+        let state = JobState::new("waiting");
+        let member = |from: &str| Change::Member {
+            name: "state".to_owned(),
+            from: Some(from.to_owned()),
+            to: None,
+        };
+        for (subject, words, expected) in [
+            (JOB, ["state", "", "waiting"], Change::State { from: None, to: state.clone() }),
+            (
+                JOB,
+                ["state", "waiting", "waiting"],
+                Change::State { from: Some(state.clone()), to: state },
+            ),
+            (JOB, ["attachments", "waiting", "complete"], Change::Attachments),
+            (JOB, ["agent", "heard", "silent"], Change::Silence { begins: true }),
+            (JOB, ["agent", "silent", "heard"], Change::Silence { begins: false }),
+            (AGENT, ["state", "\"test\"", ""], member("\"test\"")),
+        ] {
+            assert_eq!(read_back(subject, words), (expected, words.map(ToOwned::to_owned)));
+        }
+    }
+
+    #[test]
+    fn a_change_of_an_unknown_kind_can_still_be_read() {
+        for words in [["colour", "red", "blue"], ["agent", "heard", "lost"], ["", "", ""]] {
+            let (change, again) = read_back(JOB, words);
+            assert!(matches!(change, Change::Member { .. }), "{change:?}");
+            assert_eq!(again, words);
+        }
+    }
+}

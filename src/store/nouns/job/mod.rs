@@ -1,0 +1,131 @@
+//! Jobs: body, record, and the index rows that follow from the record.
+
+mod reads;
+
+pub(crate) use reads::names;
+pub use reads::{Ask, JobReads, Listed};
+
+use crate::domain::{AgentName, Job, JobId, QueueName, Tag};
+use crate::store::engine::{Error, IndexRow, Key, Table, WriteTx, codec};
+use crate::store::nouns::aging::Kind;
+use crate::store::nouns::record::JobV1;
+
+impl Job {
+    /// The index rows that this job has: the only place that says so. Everything else adds or removes their difference.
+    fn index_rows(&self) -> Vec<IndexRow> {
+        let id = self.id.as_bytes().to_vec();
+        let mut rows = vec![
+            (Table::JobBySeq, Key::new().number(self.seq), id.clone()),
+            (Table::JobByQueue, by_queue(&self.queue).number(self.seq), id.clone()),
+            (Table::JobByState, by_state(self.state.as_str()).number(self.seq), id.clone()),
+        ];
+        for tag in &self.tags {
+            rows.push((Table::JobByTag, by_tag(tag).number(self.seq), id.clone()));
+        }
+        if let (true, Some(until)) = (self.state.is_waiting(), self.queue_until) {
+            rows.push((
+                Table::QueueUntil,
+                Key::new().signed(until.as_micros()).raw(&id),
+                Vec::new(),
+            ));
+        }
+        if self.is_claimable() {
+            rows.push((Table::Waiting, self.place(), self.waiting_value()));
+        } else if self.state.is_waiting() {
+            rows.push((Table::AwaitingAttachments, self.place(), id.clone()));
+        } else if self.state.is_finished() {
+            let since = self.finished_at.unwrap_or(self.created_at);
+            rows.push((Table::Expiry, Kind::Job.key(since, self.id.as_bytes()), Vec::new()));
+        } else if let Some(agent) = &self.agent {
+            // Not while it waits: a job that was posted back into its queue is anybody's.
+            rows.push((Table::Held, held(agent).raw(&id), Vec::new()));
+        }
+        rows
+    }
+
+    /// Where the job stands in its queue.
+    fn place(&self) -> Key {
+        by_queue(&self.queue).priority(self.priority).number(self.seq)
+    }
+
+    /// What a claim needs to know of a job that it skips: id, flags, excluded agents.
+    fn waiting_value(&self) -> Vec<u8> {
+        let mut value = self.id.as_bytes().to_vec();
+        value.push(u8::from(self.secrets));
+        for agent in &self.exclude_agents {
+            value.extend_from_slice(Key::new().name(agent.as_str()).as_slice());
+        }
+        value
+    }
+}
+
+fn by_queue(queue: &QueueName) -> Key {
+    Key::new().name(queue.as_str())
+}
+
+fn by_state(word: &str) -> Key {
+    Key::new().name(word)
+}
+
+fn by_tag(tag: &Tag) -> Key {
+    Key::new().name(tag.as_str())
+}
+
+fn held(agent: &AgentName) -> Key {
+    Key::new().name(agent.as_str())
+}
+
+fn key(id: &JobId) -> Key {
+    Key::new().raw(id.as_bytes())
+}
+
+fn id_of(value: &[u8]) -> Result<JobId, Error> {
+    value.first_chunk().map_or_else(
+        || Err(Error::Corrupt("an index row without a job id".to_owned())),
+        |id| Ok(JobId::from_bytes(*id)),
+    )
+}
+
+/// The index rows of a stored job.
+pub(crate) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
+    let record: JobV1 = codec::decode(value)?;
+    Ok(record.into_job(id_of(key)?)?.index_rows())
+}
+
+impl WriteTx<'_> {
+    /// The next place in the order of submission.
+    pub fn next_place(&mut self) -> Result<u64, Error> {
+        self.next_seq()
+    }
+
+    /// Adds a job with its body.
+    pub fn insert_job(&mut self, job: &Job, body: &str) -> Result<(), Error> {
+        self.put(Table::JobBody, &key(&job.id), body.as_bytes())?;
+        self.replace_rows(&[], &job.index_rows())?;
+        self.wake(None, job);
+        self.put_record(Table::Job, &key(&job.id), &JobV1::from(job))
+    }
+
+    /// Makes `old` into `new`, which has the same id, with all its index rows.
+    pub fn update_job(&mut self, old: &Job, new: &Job) -> Result<(), Error> {
+        debug_assert_eq!(old.id, new.id);
+        self.replace_rows(&old.index_rows(), &new.index_rows())?;
+        self.wake(Some(old), new);
+        self.put_record(Table::Job, &key(&new.id), &JobV1::from(new))
+    }
+
+    /// Offers a job that became claimable to whoever waits for its queue.
+    fn wake(&mut self, old: Option<&Job>, new: &Job) {
+        if new.is_claimable() && !old.is_some_and(Job::is_claimable) {
+            self.effects.wake.push(new.queue.clone());
+        }
+    }
+
+    /// Removes a job and its body; its results, logs, files and history have removals of their own.
+    pub fn remove_job(&mut self, job: &Job) -> Result<(), Error> {
+        self.replace_rows(&job.index_rows(), &[])?;
+        self.remove(Table::JobBody, &key(&job.id))?;
+        self.remove(Table::Job, &key(&job.id))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,275 @@
+//! What can be read of jobs: one by one, what a claim would get, and lists a page at a time.
+
+use std::collections::BTreeSet;
+use std::ops::{Bound, ControlFlow};
+
+use super::{by_queue, by_state, by_tag, held, id_of, key};
+use crate::domain::{AgentName, Job, JobId, JobState, QueueName, Tag, Timestamp};
+use crate::store::engine::{Direction, Error, Key, Rows, Table, Tail, leading_name};
+use crate::store::nouns::record::JobV1;
+
+/// Who asks for a job.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    /// The queues, in any order.
+    pub queues: Vec<QueueName>,
+    /// The agent, if it says who it is; without a name only jobs that exclude nobody are handed out.
+    pub agent: Option<AgentName>,
+    /// Whether it may see secrets.
+    pub secrets: bool,
+}
+
+impl Ask {
+    fn may_have(&self, waiting: &[u8]) -> bool {
+        let Some((flags, mut excluded)) = waiting.get(16..).and_then(<[u8]>::split_first) else {
+            return false;
+        };
+        if *flags != 0 && !self.secrets {
+            return false;
+        }
+        while let Some((name, rest)) = leading_name(excluded) {
+            if self.agent.as_ref().is_none_or(|agent| agent.as_str() == name) {
+                return false;
+            }
+            excluded = rest;
+        }
+        true
+    }
+}
+
+/// A row of a list of jobs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// Its place in the list, and the cursor for what follows.
+    pub seq: u64,
+    /// The job.
+    pub id: JobId,
+}
+
+/// Which jobs a list holds: those with a prefix in one of the index tables.
+struct List(Table, Key);
+
+/// What can be read of jobs.
+pub trait JobReads {
+    /// The job with this id.
+    fn job(&self, id: JobId) -> Result<Option<Job>, Error>;
+    /// The JSON object that was submitted, without `job_id`.
+    fn job_body(&self, id: JobId) -> Result<Option<String>, Error>;
+    /// The job that `ask` would get now: highest priority over all its queues, then submit order.
+    fn first_claimable(&self, ask: &Ask) -> Result<Option<JobId>, Error>;
+    /// An unfinished job of these queues that the agent was handed and has not acknowledged.
+    fn unacknowledged(&self, agent: &AgentName, queues: &[QueueName])
+    -> Result<Option<Job>, Error>;
+    /// The unfinished jobs that agents hold under their names, by agent. As many as there are busy agents.
+    fn held(&self) -> Result<Vec<JobId>, Error>;
+    /// The unfinished jobs that this agent holds.
+    fn held_by(&self, agent: &AgentName) -> Result<Vec<JobId>, Error>;
+    /// Up to `limit` waiting jobs that may not wait any longer.
+    fn waited_too_long(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, Error>;
+    /// How many waiting jobs of its queue stand before this one; `None` when it is not waiting. Reads those before it.
+    fn position(&self, id: JobId) -> Result<Option<u64>, Error>;
+    /// The next `limit` jobs after `after`, in submit order.
+    fn jobs_after(&self, after: u64, limit: usize) -> Result<Vec<Listed>, Error>;
+    /// The same of one queue.
+    fn queue_jobs_after(
+        &self,
+        queue: &QueueName,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Listed>, Error>;
+    /// The same of the jobs with any of the states; `active` adds all states of jobs that are not finished.
+    fn state_jobs_after(
+        &self,
+        states: &[String],
+        active: bool,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Listed>, Error>;
+    /// The same of the jobs with any of the tags.
+    fn tag_jobs_after(&self, tags: &[Tag], after: u64, limit: usize) -> Result<Vec<Listed>, Error>;
+}
+
+impl<R: Rows> JobReads for R {
+    fn job(&self, id: JobId) -> Result<Option<Job>, Error> {
+        self.record::<JobV1>(Table::Job, &key(&id))?.map(|record| record.into_job(id)).transpose()
+    }
+
+    fn job_body(&self, id: JobId) -> Result<Option<String>, Error> {
+        self.get(Table::JobBody, &key(&id))?
+            .map(|bytes| {
+                String::from_utf8(bytes).map_err(|_| Error::Corrupt(format!("body of job {id}")))
+            })
+            .transpose()
+    }
+
+    fn first_claimable(&self, ask: &Ask) -> Result<Option<JobId>, Error> {
+        let mut best: Option<((i64, u64), JobId)> = None;
+        for queue in &ask.queues {
+            self.scan_prefix(Table::Waiting, &by_queue(queue), None, &mut |key, value| {
+                let mut tail = Tail(key);
+                let (seq, priority) = (tail.number(), tail.priority());
+                let rank = (priority.saturating_neg(), seq);
+                if best.as_ref().is_some_and(|(found, _)| *found <= rank) {
+                    return Ok(ControlFlow::Break(()));
+                }
+                if !ask.may_have(value) {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                best = Some((rank, id_of(value)?));
+                Ok(ControlFlow::Break(()))
+            })?;
+        }
+        Ok(best.map(|(_, id)| id))
+    }
+
+    fn unacknowledged(
+        &self,
+        agent: &AgentName,
+        queues: &[QueueName],
+    ) -> Result<Option<Job>, Error> {
+        for id in self.held_by(agent)? {
+            let lost = |job: &Job| !job.acknowledged && queues.contains(&job.queue);
+            if let Some(job) = self.job(id)?.filter(lost) {
+                return Ok(Some(job));
+            }
+        }
+        Ok(None)
+    }
+
+    fn held(&self) -> Result<Vec<JobId>, Error> {
+        held_ids(self, &Key::new())
+    }
+
+    fn held_by(&self, agent: &AgentName) -> Result<Vec<JobId>, Error> {
+        held_ids(self, &held(agent))
+    }
+
+    fn waited_too_long(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, Error> {
+        let to = Key::new().signed(now.as_micros());
+        let mut ids = Vec::new();
+        let range = (Bound::Unbounded, Bound::Excluded(to.as_slice()));
+        self.scan(Table::QueueUntil, range, Direction::Forward, &mut |key, _| {
+            if ids.len() == limit {
+                return Ok(ControlFlow::Break(()));
+            }
+            ids.push(JobId::from_bytes(Tail(key).bytes()));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(ids)
+    }
+
+    fn position(&self, id: JobId) -> Result<Option<u64>, Error> {
+        let Some(job) = self.job(id)?.filter(|job| job.state.is_waiting()) else {
+            return Ok(None);
+        };
+        let (queue, place) = (by_queue(&job.queue), job.place());
+        let mut before = 0;
+        for table in [Table::Waiting, Table::AwaitingAttachments] {
+            self.scan_prefix(table, &queue, None, &mut |key, _| {
+                if key >= place.as_slice() {
+                    return Ok(ControlFlow::Break(()));
+                }
+                before += 1;
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        Ok(Some(before))
+    }
+
+    fn jobs_after(&self, after: u64, limit: usize) -> Result<Vec<Listed>, Error> {
+        page(self, &List(Table::JobBySeq, Key::new()), after, limit)
+    }
+
+    fn queue_jobs_after(
+        &self,
+        queue: &QueueName,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Listed>, Error> {
+        page(self, &List(Table::JobByQueue, by_queue(queue)), after, limit)
+    }
+
+    fn state_jobs_after(
+        &self,
+        states: &[String],
+        active: bool,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Listed>, Error> {
+        let mut words: BTreeSet<String> = states.iter().cloned().collect();
+        if active {
+            let known = names(self, Table::JobByState)?;
+            words.extend(known.into_iter().filter(|word| !JobState::is_finished_word(word)));
+        }
+        let lists = words.iter().map(|word| List(Table::JobByState, by_state(word)));
+        merged(self, lists, after, limit)
+    }
+
+    fn tag_jobs_after(&self, tags: &[Tag], after: u64, limit: usize) -> Result<Vec<Listed>, Error> {
+        let lists = tags.iter().map(|tag| List(Table::JobByTag, by_tag(tag)));
+        merged(self, lists, after, limit)
+    }
+}
+
+fn held_ids(rows: &impl Rows, prefix: &Key) -> Result<Vec<JobId>, Error> {
+    let mut ids = Vec::new();
+    rows.scan_prefix(Table::Held, prefix, None, &mut |key, _| {
+        ids.push(JobId::from_bytes(Tail(key).bytes()));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(ids)
+}
+
+fn page(rows: &impl Rows, list: &List, after: u64, limit: usize) -> Result<Vec<Listed>, Error> {
+    let mut found = Vec::new();
+    rows.scan_prefix(list.0, &list.1, Some(after), &mut |key, value| {
+        if found.len() == limit {
+            return Ok(ControlFlow::Break(()));
+        }
+        found.push(Listed { seq: Tail(key).number(), id: id_of(value)? });
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(found)
+}
+
+/// The next rows of several lists together: the first `limit` of the union lie within the first `limit` of each.
+fn merged(
+    rows: &impl Rows,
+    lists: impl Iterator<Item = List>,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<Listed>, Error> {
+    let mut all = Vec::new();
+    for list in lists {
+        all.extend(page(rows, &list, after, limit)?);
+    }
+    all.sort_unstable_by_key(|row| row.seq);
+    all.dedup_by_key(|row| row.seq);
+    all.truncate(limit);
+    Ok(all)
+}
+
+/// The distinct leading names in a table, by skipping from one to the next.
+pub(crate) fn names(rows: &impl Rows, table: Table) -> Result<Vec<String>, Error> {
+    let mut found: Vec<String> = Vec::new();
+    let mut from = Vec::new();
+    loop {
+        let mut next = None;
+        rows.scan(
+            table,
+            (Bound::Included(&from[..]), Bound::Unbounded),
+            Direction::Forward,
+            &mut |key, _| {
+                next = leading_name(key).map(|(name, _)| name.to_owned());
+                Ok(ControlFlow::Break(()))
+            },
+        )?;
+        let Some(name) = next else { return Ok(found) };
+        let end = Key::new().name(&name).after_prefix();
+        found.push(name);
+        match end {
+            Some(end) => from = end,
+            None => return Ok(found),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Logs of jobs, kept twice: as numbered fragments of a phase, which stay, and as text that is read once, for the older
+//! generation of clients.
+//!
+//! Fragments are rows of their own, sorted by phase and number, so that a reader seeks to where it left off and a log
+//! of any size is sent a few fragments at a time.
+
+use std::ops::{Bound, ControlFlow};
+
+use super::aging::Kind;
+use super::record::LogTailV1;
+use crate::domain::{Fragment, FragmentRow, JobId, Log, LogKind, Phase, Timestamp};
+use crate::store::engine::{Direction, Error, IndexRow, Key, Rows, Table, Tail, WriteTx, codec};
+
+impl Log {
+    fn key(self) -> Key {
+        let kind = match self.1 {
+            LogKind::Output => b'o',
+            LogKind::Serial => b's',
+        };
+        Key::new().raw(self.0.as_bytes()).byte(kind)
+    }
+
+    fn phase(self, phase: Phase) -> Key {
+        let place = Phase::ALL.iter().position(|known| *known == phase).unwrap_or_default();
+        self.key().byte(u8::try_from(place).unwrap_or_default())
+    }
+
+    fn fragment(self, phase: Phase, number: i64, copy: u64) -> Key {
+        self.phase(phase).signed(number).number(copy)
+    }
+
+    /// The log in a key.
+    pub(crate) fn parse(key: &[u8]) -> Option<Self> {
+        let (id, kind) = key.split_first_chunk()?;
+        let kind = match kind {
+            b"o" => LogKind::Output,
+            b"s" => LogKind::Serial,
+            _ => return None,
+        };
+        Some(Self(JobId::from_bytes(*id), kind))
+    }
+}
+
+/// Reading logs.
+pub trait LogReads {
+    /// The fragments of a phase from a number on, in order; with `since` only those written then or later.
+    fn fragments(
+        &self,
+        log: Log,
+        phase: Phase,
+        from: i64,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<FragmentRow>, Error>;
+    /// The texts of these fragments, one after the other; those that are gone meanwhile are left out.
+    fn fragment_texts(&self, log: Log, phase: Phase, rows: &[FragmentRow])
+    -> Result<String, Error>;
+    /// The pieces of the text that nobody has read: number and size in bytes, in order.
+    fn drain_pieces(&self, log: Log) -> Result<Vec<(u64, usize)>, Error>;
+    /// One piece.
+    fn drain_piece(&self, log: Log, number: u64) -> Result<Option<Vec<u8>>, Error>;
+    /// When something was last added to a log.
+    fn log_written(&self, log: Log) -> Result<Option<Timestamp>, Error>;
+}
+
+impl<R: Rows> LogReads for R {
+    fn fragments(
+        &self,
+        log: Log,
+        phase: Phase,
+        from: i64,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<FragmentRow>, Error> {
+        let (from, end) = (log.phase(phase).signed(from), log.phase(phase).after_prefix());
+        let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut found = Vec::new();
+        let range = (Bound::Included(from.as_slice()), to);
+        self.scan(Table::Fragment, range, Direction::Forward, &mut |key, value| {
+            let (at, text) = split(value);
+            if since.is_none_or(|since| at >= since) {
+                let mut tail = Tail(key);
+                let (copy, number) = (tail.number(), tail.signed());
+                found.push(FragmentRow { number, copy, size: text.len() });
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(found)
+    }
+
+    fn fragment_texts(
+        &self,
+        log: Log,
+        phase: Phase,
+        rows: &[FragmentRow],
+    ) -> Result<String, Error> {
+        let mut texts = String::with_capacity(rows.iter().map(|row| row.size).sum());
+        for row in rows {
+            let key = log.fragment(phase, row.number, row.copy);
+            self.with(Table::Fragment, key.as_slice(), &mut |value| {
+                texts.push_str(&String::from_utf8_lossy(split(value).1));
+            })?;
+        }
+        Ok(texts)
+    }
+
+    fn drain_pieces(&self, log: Log) -> Result<Vec<(u64, usize)>, Error> {
+        let mut found = Vec::new();
+        self.scan_prefix(Table::Drain, &log.key(), None, &mut |key, value| {
+            found.push((Tail(key).number(), value.len()));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(found)
+    }
+
+    fn drain_piece(&self, log: Log, number: u64) -> Result<Option<Vec<u8>>, Error> {
+        self.get(Table::Drain, &log.key().number(number))
+    }
+
+    fn log_written(&self, log: Log) -> Result<Option<Timestamp>, Error> {
+        Ok(tail(self, log)?.map(|tail| Timestamp::from_micros(tail.at)))
+    }
+}
+
+fn tail(rows: &impl Rows, log: Log) -> Result<Option<LogTailV1>, Error> {
+    rows.record(Table::LogTail, &log.key())
+}
+
+/// The index rows of the stored end of a log.
+pub(crate) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
+    let tail: LogTailV1 = codec::decode(value)?;
+    if Log::parse(key).is_none() {
+        return Err(Error::Corrupt("the key of a log names none".to_owned()));
+    }
+    Ok(vec![since_row(Timestamp::from_micros(tail.at), key)])
+}
+
+fn since_row(since: Timestamp, key: &[u8]) -> IndexRow {
+    (Table::Expiry, Kind::Drain.key(since, key), Vec::new())
+}
+
+/// When a stored fragment was written, and its text.
+fn split(value: &[u8]) -> (Timestamp, &[u8]) {
+    let (at, text) = value.split_first_chunk::<8>().unwrap_or((&[0; 8], value));
+    (Timestamp::from_micros(i64::from_be_bytes(*at)), text)
+}
+
+impl WriteTx<'_> {
+    /// Adds a fragment, and its text to what is read once. The same fragment again (number and text) changes nothing:
+    /// agents send again what they cannot be sure of.
+    pub fn append_log(
+        &mut self,
+        log: Log,
+        fragment: &Fragment,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let old = tail(self, log)?;
+        let mut tail = old.clone().unwrap_or_default();
+        let number = fragment.number.unwrap_or(tail.next_fragment);
+        let Some(copy) = self.free_copy(log, fragment, number)? else {
+            return Ok(());
+        };
+        let value = [&fragment.at.as_micros().to_be_bytes()[..], fragment.text.as_bytes()].concat();
+        self.put(Table::Fragment, &log.fragment(fragment.phase, number, copy), &value)?;
+        let piece = log.key().number(tail.next_piece);
+        self.put(Table::Drain, &piece, fragment.text.as_bytes())?;
+        if old.is_none() {
+            // The sweep asks the tail when the log was last written, so that no line moves this row.
+            self.replace_rows(&[], &[since_row(now, log.key().as_slice())])?;
+        }
+        tail.next_fragment = tail.next_fragment.max(number.saturating_add(1));
+        tail.next_piece += 1;
+        tail.at = now.as_micros();
+        self.put_record(Table::LogTail, &log.key(), &tail)
+    }
+
+    /// Which copy of its number a fragment would be; `None` when it is there already.
+    fn free_copy(&self, log: Log, fragment: &Fragment, number: i64) -> Result<Option<u64>, Error> {
+        let prefix = log.phase(fragment.phase).signed(number);
+        let (mut copy, mut there) = (0, false);
+        self.scan_prefix(Table::Fragment, &prefix, None, &mut |_, value| {
+            there |= split(value).1 == fragment.text.as_bytes();
+            copy += 1;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok((!there).then_some(copy))
+    }
+
+    /// Forgets the pieces up to and including this number: they were read.
+    pub fn forget_drained(&mut self, log: Log, up_to: u64) -> Result<(), Error> {
+        for (number, _) in self.drain_pieces(log)? {
+            if number <= up_to {
+                self.remove(Table::Drain, &log.key().number(number))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes both logs of a job.
+    pub fn remove_logs(&mut self, job: JobId) -> Result<(), Error> {
+        for kind in LogKind::ALL {
+            let key = Log(job, kind).key();
+            for table in [Table::Fragment, Table::Drain, Table::LogTail] {
+                self.remove_prefix(table, &key)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,23 @@
+//! What is kept of each noun: its rows, its index rows and its records, with what can be read and written.
+
+pub(crate) mod agent;
+pub(crate) mod aging;
+pub(crate) mod blob;
+pub(crate) mod client;
+pub(crate) mod history;
+pub(crate) mod job;
+pub(crate) mod log;
+pub(crate) mod queue;
+pub(crate) mod record;
+pub(crate) mod result;
+mod wait;
+
+pub use agent::AgentReads;
+pub use blob::BlobReads;
+pub use client::ClientReads;
+pub use history::HistoryReads;
+pub use job::{Ask, JobReads, Listed};
+pub use log::LogReads;
+pub use queue::QueueReads;
+pub use result::{CHUNK, Member, ResultReads};
+pub use wait::WaitReads;

@@ -1,0 +1,113 @@
+//! Queues as agents advertise them, and their images.
+
+use std::ops::ControlFlow;
+
+use super::aging::Kind;
+use super::record::QueueV1;
+use crate::domain::{Advertised, QueueName, Timestamp};
+use crate::store::engine::{Direction, Error, IndexRow, Key, Rows, Table, WriteTx, codec, name_in};
+
+fn key(name: &QueueName) -> Key {
+    Key::new().text(name.as_str())
+}
+
+/// What can be read of queues.
+pub trait QueueReads {
+    /// The queue with this name, if it was advertised.
+    fn advertised(&self, name: &QueueName) -> Result<Option<Advertised>, Error>;
+    /// The next `limit` advertised queues after the one named `after`, by name.
+    fn advertised_after(
+        &self,
+        after: Option<&QueueName>,
+        limit: usize,
+    ) -> Result<Vec<Advertised>, Error>;
+    /// The images of a queue: a JSON object of names and provision data.
+    fn images(&self, name: &QueueName) -> Result<Option<String>, Error>;
+}
+
+impl<R: Rows> QueueReads for R {
+    fn advertised(&self, name: &QueueName) -> Result<Option<Advertised>, Error> {
+        let record = self.record(Table::Queue, &key(name))?;
+        Ok(record.map(|record| queue(name.clone(), record)))
+    }
+
+    fn advertised_after(
+        &self,
+        after: Option<&QueueName>,
+        limit: usize,
+    ) -> Result<Vec<Advertised>, Error> {
+        use std::ops::Bound;
+        let from = after.map_or(Bound::Unbounded, |name| Bound::Excluded(name.as_str().as_bytes()));
+        let mut found = Vec::new();
+        self.scan(
+            Table::Queue,
+            (from, Bound::Unbounded),
+            Direction::Forward,
+            &mut |key, value| {
+                if found.len() == limit {
+                    return Ok(ControlFlow::Break(()));
+                }
+                let name = QueueName::trusted(String::from_utf8_lossy(key));
+                found.push(queue(name, codec::decode(value)?));
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        Ok(found)
+    }
+
+    fn images(&self, name: &QueueName) -> Result<Option<String>, Error> {
+        let value = self.get(Table::Image, &key(name))?;
+        Ok(value.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+}
+
+fn queue(name: QueueName, record: QueueV1) -> Advertised {
+    Advertised {
+        name,
+        description: record.description,
+        updated_at: record.updated_at.map(Timestamp::from_micros),
+    }
+}
+
+/// The index rows of a stored queue.
+pub(crate) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
+    Ok(queue(QueueName::trusted(name_in(key)?), codec::decode(value)?).index_rows())
+}
+
+impl Advertised {
+    fn index_rows(&self) -> Vec<IndexRow> {
+        self.updated_at
+            .map(|at| {
+                (Table::Expiry, Kind::Queue.key(at, self.name.as_str().as_bytes()), Vec::new())
+            })
+            .into_iter()
+            .collect()
+    }
+}
+
+impl WriteTx<'_> {
+    /// Advertises a queue, or replaces what was said about it.
+    pub fn put_advertised(&mut self, queue: &Advertised) -> Result<(), Error> {
+        let old = self.advertised(&queue.name)?;
+        let before = old.as_ref().map(Advertised::index_rows).unwrap_or_default();
+        self.replace_rows(&before, &queue.index_rows())?;
+        let record = QueueV1 {
+            description: queue.description.clone(),
+            updated_at: queue.updated_at.map(Timestamp::as_micros),
+        };
+        self.put_record(Table::Queue, &key(&queue.name), &record)
+    }
+
+    /// Forgets an advertised queue and its images. Its jobs stay.
+    pub fn remove_advertised(&mut self, queue: &Advertised) -> Result<(), Error> {
+        self.replace_rows(&queue.index_rows(), &[])?;
+        self.remove(Table::Image, &key(&queue.name))?;
+        self.remove(Table::Queue, &key(&queue.name))?;
+        Ok(())
+    }
+
+    /// Replaces the images of a queue.
+    pub fn put_images(&mut self, name: &QueueName, images: &str) -> Result<(), Error> {
+        self.put(Table::Image, &key(name), images.as_bytes())
+    }
+}

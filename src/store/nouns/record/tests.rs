@@ -1,0 +1,263 @@
+//! The bytes of every record. A test that fails here means that existing databases can no longer be read: add a new
+//! version of the record instead of changing this file.
+
+use std::fmt::Debug;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::{AgentName, ClientId, Tag};
+use crate::domain::{Attachments, EndedBy, Job, JobId, JobState, QueueName, Timestamp};
+use crate::store::engine::codec::{Record, decode, encode};
+
+fn hex(record: &impl Record) -> String {
+    use std::fmt::Write;
+    encode(record).unwrap().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn reads_back<R: Record + Debug + PartialEq>(record: &R) -> Result<(), TestCaseError> {
+    let read: R = decode(&encode(record).unwrap()).unwrap();
+    prop_assert_eq!(&read, record);
+    Ok(())
+}
+
+/// 2026-11-23T12:00:00Z
+const MOMENT: i64 = 1_795_435_200_000_000;
+
+fn job() -> Job {
+    let moment = |seconds: i64| Timestamp::from_micros(MOMENT + seconds * 1_000_000);
+    Job {
+        id: JobId::from_bytes([7; 16]),
+        seq: 300,
+        queue: QueueName::trusted("q"),
+        priority: -2,
+        state: JobState::new("test"),
+        attachments: Attachments::Complete,
+        ended_by: Some(EndedBy::Server),
+        attempt: 2,
+        created_at: moment(0),
+        started_at: Some(moment(1)),
+        finished_at: None,
+        agent: Some(AgentName::trusted("a")),
+        acknowledged: true,
+        suspect_since: Some(moment(2)),
+        queue_until: None,
+        client: Some(ClientId::trusted("c")),
+        pinned: true,
+        secrets: false,
+        tags: vec![Tag::trusted("t"), Tag::trusted("é")],
+        exclude_agents: vec![AgentName::trusted("x")],
+    }
+}
+
+#[test]
+fn the_bytes_of_a_job_never_change() {
+    assert_eq!(
+        hex(&JobV1::from(&job())),
+        "0101fb2c010171030474657374020302fd0060a0aae0c10c0001fd80e4beaae0c10c000001016101\
+         01fd0069ddaae0c10c0000010163010002017402c3a9010178"
+    );
+}
+
+#[test]
+fn the_bytes_of_an_agent_never_change() {
+    let agent = AgentV1 {
+        seq: 1,
+        updated_at: MOMENT,
+        fields: vec![("state".to_owned(), "\"test\"".to_owned())],
+        queues: vec!["q".to_owned()],
+        streak_type: 2,
+        streak_count: 251,
+    };
+    assert_eq!(hex(&agent), "020101fd0060a0aae0c10c00010573746174650622746573742201017102fbfb00");
+    let log = AgentLogV1 { lines: vec!["a".to_owned(), String::new()] };
+    assert_eq!(hex(&log), "030102016100");
+    let provision =
+        ProvisionV1 { at: MOMENT, job_id: "j".to_owned(), exit_code: -1, detail: "d".to_owned() };
+    assert_eq!(hex(&provision), "0401fd0060a0aae0c10c00016a010164");
+}
+
+#[test]
+fn the_bytes_of_a_blob_never_change() {
+    let blob = BlobV1 { name: [1; 16], size: 1 << 40, sha256: [2; 32], created_at: MOMENT };
+    assert_eq!(
+        hex(&blob),
+        "050101010101010101010101010101010101fd000000000001000002020202020202020202020202\
+         02020202020202020202020202020202020202fd0060a0aae0c10c00"
+    );
+}
+
+#[test]
+fn the_bytes_of_a_history_never_change() {
+    let history = HistoryV1 {
+        at: MOMENT,
+        actor: 1,
+        actor_name: "a".to_owned(),
+        what: "state".to_owned(),
+        from: String::new(),
+        to: "waiting".to_owned(),
+        why: "w".to_owned(),
+    };
+    assert_eq!(hex(&history), "0601fd0060a0aae0c10c00010161057374617465000777616974696e670177");
+}
+
+#[test]
+fn the_bytes_of_a_queue_never_change() {
+    let queue = |updated_at| QueueV1 { description: "d".to_owned(), updated_at };
+    assert_eq!(hex(&queue(Some(MOMENT))), "0701016401fd0060a0aae0c10c00");
+    assert_eq!(hex(&queue(None)), "0701016400");
+}
+
+#[test]
+fn the_bytes_of_a_client_and_its_tokens_never_change() {
+    let client = ClientV1 {
+        role: "admin".to_owned(),
+        secret_hash: "h".to_owned(),
+        max_priority: vec![("*".to_owned(), 5)],
+        max_reservation_time: Vec::new(),
+        allowed_queues: Some(vec!["q".to_owned()]),
+        email: None,
+        created_at: MOMENT,
+    };
+    assert_eq!(hex(&client), "0a010561646d696e016801012a0a000101017100fd0060a0aae0c10c00");
+    let token = RefreshV1 {
+        client: "c".to_owned(),
+        created_at: MOMENT,
+        used_at: MOMENT + 1,
+        revoked: true,
+    };
+    assert_eq!(hex(&token), "0b010163fd0060a0aae0c10c00fd0260a0aae0c10c0001");
+}
+
+#[test]
+fn the_bytes_of_a_logs_end_never_change() {
+    let tail = LogTailV1 { next_fragment: -1, next_piece: 300, at: MOMENT };
+    assert_eq!(hex(&tail), "090101fb2c01fd0060a0aae0c10c00");
+}
+
+#[test]
+fn no_two_records_have_the_same_tag() {
+    let tags = [
+        JobV1::TAG,
+        AgentV1::TAG,
+        AgentLogV1::TAG,
+        ProvisionV1::TAG,
+        BlobV1::TAG,
+        HistoryV1::TAG,
+        QueueV1::TAG,
+        LogTailV1::TAG,
+        ClientV1::TAG,
+        RefreshV1::TAG,
+    ];
+    let distinct: std::collections::BTreeSet<u8> = tags.into_iter().collect();
+    assert_eq!(distinct.len(), tags.len());
+}
+
+fn moment() -> impl Strategy<Value = Timestamp> {
+    any::<i64>().prop_map(Timestamp::from_micros)
+}
+
+fn texts() -> impl Strategy<Value = Vec<String>> {
+    vec(".*", 0..4)
+}
+
+prop_compose! {
+    fn place()(id: [u8; 16], seq: u64, queue in ".*", priority: i64, state in ".{0,64}", attempt: u32)
+        -> Job {
+        Job {
+            id: JobId::from_bytes(id),
+            seq,
+            queue: QueueName::trusted(queue),
+            priority,
+            state: JobState::new(&state),
+            attempt,
+            ..job()
+        }
+    }
+}
+
+prop_compose! {
+    fn any_job()(
+        place in place(),
+        kinds in (0..3_usize, 0..4_usize),
+        times in (moment(), option::of(moment()), option::of(moment())),
+        waits in (option::of(moment()), option::of(moment())),
+        flags: [bool; 3],
+        names in (option::of(".*"), option::of(".*"), texts(), texts()),
+    ) -> Job {
+        let ended = [None, Some(EndedBy::Agent), Some(EndedBy::Person), Some(EndedBy::Server)];
+        Job {
+            attachments: [Attachments::None, Attachments::Awaited, Attachments::Complete][kinds.0],
+            ended_by: ended[kinds.1],
+            created_at: times.0,
+            started_at: times.1,
+            finished_at: times.2,
+            suspect_since: waits.0,
+            queue_until: waits.1,
+            acknowledged: flags[0],
+            pinned: flags[1],
+            secrets: flags[2],
+            agent: names.0.map(AgentName::trusted),
+            client: names.1.map(ClientId::trusted),
+            tags: names.2.into_iter().map(Tag::trusted).collect(),
+            exclude_agents: names.3.into_iter().map(AgentName::trusted).collect(),
+            ..place
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_job_reads_back(job in any_job()) {
+        let record = JobV1::from(&job);
+        reads_back(&record)?;
+        prop_assert_eq!(record.into_job(job.id).unwrap(), job);
+    }
+
+    #[test]
+    fn every_agent_reads_back(
+        numbers in (any::<u64>(), any::<i64>(), any::<u8>(), any::<u64>()),
+        fields in vec((".*", ".*"), 0..4),
+        texts in (texts(), texts(), ".*", ".*"),
+    ) {
+        let (seq, updated_at, streak_type, streak_count) = numbers;
+        let (queues, lines, job_id, detail) = texts;
+        reads_back(&AgentV1 { seq, updated_at, fields, queues, streak_type, streak_count })?;
+        reads_back(&AgentLogV1 { lines })?;
+        reads_back(&ProvisionV1 { at: updated_at, job_id, exit_code: updated_at, detail })?;
+    }
+
+    #[test]
+    fn every_other_record_reads_back(
+        name: [u8; 16],
+        sha256: [u8; 32],
+        numbers in (any::<u64>(), any::<i64>(), any::<u8>(), option::of(any::<i64>())),
+        texts in (".*", ".*", ".*", ".*", ".*"),
+    ) {
+        let (size, at, actor, updated_at) = numbers;
+        let (actor_name, what, from, to, why) = texts;
+        reads_back(&BlobV1 { name, size, sha256, created_at: at })?;
+        reads_back(&QueueV1 { description: what.clone(), updated_at })?;
+        reads_back(&HistoryV1 { at, actor, actor_name, what, from, to, why })?;
+    }
+
+    #[test]
+    fn any_bytes_are_answered(mut bytes in vec(any::<u8>(), 0..200), tag in 1..8_u8) {
+        if let [first, second, ..] = &mut bytes[..] {
+            (*first, *second) = (tag, 1);
+        }
+        let id = JobId::from_bytes([0; 16]);
+        let _ = decode::<JobV1>(&bytes).map(|record| record.into_job(id));
+        let _ = decode::<AgentV1>(&bytes);
+        let _ = decode::<AgentLogV1>(&bytes);
+        let _ = decode::<ProvisionV1>(&bytes);
+        let _ = decode::<BlobV1>(&bytes);
+        let _ = decode::<HistoryV1>(&bytes);
+        let _ = decode::<QueueV1>(&bytes);
+    }
+}

@@ -1,0 +1,388 @@
+//! Is everything what it must be? Every row against what its table holds, every index row against the row that it
+//! follows from, every file against its row, each in both directions.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Read;
+use std::ops::{Bound, ControlFlow};
+use std::path::Path;
+
+use redb::{Database, ReadableDatabase};
+use sha2::{Digest, Sha256};
+
+use super::{index, schema};
+use crate::domain::Blob;
+use crate::store::blobs::BlobDir;
+use crate::store::engine::database::{CACHE, open_database, unopened};
+use crate::store::engine::disk::{create_private, sync_dir};
+use crate::store::engine::{
+    BLOBS, Direction, Error, IndexRow, Key, ReadTx, Rows, Table, WriteTx, meta,
+};
+use crate::store::nouns::result::{self, Member};
+use crate::store::nouns::{aging, blob};
+
+/// Problems beyond these are only counted.
+const NAMED: usize = 100;
+/// Rows that a repair reads before it writes what follows from them.
+const TOGETHER: usize = 4096;
+/// Where a repair puts files that hold other bytes than were uploaded.
+const DAMAGED: &str = "damaged";
+
+/// What a check does besides looking.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Build all index rows anew, and forget files that are gone or damaged.
+    pub repair: bool,
+    /// Read every file and compare its sum, not its size alone.
+    pub hash: bool,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Rows that were read.
+    pub rows: u64,
+    /// Files that belong to rows.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that belong to none: left by a crash, removed by the next start.
+    pub strays: u64,
+    /// What is wrong, in sentences.
+    pub problems: Vec<String>,
+    /// Further problems.
+    pub more: u64,
+    /// What was repaired, in sentences.
+    pub repaired: Vec<String>,
+}
+
+impl Report {
+    fn add(&mut self, mut problems: Vec<String>) {
+        let room = NAMED.saturating_sub(self.problems.len()).min(problems.len());
+        self.more += problems.split_off(room).len() as u64;
+        self.problems.append(&mut problems);
+    }
+}
+
+/// Is told how many bytes of files were read.
+pub type Progress<'a> = dyn FnMut(u64) + 'a;
+
+/// Checks the data directory `dir`, which no server may use meanwhile.
+///
+/// # Errors
+/// [`Error::Locked`], [`Error::Damaged`] when the database cannot be opened at all, or what the disk says.
+pub fn check(dir: &Path, options: Options, progress: &mut Progress<'_>) -> Result<Report, Error> {
+    let mut db = open_database(dir, CACHE)?;
+    if let Some(found) = schema::older(&db)? {
+        return Err(Error::Older { found, known: schema::VERSION });
+    }
+    let whole = db.check_integrity().map_err(|error| unopened(dir, error))?;
+    let mut report = Report::default();
+    let blobs = BlobDir::new(dir.join(BLOBS));
+    if options.repair {
+        let found = look(&db, &blobs, options, progress)?;
+        if !found.problems.is_empty() {
+            report.repaired = repair(&db, dir, &blobs, options.hash)?;
+        }
+    }
+    let repaired = std::mem::take(&mut report.repaired);
+    report = look(&db, &blobs, options, progress)?;
+    report.repaired = repaired;
+    if !whole {
+        report.repaired.insert(0, "the database's list of free pages was rebuilt".to_owned());
+    }
+    db.close().map_err(|error| Error::Database(error.into()))?;
+    Ok(report)
+}
+
+fn look(
+    db: &Database,
+    blobs: &BlobDir,
+    options: Options,
+    progress: &mut Progress<'_>,
+) -> Result<Report, Error> {
+    let mut look = Look {
+        tx: ReadTx::new(db.begin_read()?),
+        report: Report::default(),
+        expected: HashSet::new(),
+        aging: HashSet::new(),
+        last_seq: 0,
+    };
+    for table in Table::ALL.iter().filter(|table| !table.is_index()) {
+        look.rows(*table)?;
+    }
+    for table in Table::ALL.iter().filter(|table| table.is_index()) {
+        look.index(*table)?;
+    }
+    look.seq()?;
+    look.blobs(blobs, options.hash, progress)?;
+    Ok(look.report)
+}
+
+struct Look {
+    tx: ReadTx,
+    report: Report,
+    /// Fingerprints of the index rows that must be there: a million jobs have some millions of them.
+    expected: HashSet<u64>,
+    /// Fingerprints of what must have a row in [`Table::Expiry`], with whatever time.
+    aging: HashSet<u64>,
+    last_seq: u64,
+}
+
+impl Look {
+    fn rows(&mut self, table: Table) -> Result<(), Error> {
+        let mut problems = Vec::new();
+        each_row(&self.tx, table, &mut |key, value| {
+            self.report.rows += 1;
+            self.last_seq = self.last_seq.max(index::seq_of(table, key).unwrap_or_default());
+            problems.extend(partner(&self.tx, table, key, value));
+            let follow = match index::index_of(table, key, value) {
+                Ok(follow) => follow,
+                Err(error) => return problems.push(index::of_row(table, key, &error).to_string()),
+            };
+            for row in follow {
+                let (whole, thing) = fingerprints(&row);
+                self.expected.insert(whole);
+                if row.0 == Table::Expiry {
+                    self.aging.insert(thing);
+                } else if !matches!(self.tx.get(row.0, &row.1), Ok(Some(found)) if found == row.2) {
+                    let (index, row) = (row.0.name(), index::shown(key));
+                    problems.push(format!("{index}: what follows from {row} is missing or wrong"));
+                }
+            }
+        })?;
+        self.report.add(problems);
+        Ok(())
+    }
+
+    fn index(&mut self, table: Table) -> Result<(), Error> {
+        let mut problems = Vec::new();
+        each_row(&self.tx, table, &mut |key, value| {
+            self.report.rows += 1;
+            self.last_seq = self.last_seq.max(index::seq_of(table, key).unwrap_or_default());
+            let (whole, thing) = fingerprints(&(table, Key::new().raw(key), value.to_vec()));
+            if table == Table::Expiry {
+                // One too many does no harm: the sweep asks the thing itself for its age. One too few would.
+                self.aging.remove(&thing);
+            } else if !self.expected.contains(&whole) {
+                problems.push(format!(
+                    "{}: {} follows from no row",
+                    table.name(),
+                    index::shown(key)
+                ));
+            }
+        })?;
+        if table == Table::Expiry && !self.aging.is_empty() {
+            let (name, count) = (table.name(), self.aging.len());
+            problems.push(format!("{name}: {count} rows are missing: things would stay for ever"));
+        }
+        self.report.add(problems);
+        Ok(())
+    }
+
+    fn seq(&mut self) -> Result<(), Error> {
+        let next = meta::seq(&self.tx)?;
+        if next < self.last_seq {
+            let last = self.last_seq;
+            let problem = format!("the counter stands at {next}, but {last} is used");
+            self.report.add(vec![problem]);
+        }
+        Ok(())
+    }
+
+    fn blobs(
+        &mut self,
+        dir: &BlobDir,
+        hash: bool,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), Error> {
+        let mut named = Vec::new();
+        let mut owners = HashSet::new();
+        each_row(&self.tx, Table::Blob, &mut |_, value| named.extend(blob::stored(value).ok()))?;
+        let mut problems = Vec::new();
+        for blob in &named {
+            if !owners.insert(blob.name) {
+                problems.push(format!("two rows name the file {}", blob.name));
+            }
+            self.report.files += 1;
+            self.report.bytes += blob.size;
+            problems
+                .extend(fault(dir, blob, hash, progress).map(|fault| fault.sentence(dir, blob)));
+        }
+        self.report.add(problems);
+        self.report.strays = dir.count_strays(&owners)?;
+        Ok(())
+    }
+}
+
+/// What is wrong with the other rows that a row needs.
+fn partner(tx: &ReadTx, table: Table, key: &[u8], value: &[u8]) -> Option<String> {
+    let needs = |other: Table, other_key: &Key| match tx.get(other, other_key) {
+        Ok(Some(_)) => None,
+        _ => Some(format!(
+            "{}: {} lacks its row in {}",
+            table.name(),
+            index::shown(key),
+            other.name()
+        )),
+    };
+    match table {
+        Table::Job => needs(Table::JobBody, &Key::new().raw(key)),
+        Table::JobBody => needs(Table::Job, &Key::new().raw(key)),
+        Table::Result => {
+            let (job, member) = key.split_at_checked(16)?;
+            let Ok(Member::Chunked { count, .. }) = result::member(value) else { return None };
+            let chunks = result::chunks_of(job, &String::from_utf8_lossy(member));
+            (0..count).find_map(|n| needs(Table::ResultChunk, &chunks.clone().number(n)))
+        }
+        _ => None,
+    }
+}
+
+fn each_row(
+    rows: &impl Rows,
+    table: Table,
+    each: &mut dyn FnMut(&[u8], &[u8]),
+) -> Result<(), Error> {
+    let all = (Bound::Unbounded, Bound::Unbounded);
+    rows.scan(table, all, Direction::Forward, &mut |key, value| {
+        each(key, value);
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+/// Of a whole row, and for a row of [`Table::Expiry`] of the row without its time.
+fn fingerprints(row: &IndexRow) -> (u64, u64) {
+    let hash = |what: &dyn Fn(&mut DefaultHasher)| {
+        let mut hasher = DefaultHasher::new();
+        what(&mut hasher);
+        hasher.finish()
+    };
+    let (table, key, value) = row;
+    let whole = hash(&|hasher| (*table as u8, key.as_slice(), value).hash(hasher));
+    let (kind, thing) = aging::split(key.as_slice());
+    (whole, hash(&|hasher| (kind, thing).hash(hasher)))
+}
+
+/// What is wrong with a file.
+enum Fault {
+    Gone(std::io::Error),
+    Size(u64),
+    Bytes,
+}
+
+impl Fault {
+    fn sentence(&self, dir: &BlobDir, blob: &Blob) -> String {
+        let path = dir.path(blob.name);
+        let path = path.display();
+        match self {
+            Self::Gone(error) => format!("{path}: {error}"),
+            Self::Size(found) => format!("{path}: it has {found} bytes instead of {}", blob.size),
+            Self::Bytes => format!("{path}: it holds other bytes than were uploaded"),
+        }
+    }
+}
+
+fn fault(dir: &BlobDir, blob: &Blob, hash: bool, progress: &mut Progress<'_>) -> Option<Fault> {
+    let path = dir.path(blob.name);
+    let size = match fs::metadata(&path) {
+        Ok(found) => found.len(),
+        Err(error) => return Some(Fault::Gone(error)),
+    };
+    if size != blob.size {
+        return Some(Fault::Size(size));
+    }
+    if !hash {
+        return None;
+    }
+    let sum = File::open(&path).and_then(|mut file| {
+        let (mut sum, mut piece) = (Sha256::new(), vec![0; 256 * 1024]);
+        loop {
+            let read = file.read(&mut piece)?;
+            if read == 0 {
+                return Ok(sum.finalize());
+            }
+            sum.update(&piece[..read]);
+            progress(read as u64);
+        }
+    });
+    match sum {
+        Err(error) => Some(Fault::Gone(error)),
+        Ok(sum) => (sum[..] != blob.sha256).then_some(Fault::Bytes),
+    }
+}
+
+/// Builds all index rows anew and forgets files that are not what they were; says what it did.
+fn repair(db: &Database, dir: &Path, blobs: &BlobDir, hash: bool) -> Result<Vec<String>, Error> {
+    let mut done = Vec::new();
+    let txn = db.begin_write()?;
+    for table in Table::ALL.iter().filter(|table| table.is_index()) {
+        txn.delete_table(table.definition())?;
+    }
+    let mut tx = WriteTx::new(&txn);
+    let mut lost = Vec::new();
+    each_row(&tx, Table::Blob, &mut |key, value| {
+        if let (Some(owner), Ok(blob)) = (blob::parse_key(key), blob::stored(value)) {
+            lost.extend(fault(blobs, &blob, hash, &mut |_| {}).map(|fault| (owner, blob, fault)));
+        }
+    })?;
+    for ((job, kind), blob, fault) in &lost {
+        if !matches!(fault, Fault::Gone(_)) {
+            put_away(dir, blobs, blob)?;
+        }
+        tx.remove_blob(*job, *kind)?;
+        done.push(format!("{}; job {job} no longer has it", fault.sentence(blobs, blob)));
+    }
+    let mut rows = 0;
+    for table in Table::ALL.iter().filter(|table| !table.is_index()) {
+        rows += rebuild(&mut tx, *table)?;
+    }
+    done.push(format!("{rows} index rows were built anew"));
+    raise_seq(&mut tx)?;
+    drop(tx);
+    txn.commit()?;
+    Ok(done)
+}
+
+/// Writes the index rows that follow from a table, and says how many.
+fn rebuild(tx: &mut WriteTx<'_>, table: Table) -> Result<u64, Error> {
+    let (mut count, mut from) = (0, Vec::new());
+    loop {
+        let (mut follow, mut last) = (Vec::new(), None);
+        let mut left = TOGETHER;
+        let range = (Bound::Excluded(from.as_slice()), Bound::Unbounded);
+        tx.scan(table, range, Direction::Forward, &mut |key, value| {
+            follow.extend(index::index_of(table, key, value).unwrap_or_default());
+            last = Some(key.to_vec());
+            left -= 1;
+            Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        count += follow.len() as u64;
+        tx.replace_rows(&[], &follow)?;
+        match last {
+            Some(key) if left == 0 => from = key,
+            _ => return Ok(count),
+        }
+    }
+}
+
+/// Sets the counter to the last number that is used, if it is behind.
+fn raise_seq(tx: &mut WriteTx<'_>) -> Result<(), Error> {
+    let mut last = meta::seq(tx)?;
+    for table in Table::ALL {
+        each_row(tx, *table, &mut |key, _| {
+            last = last.max(index::seq_of(*table, key).unwrap_or_default());
+        })?;
+    }
+    tx.set_seq(last)
+}
+
+/// Moves a damaged file out of the way: what is left of it may still be of use.
+fn put_away(dir: &Path, blobs: &BlobDir, blob: &Blob) -> Result<(), Error> {
+    let folder = dir.join(DAMAGED);
+    create_private(&folder)?;
+    let (from, to) = (blobs.path(blob.name), folder.join(blob.name.to_string().replace('/', "-")));
+    fs::rename(&from, &to).map_err(|source| Error::file(&from, source))?;
+    sync_dir(&folder)
+}

@@ -1,0 +1,207 @@
+//! Retention: what is old enough goes, in small batches.
+//!
+//! An expiry row says since when the age of a thing counts, not when it ends: a changed setting then holds at once for
+//! everything that is there. Rows sort by kind and time, so a sweep reads only what is due.
+
+use std::ops::{Bound, ControlFlow};
+use std::time::Duration;
+
+use crate::domain::{
+    Advertised, AgentName, BlobKind, Job, JobId, Log, QueueName, Refresh, Subject, Timestamp,
+};
+use crate::store::engine::{Direction, Error, Key, Rows, Table, WriteTx};
+use crate::store::nouns::aging::{Kind, split};
+use crate::store::nouns::{
+    AgentReads, BlobReads, ClientReads, JobReads, LogReads, QueueReads, blob,
+};
+
+/// How old each class may get.
+#[derive(Clone, Debug)]
+pub struct Ages {
+    /// Finished jobs with their results, logs and history; results of unknown jobs.
+    pub jobs: Duration,
+    /// Artifacts and attachments of jobs that are not running.
+    pub files: Duration,
+    /// Agents that say nothing.
+    pub agents: Duration,
+    /// Queues that nobody advertises any more.
+    pub queues: Duration,
+    /// Text of logs that is read once and nobody reads.
+    pub drain: Duration,
+    /// Refresh tokens that nobody uses.
+    pub refresh: Duration,
+}
+
+const fn age(kind: Kind, ages: &Ages) -> Duration {
+    match kind {
+        Kind::Job | Kind::Result => ages.jobs,
+        Kind::Blob => ages.files,
+        Kind::Agent => ages.agents,
+        Kind::Queue => ages.queues,
+        Kind::Refresh => ages.refresh,
+        Kind::Drain => ages.drain,
+    }
+}
+
+/// What one sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// How many things were removed.
+    pub removed: usize,
+    /// There was more than one batch holds: sweep again.
+    pub more: bool,
+}
+
+impl WriteTx<'_> {
+    /// Removes up to `limit` things that are older than `ages` allow.
+    pub fn sweep(&mut self, ages: &Ages, now: Timestamp, limit: usize) -> Result<Swept, Error> {
+        let mut swept = Swept::default();
+        for kind in Kind::ALL {
+            let before = now.minus(age(kind, ages));
+            let due = self.due(kind, before, limit + 1)?;
+            swept.more |= due.len() > limit;
+            for (row, key) in due.into_iter().take(limit) {
+                self.remove(Table::Expiry, &row)?;
+                if self.expire(kind, &key, before)? {
+                    swept.removed += 1;
+                } else if self.is_kept(kind, &key)? {
+                    // Looked at again when another age has passed.
+                    self.put(Table::Expiry, &kind.key(now, &key), &[])?;
+                }
+            }
+        }
+        Ok(swept)
+    }
+
+    fn due(
+        &self,
+        kind: Kind,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Key, Vec<u8>)>, Error> {
+        let (from, to) = (Key::new().byte(kind.byte()), kind.key(before, &[]));
+        let mut due = Vec::new();
+        self.scan(
+            Table::Expiry,
+            (Bound::Included(from.as_slice()), Bound::Excluded(to.as_slice())),
+            Direction::Forward,
+            &mut |key, _| {
+                due.push((Key::new().raw(key), split(key).1.to_vec()));
+                Ok(if due.len() < limit {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                })
+            },
+        )?;
+        Ok(due)
+    }
+
+    /// Whether something that is old enough must stay for now, and so be looked at again.
+    fn is_kept(&self, kind: Kind, key: &[u8]) -> Result<bool, Error> {
+        let id = match kind {
+            Kind::Job => Some(job_id(key)?),
+            Kind::Blob => blob::parse_key(key).map(|(id, _)| id),
+            Kind::Result | Kind::Agent | Kind::Queue | Kind::Refresh => None,
+            // More may be written as long as the log is there.
+            Kind::Drain => {
+                let written = Log::parse(key).map(|log| self.log_written(log)).transpose()?;
+                return Ok(written.flatten().is_some());
+            }
+        };
+        let job = id.map(|id| self.job(id)).transpose()?.flatten();
+        Ok(job.is_some_and(|job| job.pinned || (kind == Kind::Blob && !job.state.is_finished())))
+    }
+
+    /// Removes one thing if it is older than `before` and not needed; says whether it went. The row that was due may
+    /// be a stray one, so the thing itself is asked for its age.
+    fn expire(&mut self, kind: Kind, key: &[u8], before: Timestamp) -> Result<bool, Error> {
+        match kind {
+            Kind::Job => {
+                let due = |job: &Job| {
+                    let ended = job.finished_at.unwrap_or(job.created_at);
+                    job.state.is_finished() && !job.pinned && ended < before
+                };
+                let Some(job) = self.job(job_id(key)?)?.filter(due) else {
+                    return Ok(false);
+                };
+                self.forget(job.id)?;
+                self.remove_job(&job)?;
+                self.remove_history(&Subject::Job(job.id))?;
+            }
+            Kind::Result => {
+                let id = job_id(key)?;
+                let old = self.result_since(id)?.is_some_and(|since| since < before);
+                if !old || self.job(id)?.is_some() {
+                    return Ok(false);
+                }
+                self.remove_result(id)?;
+                self.remove_logs(id)?;
+            }
+            Kind::Blob => {
+                let Some((id, which)) = blob::parse_key(key) else {
+                    return Err(Error::Corrupt("expiry row of a file".to_owned()));
+                };
+                let old = self.blob(id, which)?.is_some_and(|blob| blob.created_at < before);
+                if !old || self.is_kept(kind, key)? {
+                    return Ok(false);
+                }
+                self.remove_blob(id, which)?;
+            }
+            Kind::Agent => {
+                let agent = self.agent(&AgentName::trusted(text(key)))?;
+                let Some(agent) = agent.filter(|agent| agent.updated_at < before) else {
+                    return Ok(false);
+                };
+                self.remove_agent(&agent)?;
+                self.remove_history(&Subject::Agent(agent.name))?;
+            }
+            Kind::Queue => {
+                let queue = self.advertised(&QueueName::trusted(text(key)))?;
+                let due = |queue: &Advertised| queue.updated_at.is_some_and(|at| at < before);
+                let Some(queue) = queue.filter(due) else {
+                    return Ok(false);
+                };
+                self.remove_advertised(&queue)?;
+            }
+            Kind::Refresh => {
+                let digest = key.try_into().unwrap_or_default();
+                let due = |token: &Refresh| token.used_at < before;
+                let Some(token) = self.refresh(&digest)?.filter(due) else {
+                    return Ok(false);
+                };
+                self.remove_refresh(&digest, &token)?;
+            }
+            Kind::Drain => {
+                let Some(log) = Log::parse(key) else {
+                    return Err(Error::Corrupt("expiry row of a log".to_owned()));
+                };
+                if self.log_written(log)?.is_some_and(|at| at < before) {
+                    self.forget_drained(log, u64::MAX)?;
+                }
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Removes what belongs to a job id besides the job and its history.
+    pub fn forget(&mut self, id: JobId) -> Result<(), Error> {
+        self.remove_result(id)?;
+        self.remove_logs(id)?;
+        for kind in BlobKind::ALL {
+            self.remove_blob(id, kind)?;
+        }
+        Ok(())
+    }
+}
+
+fn job_id(key: &[u8]) -> Result<JobId, Error> {
+    key.try_into()
+        .map(JobId::from_bytes)
+        .map_err(|_| Error::Corrupt("expiry row of a job".to_owned()))
+}
+
+fn text(key: &[u8]) -> String {
+    String::from_utf8_lossy(key).into_owned()
+}

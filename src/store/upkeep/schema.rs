@@ -1,0 +1,111 @@
+//! The schema version: the tables of a new database, and how those of an older program become ours.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use redb::{Database, ReadableDatabase, WriteTransaction};
+use uuid::Uuid;
+
+use crate::store::engine::disk::{check_room, restrict_mode, sync_dir};
+use crate::store::engine::meta::{INSTANCE, SCHEMA, meta, number};
+use crate::store::engine::{DATABASE, Error, ReadTx, Table, WriteTx, codec};
+
+/// The version of the tables as a whole.
+pub(crate) const VERSION: u64 = 1 + UPGRADES.len() as u64;
+
+/// What makes version 2 of version 1, 3 of 2 and so on. They run one after the other in one transaction, and a version
+/// that was ever released is never edited: `tests/golden` holds a database of each.
+const UPGRADES: &[Upgrade] = &[name_instance];
+type Upgrade = fn(&mut WriteTx<'_>) -> Result<(), Error>;
+
+/// Version 2: a database has a name of its own, so that a backup says whose it is.
+fn name_instance(tx: &mut WriteTx<'_>) -> Result<(), Error> {
+    tx.put(Table::Meta, &meta(INSTANCE), Uuid::new_v4().to_string().as_bytes())
+}
+
+/// Creates the tables of a new database.
+pub(crate) fn create(db: &Database) -> Result<(), Error> {
+    let txn = db.begin_write()?;
+    create_tables(&txn)?;
+    let mut tx = WriteTx::new(&txn);
+    tx.put(Table::Meta, &meta(SCHEMA), &1_u64.to_be_bytes())?;
+    tx.put(Table::Meta, &meta("codec"), codec::NAME.as_bytes())?;
+    tx.put(
+        Table::Meta,
+        &meta("created_by"),
+        concat!("testflinger-server ", env!("CARGO_PKG_VERSION")).as_bytes(),
+    )?;
+    upgrade_from(1, &mut tx)?;
+    drop(tx);
+    txn.commit()?;
+    Ok(())
+}
+
+/// Creates those tables that are not there.
+pub(crate) fn create_tables(txn: &WriteTransaction) -> Result<(), Error> {
+    for table in Table::ALL {
+        txn.open_table(table.definition())?;
+    }
+    Ok(())
+}
+
+/// The version of an older program, if it was one that wrote this database.
+pub(crate) fn older(db: &Database) -> Result<Option<u64>, Error> {
+    let txn = db.begin_read()?;
+    let empty = txn.list_tables()?.next().is_none();
+    let found = if empty { None } else { number(&ReadTx::new(txn), SCHEMA)? };
+    match found {
+        None => Err(Error::Corrupt("the schema version is missing".to_owned())),
+        Some(0) => Err(Error::Corrupt("schema version 0 never existed".to_owned())),
+        Some(found) if found > VERSION => Err(Error::Newer { found, known: VERSION }),
+        Some(VERSION) => Ok(None),
+        Some(found) => Ok(Some(found)),
+    }
+}
+
+/// Makes the database one of this program, if it is one of an older.
+pub(crate) fn upgrade(db: &Database) -> Result<(), Error> {
+    let Some(found) = older(db)? else {
+        return Ok(());
+    };
+    let txn = db.begin_write()?;
+    create_tables(&txn)?;
+    let mut tx = WriteTx::new(&txn);
+    upgrade_from(found, &mut tx)?;
+    drop(tx);
+    txn.commit()?;
+    tracing::info!(from = found, to = VERSION, "the data was upgraded");
+    Ok(())
+}
+
+fn upgrade_from(found: u64, tx: &mut WriteTx<'_>) -> Result<(), Error> {
+    let done = usize::try_from(found - 1).unwrap_or(usize::MAX);
+    for upgrade in UPGRADES.iter().skip(done) {
+        upgrade(tx)?;
+    }
+    tx.put(Table::Meta, &meta(SCHEMA), &VERSION.to_be_bytes())
+}
+
+/// Copies a closed database of an older version, so that the way back is one `mv`. Whoever calls this has closed the
+/// database: a copy of an open one is worth nothing.
+pub(crate) fn keep_copy(dir: &Path, version: u64) -> Result<PathBuf, Error> {
+    let (path, copy) = (dir.join(DATABASE), dir.join(format!("{DATABASE}.schema-{version}")));
+    let failed = |source| Error::file(&path, source);
+    let lock = fs::File::open(&path).map_err(failed)?;
+    lock.try_lock().map_err(|_| Error::Locked(dir.to_owned()))?;
+    check_room(dir, lock.metadata().map_err(failed)?.len())?;
+    let partial = copy.with_extension("partial");
+    let copied = (|| -> io::Result<()> {
+        fs::copy(&path, &partial)?;
+        fs::File::open(&partial)?.sync_all()?;
+        fs::rename(&partial, &copy)
+    })();
+    if let Err(source) = copied {
+        let _ = fs::remove_file(&partial);
+        return Err(Error::file(partial, source));
+    }
+    restrict_mode(&copy)?;
+    sync_dir(dir)?;
+    Ok(copy)
+}
