@@ -35,7 +35,8 @@ impl Fields {
         let text = std::str::from_utf8(body).map_err(|_| bad())?;
         match Self::from_text(text) {
             Some(found) => found,
-            None => Self::from_text(&python_numbers(text)).ok_or_else(bad)?,
+            // Python's NaN and Infinity are not JSON, but become so.
+            None => Self::from_text(&compact(text)).ok_or_else(bad)?,
         }
     }
 
@@ -324,27 +325,6 @@ fn as_boolean(value: &Value) -> Option<bool> {
         },
         _ => None,
     }
-}
-
-/// Python's JSON also knows `NaN` and `Infinity`, which are no JSON. They become a number that no type of ours holds,
-/// so that a checked member is refused and a free one stays valid JSON.
-fn python_numbers(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    let (mut in_string, mut escaped) = (false, false);
-    while let Some(c) = rest.chars().next() {
-        let word =
-            ["NaN", "Infinity"].into_iter().find(|word| !in_string && rest.starts_with(word));
-        let length = word.map_or(c.len_utf8(), str::len);
-        out.push_str(if word.is_some() { INFINITE } else { &rest[..length] });
-        rest = &rest[length..];
-        if in_string {
-            (in_string, escaped) = (escaped || c != '"', !escaped && c == '\\');
-        } else {
-            in_string = c == '"';
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -13,43 +13,109 @@ pub fn text(value: &impl Serialize) -> String {
     compact(&plain)
 }
 
+/// A piece of JSON text. Text that is not JSON has tokens too: a scanner does not replace a parser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token<'a> {
+    /// A string with its quotes.
+    Text(&'a str),
+    /// A bracket, a comma or a colon.
+    Mark(&'a str),
+    /// A number, or a word such as `true`.
+    Word(&'a str),
+    /// White space.
+    Blank(&'a str),
+}
+
+fn tokens(json: &str) -> impl Iterator<Item = Token<'_>> {
+    let mut rest = json;
+    std::iter::from_fn(move || {
+        let bytes = rest.as_bytes();
+        let until = |end: fn(u8) -> bool| bytes.iter().position(|&b| end(b)).unwrap_or(bytes.len());
+        let (token, length): (fn(_) -> _, _) = match *bytes.first()? {
+            b'"' => (Token::Text, quoted(bytes)),
+            first if is_mark(first) => (Token::Mark, 1),
+            first if is_blank(first) => (Token::Blank, until(|b| !is_blank(b))),
+            _ => (Token::Word, until(|b| is_mark(b) || is_blank(b) || b == b'"')),
+        };
+        // Every token begins and ends beside an ASCII character, so none is cut within a character.
+        let (found, after) = rest.split_at(length);
+        rest = after;
+        Some(token(found))
+    })
+}
+
+const fn is_mark(byte: u8) -> bool {
+    matches!(byte, b'{' | b'}' | b'[' | b']' | b',' | b':')
+}
+
+const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// The length of the string that `bytes` begins with; an open one reaches to the end.
+fn quoted(bytes: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(found) =
+        bytes.get(at..).and_then(|rest| rest.iter().position(|b| matches!(b, b'"' | b'\\')))
+    {
+        at += found;
+        if bytes[at] == b'"' {
+            return at + 1;
+        }
+        at += 2;
+    }
+    bytes.len()
+}
+
 /// Valid JSON text without white space between tokens and with non-ASCII escaped as `\uXXXX`. Values stay as they were
-/// written: numbers keep all their digits.
+/// written: numbers keep all their digits. Python's `NaN` and `Infinity`, which JSON does not have, become a number that
+/// no type of ours holds, so that the text is JSON and a member that has to be a number is refused.
 #[must_use]
 pub fn compact(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
-    let (mut in_string, mut escaped) = (false, false);
-    for c in json.chars() {
-        if in_string {
-            if c.is_ascii() {
-                out.push(c);
-            } else {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    let _ = write!(out, "\\u{unit:04x}");
-                }
-            }
-            (in_string, escaped) = (escaped || c != '"', !escaped && c == '\\');
-        } else if !matches!(c, ' ' | '\t' | '\n' | '\r') {
-            out.push(c);
-            in_string = c == '"';
+    let mut after_word = false;
+    for token in tokens(json) {
+        match token {
+            Token::Blank(_) => continue,
+            // Not JSON, and must not become so: `1 2` is not 12.
+            Token::Word(_) if after_word => out.push(' '),
+            _ => {}
         }
+        match token {
+            Token::Word("NaN" | "Infinity") => out.push_str("1e999"),
+            Token::Word("-Infinity") => out.push_str("-1e999"),
+            Token::Text(text) if !text.is_ascii() => escape(text, &mut out),
+            Token::Text(text) | Token::Mark(text) | Token::Word(text) | Token::Blank(text) => {
+                out.push_str(text);
+            }
+        }
+        after_word = matches!(token, Token::Word(_));
     }
     out
+}
+
+fn escape(text: &str, out: &mut String) {
+    for c in text.chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
 }
 
 /// Compact JSON text with a blank after each comma and colon, as Python writes it.
 #[must_use]
 pub fn spaced(compact: &str) -> String {
     let mut out = String::with_capacity(compact.len() + compact.len() / 8);
-    let (mut in_string, mut escaped) = (false, false);
-    for c in compact.chars() {
-        out.push(c);
-        if in_string {
-            (in_string, escaped) = (escaped || c != '"', !escaped && c == '\\');
-        } else if matches!(c, ',' | ':') {
-            out.push(' ');
-        } else {
-            in_string = c == '"';
+    for token in tokens(compact) {
+        match token {
+            Token::Mark(mark @ ("," | ":")) => out.extend([mark, " "]),
+            Token::Text(text) | Token::Mark(text) | Token::Word(text) | Token::Blank(text) => {
+                out.push_str(text);
+            }
         }
     }
     out
@@ -96,7 +162,33 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_python_alone_reads_becomes_json_and_what_nobody_reads_does_not() {
+        assert_eq!(
+            compact(r#"{"a": NaN, "b": [-Infinity, Infinity], "c": "NaN, \\"}"#),
+            r#"{"a":1e999,"b":[-1e999,1e999],"c":"NaN, \\"}"#
+        );
+        for wrong in ["[1 2]", "[tr ue]", "[- 1]", "[\"a\" \"b\"]", "[nan]", "[1e999 NaN]"] {
+            assert!(serde_json::from_str::<&serde_json::value::RawValue>(&compact(wrong)).is_err());
+        }
+    }
+
+    #[test]
+    fn blanks_are_added_outside_of_texts_alone() {
+        assert_eq!(spaced(r#"{"a,:\"":[1,"b:,"]}"#), r#"{"a,:\"": [1, "b:,"]}"#);
+    }
+
     proptest! {
+        #[test]
+        fn tokens_leave_nothing_out(text in "[\\[\\]{}\",:0-9a-zNé\\\\ .-]{0,64}") {
+            let all: String = tokens(&text)
+                .map(|token| match token {
+                    Token::Text(t) | Token::Mark(t) | Token::Word(t) | Token::Blank(t) => t,
+                })
+                .collect();
+            prop_assert_eq!(all, text);
+        }
+
         #[test]
         fn compact_text_means_the_same(key in ".*", text in ".*", number in any::<i64>()) {
             let value = serde_json::json!({ key: [text, { "n": number }], "x": null });
