@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
-use super::json::compact;
+use super::json::{compact, readable};
 
 /// The members of an object, and what is wrong with them so far.
 #[derive(Debug, Default)]
@@ -26,18 +26,15 @@ impl Fields {
     /// The members of the object that `body` holds; an empty body is an empty object. Of a repeated key the last counts.
     ///
     /// # Errors
-    /// 400 for what is no JSON, 422 for JSON that is no object.
+    /// 400 for what is no JSON or cannot be read, 422 for JSON that is no object.
     pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
         let bad = || ApiError::bad_request("Bad Request");
         if body.is_empty() {
             return Ok(Self::default());
         }
         let text = std::str::from_utf8(body).map_err(|_| bad())?;
-        match Self::from_text(text) {
-            Some(found) => found,
-            // Python's NaN and Infinity are not JSON, but become so.
-            None => Self::from_text(&compact(text)).ok_or_else(bad)?,
-        }
+        let text = readable(text).map_err(|error| ApiError::bad_request(error.to_string()))?;
+        Self::from_text(&text).ok_or_else(bad)?
     }
 
     /// `None` for what is no JSON.

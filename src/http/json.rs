@@ -5,6 +5,27 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+/// The deepest nesting of a body. Python gives up at about a thousand levels, and a job has to be read by an agent.
+const DEEPEST: usize = 100;
+
+/// The most digits of a number in a body. Python reads integers of up to 4300 digits.
+const MOST_DIGITS: usize = 400;
+
+/// Why the JSON text of a request is not read, although it may be valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Too many lists and objects within each other.
+    #[error("The body nests more than {DEEPEST} levels deep")]
+    TooDeep,
+    /// A number that is too long.
+    #[error("A number in the body has more than {MOST_DIGITS} digits")]
+    TooManyDigits,
+    /// A text that is not Unicode. Such an escape is valid JSON, but no string of this server can hold it, and no file
+    /// of an agent.
+    #[error("A text in the body has half a surrogate pair")]
+    HalfSurrogate,
+}
+
 /// The text of a value: compact, ASCII only. Fields of structs are declared in alphabetic order.
 #[must_use]
 pub fn text(value: &impl Serialize) -> String {
@@ -65,6 +86,52 @@ fn quoted(bytes: &[u8]) -> usize {
         at += 2;
     }
     bytes.len()
+}
+
+/// The JSON text of a request, compact. It is not yet known to be JSON.
+pub fn readable(json: &str) -> Result<String, Unreadable> {
+    let mut depth = 0_usize;
+    for token in tokens(json) {
+        match token {
+            Token::Mark("{" | "[") => depth += 1,
+            Token::Mark("}" | "]") => depth = depth.saturating_sub(1),
+            Token::Word(word) if word.len() > MOST_DIGITS && digits(word) > MOST_DIGITS => {
+                return Err(Unreadable::TooManyDigits);
+            }
+            Token::Text(text) if has_half_surrogate(text) => {
+                return Err(Unreadable::HalfSurrogate);
+            }
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return Err(Unreadable::TooDeep);
+        }
+    }
+    Ok(compact(json))
+}
+
+fn digits(word: &str) -> usize {
+    word.bytes().filter(u8::is_ascii_digit).count()
+}
+
+/// Whether a string has the escape of one half of a surrogate pair without the other half beside it.
+fn has_half_surrogate(text: &str) -> bool {
+    let mut escapes = text.match_indices('\\');
+    let mut open = None;
+    while let Some((at, _)) = escapes.next() {
+        let unit = text.get(at + 2..at + 6).filter(|_| text[at..].starts_with("\\u"));
+        let unit = unit.and_then(|hex| u16::from_str_radix(hex, 16).ok());
+        match (open.take(), unit) {
+            (None, Some(0xd800..=0xdbff)) => open = Some(at + 6),
+            (Some(expected), Some(0xdc00..=0xdfff)) if expected == at => {}
+            (Some(_), _) | (None, Some(0xdc00..=0xdfff)) => return true,
+            (None, _) => {}
+        }
+        if text[at + 1..].starts_with('\\') {
+            escapes.next();
+        }
+    }
+    open.is_some()
 }
 
 /// Valid JSON text without white space between tokens and with non-ASCII escaped as `\uXXXX`. Values stay as they were
@@ -187,6 +254,14 @@ mod tests {
                 })
                 .collect();
             prop_assert_eq!(all, text);
+        }
+
+        #[test]
+        fn a_text_is_readable_exactly_if_it_is_unicode(
+            text in r#"(\\\\|\\n|a|é|u|\\ud83d|\\uD83D|\\ude00|\\uDE00|\\u0041){0,8}"#
+        ) {
+            let json = format!("\"{text}\"");
+            prop_assert_eq!(readable(&json).is_ok(), serde_json::from_str::<String>(&json).is_ok());
         }
 
         #[test]

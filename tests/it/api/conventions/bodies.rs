@@ -67,6 +67,54 @@ fn nesting_without_end_is_answered() {
     assert_eq!(server.anonymous().json("POST", "/v1/job", &body).status, 400);
 }
 
+/// Asserts that a job with this as a member is refused, whichever member it is.
+#[track_caller]
+fn refused_in_every_member(value: &str, message: &str) {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    for member in ["name", "tags", "global_timeout", "allocate_data", "provision_data", "x"] {
+        let body = format!(r#"{{"job_queue":"q","{member}":{value}}}"#);
+        let answer = anyone.json("POST", "/v1/job", &body);
+        assert_eq!((answer.status, answer.message()), (400, message.to_owned()), "{member}");
+    }
+    assert_eq!(anyone.get("/v1/queues/q/jobs").status, 204);
+}
+
+#[test]
+fn a_body_nests_a_hundred_levels_deep() {
+    let nested = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    let server = TestServer::start();
+    let body = format!(r#"{{"job_queue":"q","provision_data":{{"x":{}}}}}"#, nested(98));
+    assert_eq!(server.anonymous().json("POST", "/v1/job", &body).status, 200);
+    let message = "The body nests more than 100 levels deep";
+    refused_in_every_member(&nested(100), message);
+    refused_in_every_member(&nested(100_000), message);
+}
+
+#[test]
+fn a_number_has_at_most_400_digits() {
+    let server = TestServer::start();
+    let body = |digits: usize| format!(r#"{{"job_queue":"q","x":-{}}}"#, "7".repeat(digits));
+    let anyone = server.anonymous();
+    assert_eq!(anyone.json("POST", "/v1/job", &body(400)).status, 200);
+    assert!(anyone.get("/v1/job?queue=q").text().contains(&format!("-{}}}", "7".repeat(400))));
+    let message = "A number in the body has more than 400 digits";
+    refused_in_every_member(&"7".repeat(401), message);
+    refused_in_every_member(&format!("[0.{}]", "7".repeat(401)), message);
+}
+
+#[test]
+fn half_a_surrogate_pair_is_refused() {
+    let server = TestServer::start();
+    let body = r#"{"job_queue":"q","tags":["\ud83d\ude00","\\ud800","\u00e9"]}"#;
+    assert_eq!(server.anonymous().json("POST", "/v1/job", body).status, 200);
+    let message = "A text in the body has half a surrogate pair";
+    for text in [r"\ud800", r"\udc00", r"a\uD800b", r"\ude00\ud83d", r"\ud83d\u0041", r"\\\udfff"] {
+        refused_in_every_member(&format!("[\"{text}\"]"), message);
+        refused_in_every_member(&format!("{{\"{text}\":1}}"), message);
+    }
+}
+
 #[test]
 fn json_that_is_no_object_fails_validation() {
     let server = TestServer::start();
