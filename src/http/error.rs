@@ -28,6 +28,15 @@ enum Body {
     Text(String),
 }
 
+/// The part of a request that an error is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Its JSON body.
+    Body,
+    /// Its query.
+    Query,
+}
+
 /// What a handler returns.
 pub type ApiResult<T = Response> = Result<T, ApiError>;
 
@@ -65,17 +74,14 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
-    /// 422: what is wrong with each member of the body.
+    /// 422: what is wrong with each member of a body or a query.
     #[must_use]
-    pub fn validation(errors: &Map<String, Value>) -> Self {
-        let detail = json!({ "json": errors });
-        Self::with_detail(StatusCode::UNPROCESSABLE_ENTITY, "Validation error", &detail)
-    }
-
-    /// 422: what is wrong with the query.
-    #[must_use]
-    pub fn query(errors: &Map<String, Value>) -> Self {
-        let detail = json!({ "query": errors });
+    pub fn validation(place: Place, errors: &Map<String, Value>) -> Self {
+        let place = match place {
+            Place::Body => "json",
+            Place::Query => "query",
+        };
+        let detail = json!({ place: errors });
         Self::with_detail(StatusCode::UNPROCESSABLE_ENTITY, "Validation error", &detail)
     }
 

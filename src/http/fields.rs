@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::error::ApiError;
+use super::error::{ApiError, Place};
 use super::json::{compact, readable};
 
 /// The members of an object, and what is wrong with them so far.
@@ -43,7 +43,7 @@ impl Fields {
         if !value.get().starts_with('{') {
             let mut errors = Map::new();
             errors.insert("_schema".to_owned(), json!(["Invalid input type."]));
-            return Some(Err(ApiError::validation(&errors)));
+            return Some(Err(ApiError::validation(Place::Body, &errors)));
         }
         let members = serde_json::from_str(value.get()).ok()?;
         Some(Ok(Self { members, errors: Map::new() }))
@@ -238,7 +238,7 @@ impl Fields {
         if self.errors.is_empty() {
             Ok(self.texts())
         } else {
-            Err(ApiError::validation(&self.errors))
+            Err(ApiError::validation(Place::Body, &self.errors))
         }
     }
 

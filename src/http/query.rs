@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde_json::{Map, Value, json};
 
-use super::error::ApiError;
+use super::error::{ApiError, Place};
 use crate::domain::QueueName;
 
 /// The pairs of a query in their order, decoded; what is no UTF-8 is replaced.
@@ -72,5 +72,5 @@ impl ApiQuery {
 pub fn refused(key: &str, what: Value) -> ApiError {
     let mut errors = Map::new();
     errors.insert(key.to_owned(), what);
-    ApiError::query(&errors)
+    ApiError::validation(Place::Query, &errors)
 }

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use crate::http::error::Place;
 use crate::http::{ApiError, Fields, json as text};
 
 /// Where an event goes, and the body.
@@ -60,5 +61,5 @@ fn is_url(text: &str) -> bool {
 pub(in crate::api) fn refused(message: &str) -> ApiError {
     let mut errors = Map::<String, Value>::new();
     errors.insert("job_status_webhook".to_owned(), json!([message]));
-    ApiError::validation(&errors).status(StatusCode::BAD_REQUEST)
+    ApiError::validation(Place::Body, &errors).status(StatusCode::BAD_REQUEST)
 }

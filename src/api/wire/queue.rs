@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::wait::PERCENTILES;
 use crate::domain::{ClientId, QueueName};
+use crate::http::error::Place;
 use crate::http::{ApiError, Fields, json as text};
 use crate::ops::WaitTimes;
 use crate::store::Advertised;
@@ -60,7 +61,7 @@ fn queues(
 fn refused(message: &str) -> ApiError {
     let mut errors = Map::new();
     errors.insert("_schema".to_owned(), json!([message]));
-    ApiError::validation(&errors)
+    ApiError::validation(Place::Body, &errors)
 }
 
 /// A restricted queue and its owners, as JSON text.
