@@ -26,7 +26,7 @@ pub use history::{Actor, Change, Event, Subject};
 pub use id::JobId;
 pub use job::{Attachments, EndedBy, Job};
 pub use log::{Fragment, FragmentRow, Log, LogKind};
-pub use name::{AgentName, ClientId, NameError, QueueName, Tag};
+pub use name::{AgentName, ClientId, MAX_NAME, NameError, QueueName, Tag};
 pub use queue::Advertised;
 pub use refresh::Refresh;
 pub use role::{Access, Role};

@@ -134,6 +134,24 @@ fn has_half_surrogate(text: &str) -> bool {
     open.is_some()
 }
 
+/// Whether a list or an object, given as JSON text, has more items than this.
+#[must_use]
+pub fn has_more_items(json: &str, most: usize) -> bool {
+    let (mut depth, mut commas) = (0_usize, 0);
+    for token in tokens(json) {
+        match token {
+            Token::Mark("{" | "[") => depth += 1,
+            Token::Mark("}" | "]") => depth = depth.saturating_sub(1),
+            Token::Mark(",") if depth == 1 => commas += 1,
+            _ => {}
+        }
+        if commas >= most {
+            return true;
+        }
+    }
+    false
+}
+
 /// Valid JSON text without white space between tokens and with non-ASCII escaped as `\uXXXX`. Values stay as they were
 /// written: numbers keep all their digits. Python's `NaN` and `Infinity`, which JSON does not have, become a number that
 /// no type of ours holds, so that the text is JSON and a member that has to be a number is refused.
@@ -190,13 +208,13 @@ pub fn spaced(compact: &str) -> String {
 
 /// An object of members whose values are JSON text already.
 #[must_use]
-pub fn object(members: &BTreeMap<String, String>) -> String {
-    let mut out = String::with_capacity(members.iter().map(|(k, v)| k.len() + v.len() + 4).sum());
+pub fn object<N: AsRef<str>, V: AsRef<str>>(members: impl IntoIterator<Item = (N, V)>) -> String {
+    let mut out = String::new();
     for (name, value) in members {
         out.push(if out.is_empty() { '{' } else { ',' });
-        out.push_str(&text(name));
+        out.push_str(&text(&name.as_ref()));
         out.push(':');
-        out.push_str(value);
+        out.push_str(value.as_ref());
     }
     if out.is_empty() {
         out.push('{');
@@ -258,7 +276,7 @@ mod tests {
 
         #[test]
         fn a_text_is_readable_exactly_if_it_is_unicode(
-            text in r#"(\\\\|\\n|a|é|u|\\ud83d|\\uD83D|\\ude00|\\uDE00|\\u0041){0,8}"#
+            text in r"(\\\\|\\n|a|é|u|\\ud83d|\\uD83D|\\ude00|\\uDE00|\\u0041){0,8}"
         ) {
             let json = format!("\"{text}\"");
             prop_assert_eq!(readable(&json).is_ok(), serde_json::from_str::<String>(&json).is_ok());

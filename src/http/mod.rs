@@ -16,6 +16,7 @@ pub mod path;
 pub mod pipe;
 pub mod query;
 pub mod reply;
+pub mod shape;
 pub mod stream;
 mod unread;
 pub mod upload;
