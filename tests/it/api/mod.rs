@@ -5,6 +5,6 @@ mod deviations;
 mod job;
 mod oauth2;
 mod queues;
-mod requirement_document;
+mod reference;
 mod restricted_queues;
 mod result;

@@ -1,4 +1,5 @@
-//! The curl examples of the requirement document: the request that each one means, sent as it is meant.
+//! The curl examples of Testflinger's API reference. Where an example has a slip of the pen (a missing line continuation, a stray
+//! backslash), the request that it means is sent.
 
 use serde_json::{Value, json};
 
