@@ -1,4 +1,4 @@
-//! Where log lines go: standard error, as text or JSON.
+//! The server's own log lines, written to standard error as text or JSON.
 
 use std::io::IsTerminal;
 
@@ -6,10 +6,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, Logging};
 
-/// Begins to write log lines. Called once per process.
+/// Begins to write log lines. Call it once per process.
 ///
 /// # Errors
-/// What is wrong with the filter.
+/// A sentence that says what is wrong with the filter.
 pub fn init(settings: &Logging) -> Result<(), String> {
     let filter = EnvFilter::try_new(&settings.log).map_err(|error| format!("log: {error}"))?;
     let lines = tracing_subscriber::fmt()

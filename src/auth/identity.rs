@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::jwt;
 use crate::domain::{ClientId, QueueName, Role};
 
-/// What a token says of its client. Rights are those of the moment in which the token was issued.
+/// What a token says about its client. The rights are those that the client had when the token was issued.
 #[derive(Clone, Debug)]
 pub struct Permissions {
     /// The client.
     pub client: ClientId,
-    /// Which client of that name the token was issued to; `None` in tokens that do not say.
+    /// Which client of that name the token was issued to; `None` if the token does not say so.
     pub since: Option<jwt::Incarnation>,
     /// Its role.
     pub role: Role,
@@ -23,7 +23,7 @@ pub struct Permissions {
 }
 
 impl Permissions {
-    /// The permissions in a token that was verified; `None` when its client or role is none of ours.
+    /// The permissions in a verified token; `None` when its client id or role is one that this server cannot have.
     #[must_use]
     pub fn from_claims(claims: jwt::Permissions) -> Option<Self> {
         Some(Self {
@@ -36,7 +36,7 @@ impl Permissions {
         })
     }
 
-    /// The larger of what the queue's own limit and that for all queues allow.
+    /// The larger of the limit for the queue and the limit for all queues.
     fn limit(limits: &BTreeMap<String, i64>, queue: &QueueName) -> i64 {
         let of = |name: &str| limits.get(name).copied().unwrap_or(0);
         of(queue.as_str()).max(of("*"))
@@ -64,7 +64,7 @@ impl Permissions {
 /// Who sends a request.
 #[derive(Clone, Debug, Default)]
 pub enum Identity {
-    /// Somebody without a token.
+    /// A caller without a token.
     #[default]
     Anonymous,
     /// A client with a token.

@@ -1,8 +1,8 @@
-//! Access tokens: JSON web tokens in upstream's shape. The only file that names `jsonwebtoken`.
+//! Access tokens: JSON web tokens in upstream's shape. This is the only file that names `jsonwebtoken`.
 //!
-//! Only HS256 exists here. `jsonwebtoken` needs somebody to bring the cryptography; its own choices
-//! are the `rsa` crate (RUSTSEC-2023-0071) or a large C library, so [`Hs256`] does it. That also
-//! rules out algorithm confusion: there is no other algorithm to be confused with.
+//! Only HS256 exists here. `jsonwebtoken` leaves the cryptography to its user; what it offers is the `rsa` crate
+//! (RUSTSEC-2023-0071) or a large C library, so [`Hs256`] does it. That also rules out algorithm confusion, because no
+//! other algorithm is there.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,7 +20,7 @@ use signature::{Signer, Verifier};
 
 use crate::domain::Timestamp;
 
-/// The longest token, in bytes. Longer ones are neither issued nor looked at.
+/// The longest token, in bytes. Longer ones are neither issued nor read.
 pub const MAX_TOKEN_LEN: usize = 16 * 1024;
 const SUBJECT: &str = "access_token";
 const DEFAULT_ROLE: &str = "contributor";
@@ -35,10 +35,10 @@ static PROVIDER: CryptoProvider = CryptoProvider {
 
 /// Makes HS256 the process's cryptography; may be called any number of times.
 ///
-/// Without it the first use of `jsonwebtoken` panics, and that state cannot be repaired later. Every
-/// [`SigningKey`] calls it, so nothing in this file can come too early.
+/// Without it the first use of `jsonwebtoken` panics, and that state cannot be repaired later. Every [`SigningKey`]
+/// calls it, so nothing in this file can run too early.
 pub fn init() {
-    // An error only says that it is installed already.
+    // An error only means that it is already installed.
     let _ = PROVIDER.install_default();
 }
 
@@ -62,7 +62,7 @@ impl Signer<Vec<u8>> for Hs256 {
 
 impl Verifier<Vec<u8>> for Hs256 {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
-        // Constant time, and the full length only.
+        // This takes constant time and accepts only the full length.
         let mac = self.0.clone().chain_update(message);
         mac.verify_slice(signature).map_err(|_| signature::Error::new())
     }
@@ -80,20 +80,20 @@ impl JwtVerifier for Hs256 {
     }
 }
 
-/// The secret that signs tokens. Wiped on drop, never printed.
+/// The secret that signs tokens. It is wiped when it is dropped, and never printed.
 #[derive(Clone)]
 pub struct SigningKey {
     encoding: EncodingKey,
     decoding: DecodingKey,
 }
 
-/// A signing key has at least one byte: with an empty one, everybody could sign.
+/// The signing key has no bytes. With an empty key anybody could sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the signing key is empty")]
 pub struct EmptyKey;
 
 impl SigningKey {
-    /// Any length from one byte on, since sites bring the key they have; 32 random bytes are best.
+    /// A key of any length from one byte on, because sites bring the key that they have. 32 random bytes are best.
     pub fn from_bytes(key: &[u8]) -> Result<Self, EmptyKey> {
         init();
         if key.is_empty() {
@@ -130,7 +130,7 @@ pub struct Claims {
 pub struct Permissions {
     /// Never empty.
     pub client_id: String,
-    /// The role's name as written in the token, known or not; absent = `contributor`.
+    /// The role as it is written in the token, known or not. An absent one means `contributor`.
     #[serde(default = "default_role", deserialize_with = "role_or_default")]
     pub role: String,
     /// Queue (or `*`) to the highest priority allowed.
@@ -142,16 +142,16 @@ pub struct Permissions {
     /// Queue (or `*`) to the longest reservation allowed, in seconds.
     #[serde(default, deserialize_with = "null_as_default")]
     pub max_reservation_time: BTreeMap<String, i64>,
-    /// Only where the client has one.
+    /// The client's address, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// Which client of that name it is: not in upstream's tokens.
+    /// Which client of that name it is. Upstream's tokens do not say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Incarnation>,
 }
 
-/// When a client was created, and in which database: another one of the same name is another client. Servers that share
-/// a key have databases of their own, and cannot tell.
+/// When a client was created, and in which database, because another client of the same name is not the same client.
+/// Servers that share a signing key have databases of their own and cannot compare.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incarnation {
     /// The database's name.
@@ -179,18 +179,18 @@ where
 /// Why no token was issued.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
-    /// [`verify`] would refuse it.
+    /// There is no client id, so [`verify`] would refuse the token.
     #[error("a token needs a client id")]
     NoClientId,
     /// The permissions do not fit into [`MAX_TOKEN_LEN`].
     #[error("the permissions are too long for a token")]
     TooLong,
-    /// Not seen in practice.
-    #[error("signing failed: {0}")]
+    /// This was not seen in practice.
+    #[error("the token could not be signed: {0}")]
     Signing(#[from] JwtError),
 }
 
-/// A token valid from `now` for `lifetime_secs`.
+/// A token that is valid from `now` on for `lifetime_secs`.
 pub fn issue(
     key: &SigningKey,
     permissions: Permissions,
@@ -207,19 +207,19 @@ pub fn issue(
     if token.len() > MAX_TOKEN_LEN { Err(IssueError::TooLong) } else { Ok(token) }
 }
 
-/// Why a token is refused. The texts are upstream's; its clients look for "expired".
+/// Why a token is refused. The texts are upstream's, because clients look for the word "expired" in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// `exp` has passed.
     #[error("Token has expired")]
     Expired,
-    /// Not three parts of base64 with JSON in them, or too long.
+    /// It is not three parts of base64 with JSON in them, or it is too long.
     #[error("Unable to decode token")]
     Undecodable,
-    /// Signed with another key, or changed since.
+    /// It was signed with another key, or changed afterwards.
     #[error("Invalid Token signature")]
     BadSignature,
-    /// Another algorithm, another subject, a claim of the wrong type, or no client id.
+    /// It has another algorithm, another subject, a claim of the wrong type, or no client id.
     #[error("Invalid Token")]
     Invalid,
     /// `exp`, `iat` or `sub` is absent.
@@ -231,14 +231,14 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// 401 (a new token would help) rather than 403.
+    /// Whether a new token would help (status 401 rather than 403).
     #[must_use]
     pub const fn is_unauthenticated(self) -> bool {
         matches!(self, Self::Expired | Self::NotYetValid)
     }
 }
 
-/// Claims before anything but the JSON is believed.
+/// Claims as they are read, before any of them is believed.
 #[derive(Deserialize)]
 struct RawClaims {
     exp: Option<Value>,
@@ -247,7 +247,7 @@ struct RawClaims {
     permissions: Option<Value>,
 }
 
-/// The claims of a token that this key signed and that is valid at `now`, give or take `leeway_secs`.
+/// The claims of a token, if this key signed it and it is valid at `now`, within `leeway_secs`.
 pub fn verify(
     key: &SigningKey,
     token: &str,
@@ -259,7 +259,7 @@ pub fn verify(
     }
     require_hs256(token)?;
 
-    // Time is checked below: `jsonwebtoken` would read the clock itself.
+    // The times are checked below, because `jsonwebtoken` would read the clock itself.
     let mut validation = Validation::new(Algorithm::HS256);
     validation.validate_exp = false;
     validation.validate_aud = false;
@@ -275,7 +275,7 @@ pub fn verify(
         })?
         .claims;
 
-    // Absence is reported first, in upstream's order.
+    // Missing claims are reported first, in upstream's order.
     let exp = raw.exp.ok_or(TokenError::MissingClaim("exp"))?;
     let iat = raw.iat.ok_or(TokenError::MissingClaim("iat"))?;
     let sub = raw.sub.ok_or(TokenError::MissingClaim("sub"))?;
@@ -301,7 +301,7 @@ pub fn verify(
     Ok(Claims { exp, iat, sub: SUBJECT.to_owned(), permissions })
 }
 
-/// `jsonwebtoken` answers `alg: none` and broken JSON with the same error; upstream tells them apart.
+/// Tells `alg: none` from broken JSON, as upstream does; `jsonwebtoken` answers both with the same error.
 fn require_hs256(token: &str) -> Result<(), TokenError> {
     #[derive(Deserialize)]
     struct JustAlg {
@@ -313,10 +313,10 @@ fn require_hs256(token: &str) -> Result<(), TokenError> {
     if head.alg.is_some_and(|alg| alg == "HS256") { Ok(()) } else { Err(TokenError::Invalid) }
 }
 
-/// The token in an `Authorization` header: today's clients send `Bearer <token>`, those of 2025 the
-/// bare token. `None` = no token meant (`Basic ..`, other schemes, an empty header).
+/// The token in an `Authorization` header. Clients of 2026 send `Bearer <token>`, those of 2025 the bare token. `None`
+/// for a header that means no token (`Basic ..`, another scheme, an empty header).
 ///
-/// `Bearer` without a token is `Some("")`, which [`verify`] refuses: not an anonymous caller.
+/// `Bearer` without a token is `Some("")`, which [`verify`] refuses: such a caller is not anonymous.
 #[must_use]
 pub fn strip_bearer(header: &str) -> Option<&str> {
     let header = header.trim();

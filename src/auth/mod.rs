@@ -1,4 +1,4 @@
-//! Who somebody is and what they may do: passwords, tokens, the policy.
+//! Who a caller is and what the caller may do: passwords, tokens, the policy.
 
 pub mod identity;
 pub mod jwt;

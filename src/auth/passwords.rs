@@ -1,11 +1,10 @@
 //! Client secrets: argon2id hashing and checking in bounded memory.
 //!
-//! One default hash fills 19 MiB. A semaphore alone does not bound that: the allocator keeps the
-//! freed blocks of every thread that ever hashed (991 MiB measured with two permits). So a permit
-//! here *is* a preallocated buffer, and the number of buffers never changes.
+//! One hash with default parameters fills 19 MiB. A semaphore alone does not bound the memory, because the allocator
+//! keeps the freed blocks of every thread that ever hashed (991 MiB were measured with two permits). So a permit here
+//! *is* a preallocated buffer, and the number of buffers never changes.
 //!
-//! Every call blocks for tens of milliseconds and may wait for a permit as well: call it from a
-//! blocking thread.
+//! Every call blocks for tens of milliseconds and may also wait for a permit, so call it from a blocking thread.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -18,54 +17,54 @@ use subtle::ConstantTimeEq;
 
 use super::refresh::random_bytes;
 
-/// Callers that may wait for a permit before [`Error::Busy`] is answered.
+/// How many callers may wait for a permit; the next one gets [`Error::Busy`].
 const MAX_WAITING: usize = 64;
-/// The largest `m` (KiB) obeyed in a stored hash: 256 MiB.
+/// The largest `m` (KiB) that a stored hash may ask for: 256 MiB.
 const MAX_MEMORY_KIB: u32 = 256 * 1024;
-/// The largest `m * t` (KiB written) obeyed in a stored hash: 4 GiB, some seconds of work.
+/// The largest `m * t` (KiB written) that a stored hash may ask for: 4 GiB, some seconds of work.
 const MAX_WORK_KIB: u64 = 16 * MAX_MEMORY_KIB as u64;
 
-/// Why a secret was neither hashed nor judged.
+/// Why a secret was neither hashed nor checked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Too many callers wait already; the client should try again in a second or so.
     #[error("too many secrets are being checked at once")]
     Busy,
-    /// The stored text cannot be checked against; the reason never quotes it. Deny and log.
+    /// No secret can be checked against the stored text; the reason never quotes the text. Deny the login and log it.
     #[error("the stored secret is unusable: {0}")]
     Corrupt(&'static str),
     /// An empty secret is never hashed.
-    #[error("an empty secret is not allowed")]
+    #[error("a secret must not be empty")]
     Empty,
     /// The parameters given to [`Passwords::with_params`] exceed what a stored hash may ask for.
-    #[error("argon2 parameters beyond the limit")]
+    #[error("the argon2 parameters exceed the limit")]
     Excessive,
-    /// No memory for a buffer.
-    #[error("not enough memory for hashing")]
+    /// There is no memory for a buffer.
+    #[error("there is not enough memory to hash a secret")]
     OutOfMemory,
     /// The operating system gave no random bytes.
-    #[error("no random bytes: {0}")]
+    #[error("the system gave no random bytes: {0}")]
     Random(#[from] getrandom::Error),
     /// argon2 refused its input.
-    #[error("hashing failed: {0}")]
+    #[error("the secret could not be hashed: {0}")]
     Hashing(#[from] argon2::Error),
     /// The result could not be written as a PHC string.
-    #[error("encoding a hash failed: {0}")]
+    #[error("the hash could not be encoded: {0}")]
     Encoding(#[from] argon2::password_hash::Error),
 }
 
-/// How a presented secret relates to the stored hash.
+/// Whether a secret is the one that was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The right secret.
     Match,
-    /// The right secret, stored as bcrypt or with weaker parameters: store [`Passwords::hash`] of it.
+    /// The right secret, but it is stored as bcrypt or with weaker parameters: store [`Passwords::hash`] of it.
     MatchNeedsRehash,
     /// The wrong secret, or no such client.
     Mismatch,
 }
 
-/// `min(cores, 2)`: more permits cost 19 MiB each and starve the request threads.
+/// `min(cores, 2)`, because more permits cost 19 MiB each and starve the threads that serve requests.
 #[must_use]
 pub fn default_permits() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().min(2))
@@ -74,13 +73,14 @@ pub fn default_permits() -> usize {
 /// Hashes and checks client secrets, at most `permits` at a time.
 pub struct Passwords {
     params: Params,
-    /// What unknown clients are checked against; it has no secret that fits.
+    /// The hash against which the secret of an unknown client is checked. No secret matches it.
     dummy: PasswordHash,
     pool: Pool,
 }
 
 impl Passwords {
-    /// With argon2id m=19456 KiB, t=2, p=1. Takes 19 MiB for each of `permits` (at least 1) when it is first needed.
+    /// Hashes with argon2id, m=19456 KiB, t=2, p=1. Takes 19 MiB for each of `permits` (at least 1) when it is first
+    /// needed.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`], [`Error::Random`].
@@ -88,7 +88,7 @@ impl Passwords {
         Self::with_params(Params::default(), permits)
     }
 
-    /// With other parameters; tests use `Params::new(8, 1, 1, None)`.
+    /// The same with other parameters; tests use `Params::new(8, 1, 1, None)`.
     ///
     /// # Errors
     /// [`Error::Excessive`], [`Error::OutOfMemory`], [`Error::Random`].
@@ -122,18 +122,18 @@ impl Passwords {
         Ok(phc(&self.params, &salt, &*output)?.to_string())
     }
 
-    /// Checks `secret` against the stored argon2id or bcrypt text; `None` = unknown client.
+    /// Checks `secret` against the stored argon2id or bcrypt text; `None` stands for an unknown client.
     ///
-    /// Unknown clients and unusable hashes cost what a real check costs, so that the time does not
-    /// tell which ids exist. (A client still on bcrypt can be told apart: its cost is its own.)
-    /// bcrypt reads the first 72 bytes of a secret only, as the Python servers that stored it did,
-    /// and any cost is obeyed: an import should refuse absurd ones (16 is seconds, 31 is days).
+    /// Unknown clients and unusable hashes take as long as a real check, so that the time does not tell which ids
+    /// exist. (A client whose hash is still bcrypt can be told apart, because its hash has a cost of its own.) bcrypt
+    /// reads only the first 72 bytes of a secret, as the Python servers that stored it did. Any cost is accepted, so an
+    /// import should refuse absurd ones: 16 takes seconds, 31 takes days.
     ///
     /// # Errors
-    /// [`Error::Busy`]; [`Error::Corrupt`] = deny, and log it; [`Error::OutOfMemory`].
+    /// [`Error::Busy`]; [`Error::Corrupt`], on which the login is denied and logged; [`Error::OutOfMemory`].
     pub fn verify(&self, stored: Option<&str>, secret: &SecretString) -> Result<Verdict, Error> {
         let secret = secret.expose_secret().as_bytes();
-        // Decided before looking at `stored`, so this short cut tells nothing about it.
+        // This is decided before `stored` is looked at, so the short cut tells nothing about it.
         if secret.is_empty() {
             return Ok(Verdict::Mismatch);
         }
@@ -154,14 +154,14 @@ impl Passwords {
             return match bcrypt::verify(secret, stored) {
                 Ok(true) => Ok(Verdict::MatchNeedsRehash),
                 Ok(false) => Ok(Verdict::Mismatch),
-                Err(_) => Err(Error::Corrupt("malformed bcrypt")),
+                Err(_) => Err(Error::Corrupt("it is malformed bcrypt")),
             };
         }
         match PasswordHash::new(stored) {
             Ok(hash) if hash.algorithm == ARGON2ID_IDENT => {
                 self.check_argon2(&hash, secret, blocks)
             }
-            _ => Err(Error::Corrupt("neither argon2id nor bcrypt")),
+            _ => Err(Error::Corrupt("it is neither argon2id nor bcrypt")),
         }
     }
 
@@ -172,17 +172,18 @@ impl Passwords {
         blocks: &mut [Block],
     ) -> Result<Verdict, Error> {
         let (Some(salt), Some(expected)) = (&stored.salt, &stored.hash) else {
-            return Err(Error::Corrupt("argon2 without salt or hash"));
+            return Err(Error::Corrupt("its argon2 salt or hash is missing"));
         };
         let version = stored.version.map_or(Ok(Version::default()), Version::try_from);
         let (Ok(version), Ok(params)) = (version, Params::try_from(stored)) else {
-            return Err(Error::Corrupt("unknown argon2 parameters"));
+            return Err(Error::Corrupt("its argon2 parameters are unknown"));
         };
         if !affordable(&params) {
-            return Err(Error::Corrupt("argon2 parameters beyond the limit"));
+            return Err(Error::Corrupt("its argon2 parameters exceed the limit"));
         }
 
-        // A hash from elsewhere may need more than the pool's buffers hold; still one per permit.
+        // A hash from elsewhere may need more memory than a buffer of the pool has; there is still one such hash per
+        // permit.
         let mut larger;
         let blocks = if params.block_count() > blocks.len() {
             larger = allocate(params.block_count())?;
@@ -220,7 +221,7 @@ fn phc(params: &Params, salt: &[u8], output: &[u8]) -> Result<PasswordHash, Erro
     })
 }
 
-/// A stored hash names its own price; a mistyped or hostile one must not take the machine.
+/// A stored hash states its own cost; a mistyped or hostile one must not occupy the machine.
 fn affordable(params: &Params) -> bool {
     params.m_cost() <= MAX_MEMORY_KIB
         && u64::from(params.m_cost()) * u64::from(params.t_cost()) <= MAX_WORK_KIB
@@ -235,7 +236,7 @@ fn allocate(count: usize) -> Result<Blocks, Error> {
     Ok(Zeroizing::new(blocks))
 }
 
-/// The buffers, lent one per running hash. A server that nobody logs in to has none.
+/// The buffers; each running hash borrows one. A server that nobody has logged in to has none.
 struct Pool {
     blocks: usize,
     state: Mutex<PoolState>,
@@ -262,7 +263,7 @@ impl Pool {
         }
         state.waiting += 1;
         loop {
-            // The one that was returned last: the others stay unneeded while nobody logs in beside.
+            // The buffer that was returned last, so that the others are not touched while one login runs at a time.
             if let Some(blocks) = state.free.pop() {
                 state.waiting -= 1;
                 drop(state);
@@ -275,19 +276,19 @@ impl Pool {
     fn permit(&self, blocks: Option<Blocks>) -> Result<Permit<'_>, Error> {
         let mut permit = Permit { pool: self, blocks: blocks.unwrap_or_default() };
         if permit.blocks.is_empty() {
-            // Dropped on failure, which gives the right back.
+            // On failure it is dropped, which returns the permit.
             permit.blocks = allocate(self.blocks)?;
         }
         Ok(permit)
     }
 
-    /// Poison is ignored: nothing that can panic runs under this lock.
+    /// Poison is ignored, because nothing that can panic runs under this lock.
     fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The right to hash, and the memory for it. Dropping gives both back, also when hashing panics.
+/// The permit to hash, and the memory for it. Dropping it returns both, even when hashing panics.
 struct Permit<'a> {
     pool: &'a Pool,
     blocks: Blocks,
@@ -295,7 +296,7 @@ struct Permit<'a> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        // The blocks hold values derived from the secret. `Vec::zeroize` would also empty the vector.
+        // The blocks hold values that are derived from the secret. `Vec::zeroize` would also empty the vector.
         self.blocks.iter_mut().zeroize();
         let blocks = std::mem::take(&mut self.blocks);
         let returned = (!blocks.is_empty()).then_some(blocks);

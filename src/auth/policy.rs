@@ -1,7 +1,8 @@
-//! Who may do what: the one table (wire contract section 2, architecture section 5).
+//! The policy: the one table of who may do what. `docs/API.md`, "Who may call what", shows it to callers.
 //!
-//! Every route names an [`Action`]; nothing else decides. What only managers and admins may do also takes a proof of it
-//! as an argument ([`MayManage`], [`MayAdminister`]), which only this file can make.
+//! Every route names an [`Action`], and this file alone decides who may perform it. A use case that only managers or
+//! admins may run also takes a proof of that as an argument ([`MayManage`], [`MayAdminister`]), which only this file
+//! can make.
 
 use super::Identity;
 use crate::domain::{Access, ClientId, Role};
@@ -9,15 +10,15 @@ use crate::domain::{Access, ClientId, Role};
 /// A group of endpoints with the same callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// The greeting, the token endpoints.
+    /// Ask whether a server answers, ask for a token.
     Greet,
-    /// What people do: submit, look, cancel, fetch artifacts.
+    /// What people do: submit jobs, look at them, cancel them, fetch artifacts.
     UseLab,
-    /// What an agent does with a job: take it, report on it.
+    /// What an agent does with a job: claim it, report on it.
     WorkJob,
-    /// What an agent says about itself.
+    /// What an agent reports about itself.
     ReportAgent,
-    /// What both do: read a result, read an agent.
+    /// What people and agents do: read a result, read an agent.
     ReadState,
     /// See which queues are restricted.
     SeeRestrictions,
@@ -25,7 +26,7 @@ pub enum Action {
     ManageClients,
     /// Remove clients, revoke tokens.
     Administer,
-    /// What exists on the admin socket alone.
+    /// What exists only for the local administrator.
     LocalOnly,
 }
 
@@ -45,7 +46,7 @@ impl Action {
         Self::LocalOnly,
     ];
 
-    /// The roles that may do it, where a token is needed for it.
+    /// The roles that a token must have for it, where a token is needed.
     const fn roles(self) -> &'static [Role] {
         match self {
             Self::Greet => &Role::ALL,
@@ -59,7 +60,7 @@ impl Action {
         }
     }
 
-    /// What callers without a token may do in a mode; with [`Access::Open`] any token may do that too.
+    /// Whether callers without a token may do it in a mode.
     const fn needs_no_token(self, access: Access) -> bool {
         matches!(
             (self, access),
@@ -79,10 +80,10 @@ pub enum Denied {
     /// A token is needed.
     #[error("a token is needed")]
     NoToken,
-    /// It takes one of these roles.
-    #[error("the role does not suffice")]
+    /// One of these roles is needed.
+    #[error("the role is not sufficient")]
     WrongRole(&'static [Role]),
-    /// For this caller it does not exist.
+    /// It does not exist for this caller.
     #[error("it does not exist for this caller")]
     Hidden,
 }
@@ -94,11 +95,12 @@ pub fn check(action: Action, access: Access, identity: &Identity) -> Result<(), 
         Identity::LocalAdmin => Ok(()),
         _ if action == Action::LocalOnly => Err(Denied::Hidden),
         Identity::Client(permissions) if roles.contains(&permissions.role) => Ok(()),
-        // In the open mode a token never takes away what its bearer could do without it.
+        // In open mode a token never takes away what its bearer could do without it.
         Identity::Client(_) if access == Access::Open && action.needs_no_token(access) => Ok(()),
         Identity::Client(_) => Err(Denied::WrongRole(roles)),
         Identity::Anonymous if action.needs_no_token(access) => Ok(()),
-        // Here the nameless are contributors, as upstream's are: the wrong role, not none.
+        // In this mode callers without a token count as contributors, as upstream, so they have the wrong role and not
+        // none.
         Identity::Anonymous
             if access == Access::Contributor
                 && matches!(action, Action::WorkJob | Action::ReportAgent) =>
@@ -109,7 +111,7 @@ pub fn check(action: Action, access: Access, identity: &Identity) -> Result<(), 
     }
 }
 
-/// A proof that its holder may restrict queues and change clients, with whose right that is.
+/// A proof that its holder may restrict queues and change clients, and on whose behalf.
 #[derive(Clone, Debug)]
 pub struct MayManage {
     by: Option<(ClientId, Role)>,
@@ -122,13 +124,13 @@ impl MayManage {
         self.by.as_ref().map(|(client, _)| client)
     }
 
-    /// Whether it is the local administrator, who is exempt from the limits of HTTP callers.
+    /// Whether the holder is the local administrator, who is exempt from the limits of HTTP callers.
     #[must_use]
     pub const fn is_local(&self) -> bool {
         self.by.is_none()
     }
 
-    /// Whether a client of this role may be changed by, or made of, this manager.
+    /// Whether this manager may change a client of this role, or give a client this role.
     #[must_use]
     pub fn covers(&self, role: Role) -> bool {
         self.by.as_ref().is_none_or(|(_, own)| role <= *own)
@@ -142,7 +144,7 @@ pub struct MayAdminister {
 }
 
 impl MayAdminister {
-    /// Whether it is the local administrator, who is exempt from the limits of HTTP callers.
+    /// Whether the holder is the local administrator, who is exempt from the limits of HTTP callers.
     #[must_use]
     pub const fn is_local(&self) -> bool {
         self.local

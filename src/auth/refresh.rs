@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 /// `N` bytes from the operating system's generator.
 ///
 /// # Errors
-/// When the operating system has none to give; never answer with fewer or weaker ones.
+/// The operating system has none to give. Never answer that with fewer or weaker bytes.
 pub fn random_bytes<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)?;
@@ -20,10 +20,10 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N], getrandom::Error> {
 
 /// A client secret for `--generate`: 40 characters `0-9a-f`, 160 random bits.
 ///
-/// Hexadecimal on purpose: base64 may begin with `-`, which command lines read as an option.
+/// It is hexadecimal, because base64 may begin with `-`, which command lines read as an option.
 pub fn generate_secret() -> Result<SecretString, getrandom::Error> {
     let bytes = Zeroizing::new(random_bytes::<20>()?);
-    // Exact capacity: a growing or shrinking string would leave copies behind.
+    // The capacity is exact, because a string that grows or shrinks leaves copies behind.
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes.iter() {
         // Writing to a string cannot fail.
@@ -40,7 +40,7 @@ pub fn generate_secret() -> Result<SecretString, getrandom::Error> {
 pub struct RefreshToken(SecretString);
 
 impl RefreshToken {
-    /// A new one.
+    /// A new token.
     pub fn generate() -> Result<Self, getrandom::Error> {
         let bytes = Zeroizing::new(random_bytes::<36>()?);
         Ok(Self(SecretString::from(URL_SAFE_NO_PAD.encode(*bytes))))
@@ -58,7 +58,7 @@ impl RefreshToken {
         Self::digest_of(self.expose())
     }
 
-    /// The key to look up for the text that a client sent, whatever it is.
+    /// The key under which the text that a client sent would be stored, whatever the text is.
     #[must_use]
     pub fn digest_of(text: &str) -> [u8; 32] {
         Sha256::digest(text.as_bytes()).into()

@@ -1,7 +1,7 @@
 //! The brake on guessing client secrets.
 //!
-//! Failures are counted per address and per (client id, address), never per id alone: otherwise
-//! anybody could lock out any client by failing in its name.
+//! Failures are counted per address and per (client id, address), never per id alone, because otherwise anybody could
+//! lock out a client by failing in its name.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -16,14 +16,14 @@ const MICROS_PER_SEC: i64 = 1_000_000;
 /// How many failures are forgiven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Failures of one client id from one address; 0 counts as 1.
+    /// How many failures of one client id from one address are forgiven; 0 counts as 1.
     pub per_client: u32,
-    /// Failures of one address, whatever the ids; 0 counts as 1.
+    /// How many failures of one address are forgiven, whatever the ids; 0 counts as 1.
     pub per_address: u32,
-    /// Seconds in which a whole limit of failures is forgotten, evenly: with 10 in 300 s, one
-    /// every 30 s. 0 forgets at once.
+    /// In how many seconds a whole limit of failures is forgotten, evenly: 10 failures in 300 s means one every 30 s. 0
+    /// forgets at once.
     pub window_secs: u32,
-    /// Entries kept; at most two arise per failure, and the least guilty go first. 0 counts as 1.
+    /// How many entries are kept. A failure adds at most two; those with the least debt go first. 0 counts as 1.
     pub max_entries: usize,
 }
 
@@ -35,26 +35,27 @@ impl Default for Limits {
 
 /// Too many failures: try again after this many whole seconds (at least 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Too many failed logins, retry in {0} seconds")]
+#[error("too many logins have failed; try again in {0} seconds")]
 pub struct RetryAfter(pub u64);
 
-/// Counts failed logins. Callers `check` before they look at a secret and report the outcome after.
+/// Counts failed logins. Callers call `check` before they look at a secret, and report the outcome afterwards.
 ///
-/// Logins that are checked at the same moment all pass before the first failure is counted; their
-/// number is bounded by the password pool.
+/// Logins that are checked at the same moment all pass before the first failure is counted. The pool of
+/// [`Passwords`](super::passwords::Passwords) bounds their number.
 pub struct Throttle {
     limits: Limits,
     entries: Mutex<HashMap<Key, PaidOff>>,
 }
 
-/// Every failure adds `window / limit` to a debt that time pays off; this is when it is paid, in
-/// microseconds since the epoch. One number per key, however many failures.
+/// When the debt of a key will be paid off, in microseconds since the Unix epoch. Every failure adds `window / limit`
+/// to the debt, and time pays it off, so one number per key is enough however many failures there were.
 type PaidOff = i64;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
     network: IpAddr,
-    /// SHA-256, so that an id of 10 kB takes no more room than any other; `None` = the address.
+    /// The SHA-256 of the client id, so that an id of 10 kB takes no more room than any other. `None` stands for the
+    /// address as a whole.
     id: Option<[u8; 32]>,
 }
 
@@ -65,7 +66,7 @@ impl Throttle {
         Self { limits, entries: Mutex::default() }
     }
 
-    /// May this client try now? Counts nothing.
+    /// Whether this client may try now. Counts nothing.
     ///
     /// # Errors
     /// [`RetryAfter`] when either limit is used up.
@@ -76,7 +77,7 @@ impl Throttle {
             .into_iter()
             .map(|(key, limit)| {
                 let debt = entries.get(&key).map_or(0, |paid| self.debt(*paid, now));
-                // Room for one more failure is needed; `cost * limit` is the full measure.
+                // One more failure must still fit; `cost * limit` is the whole limit.
                 let cost = self.cost(limit);
                 debt - (cost * i64::from(limit) - cost)
             })
@@ -97,14 +98,14 @@ impl Throttle {
             }
             let paid = entries.entry(key).or_insert(now.as_micros());
             let cost = self.cost(limit);
-            // Capped, so that a burst of parallel failures waits no longer than a full measure.
+            // The debt is capped, so that a burst of parallel failures waits no longer than one window.
             let debt = (self.debt(*paid, now) + cost).min(cost * i64::from(limit));
             *paid = now.as_micros().saturating_add(debt);
         }
     }
 
-    /// Forgives the pair of id and address. The address keeps its debt: one valid account must not
-    /// buy an attacker unlimited guesses at the others.
+    /// Forgives the pair of id and address. The address keeps its debt, because one valid account must not give an
+    /// attacker unlimited guesses at the others.
     pub fn succeeded(&self, id: &str, addr: IpAddr) {
         let [(pair, _), _] = self.keys(id, addr);
         self.lock().remove(&pair);
@@ -128,14 +129,14 @@ impl Throttle {
         self.window() / i64::from(limit)
     }
 
-    /// What is left to pay, 0 to a window. More than a window can only mean that the clock was set
-    /// back; that debt is dropped, since it might not be paid off for years.
+    /// The rest of the debt, from 0 to one window. A larger one can only mean that the clock was set back; it is
+    /// dropped, because it might not be paid off for years.
     fn debt(&self, paid: PaidOff, now: Timestamp) -> i64 {
         let debt = paid.saturating_sub(now.as_micros());
         if (0..=self.window()).contains(&debt) { debt } else { 0 }
     }
 
-    /// A flood of addresses pushes out its own single failures, not the repeated offenders.
+    /// Makes room. A flood of addresses pushes out its own single failures and not those who fail again and again.
     fn make_room(&self, entries: &mut HashMap<Key, PaidOff>, now: Timestamp) {
         if entries.len() < self.limits.max_entries.max(1) {
             return;
@@ -148,14 +149,14 @@ impl Throttle {
         }
     }
 
-    /// Poison is ignored: a lost count is better than refusing every login.
+    /// Poison is ignored, because a lost count is better than refusing every login.
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, PaidOff>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// IPv4 by address, IPv6 by /64, which one host can fill at will. `::ffff:a.b.c.d` is IPv4: taken
-/// as IPv6, the whole IPv4 internet would be one network.
+/// IPv4 counts by address and IPv6 by /64, because one host can use a whole /64. `::ffff:a.b.c.d` counts as IPv4,
+/// because otherwise the whole IPv4 internet would be one network.
 fn network(addr: IpAddr) -> IpAddr {
     match addr.to_canonical() {
         IpAddr::V6(addr) => Ipv6Addr::from_bits(addr.to_bits() & !u128::from(u64::MAX)).into(),
@@ -288,7 +289,7 @@ mod tests {
             assert!(entries(&throttle) <= 100);
         }
         assert!(throttle.check(&"x".repeat(10_000), addr(ME), at(1)).is_err());
-        // What is paid off goes first.
+        // Debts that are paid off go first.
         fail(&throttle, 1, "y", ME, at(1000));
         assert_eq!(entries(&throttle), 2);
     }

@@ -1,5 +1,5 @@
-//! How admin commands reach the data: a running server over its admin socket, else the data directory itself. Both ways
-//! lead to the same router.
+//! How admin commands reach the data: over the admin socket of a running server, or else in the data directory itself.
+//! Both ways lead to the same router.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -26,23 +26,23 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The settings that hold there.
+    /// The settings of the server there.
     pub(super) fn settings(self) -> Result<Settings, Failure> {
         let flags = Raw { data_dir: self.data_dir, ..Raw::default() };
         Ok(Settings::load(flags, self.config.as_deref(), &environment())?)
     }
 }
 
-/// What to do when there is no data yet.
+/// What to do when there is no data.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Missing {
-    /// Begin a new database: whoever creates the first client may come before the first start.
+    /// Create a database, because the first client may be created before the first start.
     Create,
-    /// Say so: a mistyped directory must not become an empty database.
+    /// Fail, because a mistyped directory must not become an empty database.
     Refuse,
 }
 
-/// An administrator at work.
+/// A connection to the data as its administrator.
 pub(super) struct Admin {
     runtime: tokio::runtime::Runtime,
     api: LocalApi,
@@ -50,7 +50,7 @@ pub(super) struct Admin {
 }
 
 impl Admin {
-    /// Finds the server or opens its data, and says which on standard error.
+    /// Connects to the server or opens its data, and says on standard error which of the two.
     pub(super) fn open(place: Place, missing: Missing) -> Result<Self, Failure> {
         let settings = place.settings()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -76,7 +76,7 @@ impl Admin {
         Ok(Self { runtime, api, opened: Some((store, data_dir)) })
     }
 
-    /// Sends a request; an answer that is an error becomes a failure with its sentence.
+    /// Sends a request. An error answer becomes a failure with the sentence of the answer.
     pub(super) fn call(
         &mut self,
         method: &str,
@@ -87,7 +87,7 @@ impl Admin {
         if (200..300).contains(&reply.status) { Ok(reply.body) } else { Err(failure(&reply)) }
     }
 
-    /// Sends a request.
+    /// Sends a request and gives the answer, whatever its status.
     pub(super) fn try_call(
         &mut self,
         method: &str,
@@ -98,7 +98,7 @@ impl Admin {
         sent.map_err(|message| Failure::new(1, message))
     }
 
-    /// Asks for something large.
+    /// Sends a request whose answer is large.
     pub(super) fn open_stream(&mut self, method: &str, path: &str) -> Result<Stream<'_>, Failure> {
         let opened = self.runtime.block_on(self.api.open(method, path));
         match opened.map_err(|message| Failure::new(1, message))? {
@@ -107,7 +107,7 @@ impl Admin {
         }
     }
 
-    /// Closes what was opened.
+    /// Closes the data, if it was opened.
     pub(super) fn close(self) -> Result<(), Failure> {
         if let Some((store, dir)) = self.opened {
             store.close()?;
@@ -117,7 +117,7 @@ impl Admin {
     }
 }
 
-/// An answer that is read while it arrives.
+/// An answer that is read as it arrives.
 pub(super) struct Stream<'a> {
     runtime: &'a tokio::runtime::Runtime,
     body: Body,
@@ -135,7 +135,7 @@ impl Read for Stream<'_> {
     }
 }
 
-/// What an error answer says, and the exit code for it.
+/// The failure for an error answer: its sentence, and the exit code for its status.
 pub(super) fn failure(reply: &Reply) -> Failure {
     let value: Value = serde_json::from_str(&reply.body).unwrap_or_default();
     let message = match (value["message"].as_str(), &value["detail"]["json"]) {

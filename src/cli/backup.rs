@@ -14,16 +14,16 @@ use crate::store::backup::{self, Manifest};
 /// Arguments of `backup`.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The file to write, a directory for one named after the time, or - for standard output
+    /// The file to write, or a directory for a file named after the time, or - for standard output
     #[arg(value_name = "FILE")]
     to: PathBuf,
-    /// Replace the file if it is there
+    /// Replace the file if it exists
     #[arg(long)]
     force: bool,
-    /// Leave out keys, tokens and hashes of secrets: for support. What jobs say is in it all the same
+    /// Leave out keys, tokens and hashes of secrets, for support; job contents are still included
     #[arg(long)]
     without_secrets: bool,
-    /// Keep this many backups in the directory and remove older ones, once the new one is verified
+    /// Keep this many backups in the directory; older ones are removed once the new one is verified
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     keep: Option<u32>,
     #[command(flatten)]
@@ -34,16 +34,19 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     let to_stdout = args.to.as_os_str() == "-";
     if to_stdout && io::stdout().is_terminal() {
-        return Err(Failure::new(2, "a backup is not written to a terminal: give a file"));
+        return Err(Failure::new(
+            2,
+            "a backup is not written to a terminal: name a file, or pipe standard output",
+        ));
     }
     let folder = (!to_stdout && args.to.is_dir()).then(|| args.to.clone());
     if args.keep.is_some() && folder.is_none() {
-        return Err(Failure::new(2, "--keep needs a directory that is there"));
+        return Err(Failure::new(2, "--keep needs an existing directory to keep the backups in"));
     }
     let begun = Instant::now();
     let path = folder.as_ref().map_or_else(|| args.to.clone(), |folder| folder.join(file_name()));
     if !to_stdout && backup::partial(&path).exists() {
-        eprintln!("{} is there: an interrupted backup left it", backup::partial(&path).display());
+        eprintln!("{} was left by an interrupted backup", backup::partial(&path).display());
     }
     let mut admin = Admin::open(args.place, Missing::Refuse)?;
     let done = take(&mut admin, &path, to_stdout, args.force, args.without_secrets);
@@ -79,7 +82,7 @@ fn take(
     Ok(if to_stdout {
         let out = io::stdout();
         let manifest = backup::stream(source, out.lock(), path, &mut bar.backup())?;
-        // Where it is a file, it shall be on disk.
+        // If it is a file, this makes it durable.
         let _ = rustix::fs::fsync(out);
         manifest
     } else {
@@ -90,14 +93,14 @@ fn take(
 const PREFIX: &str = "testflinger-";
 const SUFFIX: &str = ".tar";
 
-/// The name of a backup that is made now.
+/// The name of a backup that is made at this moment.
 fn file_name() -> String {
     let stamp: String = SystemClock.now().to_string().split('.').take(1).collect();
     let stamp: String = stamp.chars().filter(char::is_ascii_alphanumeric).collect();
     format!("{PREFIX}{}Z{SUFFIX}", stamp.trim_end_matches('Z'))
 }
 
-/// Whether a name is one of [`file_name`]: nothing else is ever removed.
+/// Whether a name was made by [`file_name`]; no other file is ever removed.
 fn is_ours(name: &str) -> bool {
     let stamp = name.strip_prefix(PREFIX).and_then(|name| name.strip_suffix(SUFFIX));
     let shape: Option<String> = stamp
@@ -105,7 +108,7 @@ fn is_ours(name: &str) -> bool {
     shape.as_deref() == Some("00000000T000000Z")
 }
 
-/// Removes all but the newest; the one that was just verified is among those.
+/// Removes all but the newest backups; the one that was just verified is among the newest.
 fn remove_older(folder: &Path, keep: usize) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::file(folder, &error);
     let mut names = Vec::new();

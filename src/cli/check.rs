@@ -11,10 +11,10 @@ use crate::store::check::{self, Options, Report};
 /// Arguments of `check`.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Build the indexes anew, forget files that are gone, and put damaged ones aside
+    /// Rebuild the indexes, forget files that are gone, and move damaged files aside
     #[arg(long)]
     repair: bool,
-    /// Look at the sizes of files only, do not read them
+    /// Check only the sizes of files, without reading them
     #[arg(long)]
     quick: bool,
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     }
     let count = report.problems.len() as u64 + report.more;
     let help = if args.repair {
-        "what is left cannot be repaired: restore a backup"
+        "these cannot be repaired: restore a backup"
     } else {
         "try --repair, or restore a backup"
     };
@@ -61,7 +61,7 @@ fn print(report: &Report) {
     let bytes = size(report.bytes);
     say!("{} rows and {} files ({bytes}) were read", report.rows, report.files);
     if report.strays > 0 {
-        say!("{} files of unfinished uploads go at the next start", report.strays);
+        say!("{} files of unfinished uploads will be removed at the next start", report.strays);
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Create a client; its secret is asked for
+    /// Create a client; its secret is asked for unless a flag says where it comes from
     Create {
         /// Its id
         #[arg(value_parser = new_id)]
@@ -44,7 +44,7 @@ enum Command {
         #[command(flatten)]
         format: Format,
     },
-    /// Change what a client may do; what is not given stays, and limits that are given replace all of their kind
+    /// Change what a client may do. Whatever is not given stays; limits that are given replace all limits of their kind
     Edit {
         /// Its id
         id: String,
@@ -58,16 +58,16 @@ enum Command {
         #[command(flatten)]
         source: Source,
     },
-    /// Delete a client; its tokens are dead at once
+    /// Delete a client; its tokens stop working at once
     Delete {
         /// Its id
         id: String,
     },
-    /// Read client records of an existing server: one JSON object a line, as mongoexport writes them
+    /// Import clients of an existing server from a file with one JSON object a line, as mongoexport writes it
     Import {
         /// The file
         file: PathBuf,
-        /// Say what would happen and change nothing
+        /// Say what would be imported, and change nothing
         #[arg(long)]
         dry_run: bool,
     },
@@ -79,10 +79,10 @@ struct Rights {
     /// Its role [default for a new client: contributor]
     #[arg(long)]
     role: Option<Role>,
-    /// The highest priority that its jobs may have on a queue, * for all; may be repeated
+    /// The highest priority that its jobs may have on a queue, or on all queues for *; may be repeated
     #[arg(long, value_name = "QUEUE=N", value_parser = limit)]
     max_priority: Vec<(String, i64)>,
-    /// The longest reservation in seconds on a queue, * for all; may be repeated
+    /// The longest reservation in seconds on a queue, or on all queues for *; may be repeated
     #[arg(long, value_name = "QUEUE=SECONDS", value_parser = limit)]
     max_reservation_time: Vec<(String, i64)>,
     /// A restricted queue that it may use; may be repeated
@@ -102,14 +102,14 @@ enum Role {
     Agent,
 }
 
-/// An id that a client can have, as text.
+/// Checks an id for a new client.
 fn new_id(text: &str) -> Result<String, String> {
     ClientId::try_from(text.to_owned()).map(String::from).map_err(|error| error.to_string())
 }
 
 fn limit(text: &str) -> Result<(String, i64), String> {
     let (queue, number) = text.rsplit_once('=').ok_or("write it as QUEUE=NUMBER")?;
-    let number = number.parse().map_err(|_| format!("{number:?} is no whole number"))?;
+    let number = number.parse().map_err(|_| format!("{number:?} is not a whole number"))?;
     Ok((queue.to_owned(), number))
 }
 
@@ -187,7 +187,7 @@ fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
             eprintln!("changed {id}");
         }
         Command::SetSecret { id, source } => {
-            // Asked first, so that nobody types a secret twice for a client that is not there.
+            // This comes first, so that nobody types a secret twice for a client that does not exist.
             admin.call("GET", &public_path(&id), None)?;
             let secret = source.read(&id)?;
             let body = json!({ "client_secret": secret.value.expose_secret() });

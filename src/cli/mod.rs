@@ -37,18 +37,18 @@ enum Command {
     /// Manage restricted queues: list, restrict, unrestrict
     #[command(name = "queue-admin", visible_alias = "queue")]
     QueueAdmin(queue::Args),
-    /// Write everything into one file, while the server runs or not
+    /// Write everything into one file, on a running or a stopped server
     Backup(backup::Args),
     /// Check that a backup is complete and can be restored
     Verify(verify::Args),
-    /// Make a data directory of a backup
+    /// Make a data directory from a backup
     Restore(restore::Args),
     /// Check the data of a stopped server, and repair its indexes
     Check(check::Args),
 }
 
-/// Parses the command line, runs it and says how it ended: 0 ok, 1 failed, 2 usage, 3 exists already, 4 in use,
-/// 5 verification failed, 6 version not supported, 7 no space.
+/// Parses the command line, runs the command and gives its exit code: 0 ok, 1 failed, 2 wrong usage or settings, 3 the
+/// target exists, 4 the data is in use, 5 verification failed, 6 version not supported, 7 no space.
 #[must_use]
 pub fn run() -> ExitCode {
     let ended = match Cli::parse().command {
@@ -69,7 +69,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// The environment, as far as it is text.
+/// The variables of the environment; those that are not UTF-8 are left out.
 fn environment() -> config::Env {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -87,7 +87,7 @@ impl Failure {
         Self { code, message: message.into() }
     }
 
-    /// What the system said about a file.
+    /// A file cannot be used.
     fn file(path: &Path, error: &std::io::Error) -> Self {
         Self::new(1, format!("{}: {error}", path.display()))
     }

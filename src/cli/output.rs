@@ -11,11 +11,11 @@ use serde_json::Value;
 
 use super::Failure;
 
-/// Something that was to be shown could not be.
+/// Set when something could not be shown.
 static UNSHOWN: AtomicBool = AtomicBool::new(false);
 
-/// Prints a line on standard output. Unlike `println!` it does not panic when nobody reads any more (`list | head`); the
-/// exit code tells, since what is shown may be a secret that nobody sees again.
+/// Prints a line on standard output. Unlike `println!` it does not panic when nobody reads any more (`list | head`).
+/// The exit code reports that, because the line may have been a secret that is shown only once.
 macro_rules! say {
     ($($words:tt)*) => {
         $crate::cli::output::line(format_args!($($words)*))
@@ -29,10 +29,10 @@ pub(super) fn line(words: fmt::Arguments<'_>) {
     }
 }
 
-/// Whether everything was shown.
+/// Fails unless everything was shown.
 pub(super) fn all_shown() -> Result<(), Failure> {
     if io::stdout().flush().is_err() || UNSHOWN.load(Ordering::Relaxed) {
-        return Err(Failure::new(1, "standard output was closed: not everything was shown"));
+        return Err(Failure::new(1, "standard output was closed, so not everything was shown"));
     }
     Ok(())
 }
@@ -46,7 +46,7 @@ pub(super) struct Format {
 }
 
 impl Format {
-    /// For programs.
+    /// Whether the output is for programs.
     pub(super) const fn json(self) -> bool {
         self.json
     }
@@ -59,14 +59,14 @@ pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints the JSON text of a list; each column shows a member of every row.
+/// Prints a list from its JSON text. Each column of the table shows the member of that name.
 pub(super) fn list(text: &str, format: Format, columns: &[&str]) -> Result<(), Failure> {
     if format.json {
         say!("{}", text.trim_end());
         return Ok(());
     }
     let rows: Vec<Value> = serde_json::from_str(text)
-        .map_err(|error| Failure::new(1, format!("the server's answer is no list: {error}")))?;
+        .map_err(|error| Failure::new(1, format!("the server's answer is not a list: {error}")))?;
     let mut table = Table::new();
     table.load_style(NOTHING);
     table.set_header(columns.iter().map(|name| name.to_uppercase().replace('_', " ")));
@@ -77,7 +77,7 @@ pub(super) fn list(text: &str, format: Format, columns: &[&str]) -> Result<(), F
     Ok(())
 }
 
-/// A value as people read it: `q=5, *=1`, `a, b`.
+/// A value as people read it, such as `q=5, *=1` or `a, b`.
 pub(super) fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

@@ -1,4 +1,4 @@
-//! Progress of what takes long: a bar on a terminal, nothing elsewhere.
+//! The progress of long commands: a bar on a terminal, nothing elsewhere.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::store::backup::Manifest;
 
-/// A bar for bytes on standard error.
+/// A progress bar for bytes, on standard error.
 pub(super) struct Bar {
     shown: ProgressBar,
-    /// What is done, and what is done the next time that a backup is read from its beginning.
+    /// The names of the stages that follow. A stage begins each time that a backup is read from its beginning.
     stages: std::slice::Iter<'static, &'static str>,
     last: u64,
 }
@@ -17,7 +17,7 @@ pub(super) struct Bar {
 impl Bar {
     /// A bar that names its stages in turn.
     pub(super) fn new(stages: &'static [&'static str]) -> Self {
-        // Draws on standard error, and only if that is a terminal.
+        // It draws on standard error, and only if that is a terminal.
         let bar = ProgressBar::no_length();
         let look =
             "{msg} {wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}";
@@ -42,7 +42,7 @@ impl Bar {
         }
     }
 
-    /// So many more bytes of an unknown number.
+    /// Adds bytes when the total is unknown.
     pub(super) fn more(&mut self, bytes: u64) {
         self.last += bytes;
         self.shown.set_length(self.last);
@@ -56,7 +56,7 @@ impl Drop for Bar {
     }
 }
 
-/// Bytes for people.
+/// A number of bytes as people read it.
 pub(super) fn size(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()
 }

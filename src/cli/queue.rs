@@ -20,7 +20,7 @@ pub(super) struct Args {
 enum Command {
     /// List restricted queues and their owners
     List(Format),
-    /// Restrict a queue to its owners, and make a client one of them
+    /// Restrict a queue to its owners, and add an owner
     Restrict {
         /// The queue
         queue: String,
@@ -28,11 +28,11 @@ enum Command {
         #[arg(long, value_name = "ID")]
         owner: String,
     },
-    /// Take a queue from one owner, or open it to everybody
+    /// Remove one owner of a queue, or open the queue to everybody
     Unrestrict {
         /// The queue
         queue: String,
-        /// The client to take it from [default: all of them]
+        /// The owner to remove [default: all of them]
         #[arg(long, value_name = "ID")]
         owner: Option<String>,
     },
@@ -64,7 +64,7 @@ fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
             let path = public_path(&queue);
             admin.call("DELETE", &path, Some(&json!({ "client_id": owner })))?;
             if admin.try_call("GET", &path, None)?.status == 404 {
-                say!("{queue} is open to everybody: nobody owns it any more");
+                say!("{queue} is open to everybody, because nobody owns it any more");
             } else {
                 say!("{owner} may no longer use {queue}");
             }

@@ -16,13 +16,13 @@ pub(super) struct Args {
     /// The backup, or - for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Put what is in the data directory aside, as DIR.before-restore-TIME
+    /// Move what is in the data directory aside, to DIR.before-restore-TIME
     #[arg(long)]
     replace: bool,
-    /// Do everything but the last step, and say what that would be
+    /// Do everything except the last step, and say what that would be
     #[arg(long)]
     dry_run: bool,
-    /// Do not restore the key that signs tokens: whoever has a token must log in again
+    /// Do not restore the key that signs tokens, so that everybody who has a token must log in again
     #[arg(long)]
     new_signing_key: bool,
     #[command(flatten)]
@@ -52,15 +52,15 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         manifest.host
     );
     if target.dry_run {
-        say!("{dir} would get {what}; they were restored beside it, checked and removed");
+        say!("{dir} would get {what}; they were restored beside it, checked and removed again");
         return Ok(());
     }
-    say!("{dir} has {what}; checked");
+    say!("{dir} has {what}; they were checked");
     if let Some(old) = restored.put_aside {
-        say!("what was there is now {}", old.display());
+        say!("the data that was there before is now {}", old.display());
     }
     if !manifest.secrets {
-        say!("the backup has no secrets: give clients new ones with client-admin set-secret");
+        say!("the backup has no secrets: give each client a new one with client-admin set-secret");
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Where a client's secret comes from: a prompt that hides it, standard input, or this program. Never the command line,
-//! which every user of the machine can read.
+//! Where a client's secret comes from: a prompt that hides it, standard input, or this program. It never comes from the
+//! command line, which every user of the machine can read.
 
 use std::io::{IsTerminal, Read};
 
@@ -11,7 +11,7 @@ use crate::auth::refresh::generate_secret;
 
 /// The shortest secret, characters.
 const SHORTEST: usize = 15;
-/// The longest that is read from standard input, bytes.
+/// The longest secret that is read from standard input, bytes.
 const LONGEST: u64 = 4096;
 
 /// Where the secret comes from.
@@ -20,23 +20,24 @@ pub(super) struct Source {
     /// Read the secret from standard input
     #[arg(long, conflicts_with = "generate")]
     secret_stdin: bool,
-    /// Make a secret and print it once, on standard output
+    /// Generate a secret and print it once, on standard output
     #[arg(long)]
     generate: bool,
 }
 
-/// A secret, and whether it has to be shown.
+/// A secret, and whether it must be shown.
 pub(super) struct Secret {
     pub(super) value: SecretString,
     generated: bool,
 }
 
 impl Source {
-    /// Gets the secret for a client.
+    /// Reads or generates the secret of a client.
     pub(super) fn read(&self, client: &str) -> Result<Secret, Failure> {
         if self.generate {
-            let value = generate_secret()
-                .map_err(|error| Failure::new(1, format!("no random numbers: {error}")))?;
+            let value = generate_secret().map_err(|error| {
+                Failure::new(1, format!("the system gave no random numbers: {error}"))
+            })?;
             return Ok(Secret { value, generated: true });
         }
         let value = if self.secret_stdin {
@@ -44,7 +45,8 @@ impl Source {
         } else if std::io::stdin().is_terminal() {
             prompt(client)?
         } else {
-            let message = "no terminal to ask for the secret: use --secret-stdin or --generate";
+            let message =
+                "there is no terminal to ask for the secret: use --secret-stdin or --generate";
             return Err(Failure::new(2, message));
         };
         if value.expose_secret().chars().count() < SHORTEST {
@@ -58,7 +60,7 @@ impl Source {
 }
 
 impl Secret {
-    /// Prints a secret that was made here; nobody will see it again.
+    /// Prints a secret that was generated here; it is not shown again.
     pub(super) fn show(&self) {
         if self.generated {
             say!("{}", self.value.expose_secret());
@@ -89,6 +91,6 @@ fn prompt(client: &str) -> Result<SecretString, Failure> {
     if secret.expose_secret() == again.expose_secret() {
         Ok(secret)
     } else {
-        Err(Failure::new(2, "the two are not the same"))
+        Err(Failure::new(2, "the two secrets are not the same"))
     }
 }

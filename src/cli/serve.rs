@@ -42,7 +42,7 @@ async fn serve(settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Every agent holds a connection: take as many open files as the system allows.
+/// Allows as many open files as the system permits, because every agent holds a connection.
 fn raise_open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);

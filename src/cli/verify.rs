@@ -16,10 +16,10 @@ pub(super) struct Args {
     /// The backup, or - for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Restore it to a temporary directory, check that as a server would, and remove it again
+    /// Restore the backup to a temporary directory, check that directory as a server would, and remove it
     #[arg(long)]
     drill: bool,
-    /// For --drill: restore beside this data directory [default: beside the backup]
+    /// With --drill: make the temporary directory beside this data directory [default: beside the backup]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     #[command(flatten)]
@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A file to read, or standard input.
+/// Opens a file, or standard input for `-`.
 pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(io::stdin().lock()));

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::value::Origins;
 use super::{Env, Error};
 
-/// The data directory: the setting, else where systemd, snapd or the user's session keep state. It is never a place that
-/// a reboot empties.
+/// The data directory: the setting, else where systemd, snapd or the user's session keep state. It is never a place
+/// that a reboot empties.
 pub(super) fn data_dir(setting: Option<PathBuf>, env: &Env) -> Result<PathBuf, Error> {
     let var = |name: &str| env.get(name).filter(|value| !value.is_empty());
     // systemd passes several directories, separated by colons; the first one of the unit is ours.

@@ -27,7 +27,7 @@ pub type Env = BTreeMap<String, String>;
 /// The file that is read when no other is named and it exists.
 pub const DEFAULT_FILE: &str = "/etc/testflinger-server/config.toml";
 
-/// Why the settings are unusable. Every message names the setting.
+/// Why the settings cannot be used. Every message names the setting.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file cannot be read.
@@ -56,10 +56,10 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
-    /// No place for the data is known.
-    #[error("no data directory: give --data-dir, or set TESTFLINGER_DATA_DIR or HOME")]
+    /// Nothing says where the data directory is.
+    #[error("there is no data directory: give --data-dir, or set TESTFLINGER_DATA_DIR or HOME")]
     NoDataDir,
-    /// A setting contradicts itself or another.
+    /// A setting has a value that cannot be used.
     #[error("{key}: {message}")]
     Value {
         /// The setting.
@@ -119,7 +119,8 @@ fn read_file(file: Option<&Path>, env: &Env) -> Result<Raw, Error> {
     toml::from_str(&text).map_err(|error| Error::File { path, message: describe(&text, &error) })
 }
 
-/// Where and what, without the line itself: it may hold a secret that was written into the wrong file.
+/// Where the error is and what it is, without the line itself, which may hold a secret that was written into the wrong
+/// file.
 fn describe(text: &str, error: &toml::de::Error) -> String {
     let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
         return error.message().to_owned();

@@ -1,4 +1,4 @@
-//! The admin socket: the same API, and whoever can open it is the local administrator.
+//! The admin socket. It serves the same API, and a caller who can open it is the local administrator.
 
 use std::path::Path;
 
@@ -7,11 +7,11 @@ use tokio::net::{UnixListener, UnixStream};
 use super::connection::{Listen, Origin};
 use crate::store::{self, restrict_mode};
 
-/// The socket's name in the data directory.
+/// The name of the socket in the data directory.
 pub const SOCKET: &str = "admin.sock";
 
-/// Listens in the data directory. Call only while the store is open: its lock says that no other server's socket is
-/// removed.
+/// Listens in the data directory. Call it only while the store is open, because only the lock of the store ensures that
+/// the socket of another server is not removed.
 pub(super) fn listen(data_dir: &Path) -> Result<UnixListener, store::Error> {
     let path = data_dir.join(SOCKET);
     let failed = |source| store::Error::file(&path, source);
@@ -39,12 +39,13 @@ impl Listen for UnixListener {
     }
 }
 
-/// Removes the socket, so that nobody takes its file for a running server.
+/// Removes the socket, so that its file is not mistaken for a running server.
 pub(super) fn remove(data_dir: &Path) {
     let _ = std::fs::remove_file(data_dir.join(SOCKET));
 }
 
-/// The file's mode keeps others out already; this holds even where somebody has changed it.
+/// Whether a user may administer. The mode of the file already keeps others out; this check also holds when somebody
+/// has changed the mode.
 fn may_administer(uid: u32) -> bool {
     uid == 0 || uid == rustix::process::geteuid().as_raw()
 }

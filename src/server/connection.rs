@@ -1,4 +1,4 @@
-//! Connections: accepted, served, ended.
+//! Accepts connections, serves them and ends them.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -20,16 +20,17 @@ use tokio_util::task::TaskTracker;
 use crate::http::caller::{Local, Peer};
 use crate::http::edge;
 
-/// How long a connection may be silent between requests, or take to send a request's head.
+/// How long a connection may be silent between requests, or take to send the head of a request.
 const IDLE: Duration = Duration::from_secs(75);
-/// Without keep-alive probes a host that vanished would hold its connection for ever.
+/// After how much silence keep-alive probes are sent. Without them a host that vanished would hold its connection for
+/// ever.
 const KEEPALIVE: Duration = Duration::from_mins(1);
 
-/// Where connections come from.
+/// A source of connections.
 pub(super) trait Listen {
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The next connection; `None` for one that is refused.
+    /// The next connection; `None` for a connection that is refused.
     async fn next(&self) -> std::io::Result<Option<(Self::Stream, Origin)>>;
 }
 
@@ -43,7 +44,7 @@ impl Listen for TcpListener {
     }
 }
 
-/// Accepts connections until `stop`; breaks them off at `abort`.
+/// Accepts connections until `stop` is cancelled, and breaks them off when `abort` is.
 pub(super) async fn accept(
     listener: impl Listen,
     router: Router,
@@ -69,7 +70,7 @@ pub(super) async fn accept(
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
-                // Out of file descriptors, mostly, and others will close soon.
+                // Mostly there are no file descriptors left, and some will be free soon.
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
@@ -90,7 +91,7 @@ pub(super) enum Origin {
     Socket,
 }
 
-/// Serves one connection until it ends, or until the request in flight is answered once `stop` is called.
+/// Serves one connection until it ends. Once `stop` is cancelled, it ends when the request in flight has been answered.
 async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     from: Origin,

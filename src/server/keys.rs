@@ -1,4 +1,4 @@
-//! The keys that a server makes for itself.
+//! The keys that the server generates for itself.
 
 use std::fs;
 use std::io::Write;
@@ -11,15 +11,15 @@ use base64::engine::general_purpose::STANDARD;
 use crate::auth::refresh::random_bytes;
 use crate::store::{self, create_private, sync_dir};
 
-/// Why a key cannot be had.
+/// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file cannot be read or written.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// Others could have read it.
+    /// Other users could have read it.
     #[error(
-        "{path} may be read by others (mode {mode:03o}): chmod 600 it, or remove it to have a new one made"
+        "other users can read {path}, whose mode is {mode:03o}: run chmod 600 {path}, or remove the file to get a new key"
     )]
     Readable {
         /// The file.
@@ -27,16 +27,16 @@ pub enum Error {
         /// Its mode.
         mode: u32,
     },
-    /// It is empty, as no key of ours is.
-    #[error("{0} is empty: restore it from a backup, or remove it to have a new one made")]
+    /// The file is empty, which no key of this server is.
+    #[error("{0} is empty: restore the file from a backup, or remove it to get a new key")]
     Empty(PathBuf),
-    /// The system has no random numbers.
-    #[error("no random numbers: {0}")]
+    /// The system gave no random numbers.
+    #[error("the system gave no random numbers: {0}")]
     Random(String),
 }
 
-/// The key `name` below `keys` in the data directory, made on the first start: 32 random bytes in
-/// base64. It is written aside, fsynced and renamed, so that a crash leaves a whole key or none.
+/// The key `name` in the folder `keys` of the data directory, generated at the first start: 32 random bytes in base64.
+/// It is written aside, fsynced and renamed, so that a crash leaves a whole key or none.
 pub(super) fn load_or_make(data_dir: &Path, name: &str) -> Result<Vec<u8>, Error> {
     let dir = data_dir.join(store::KEYS);
     let path = dir.join(name);
@@ -46,7 +46,7 @@ pub(super) fn load_or_make(data_dir: &Path, name: &str) -> Result<Vec<u8>, Error
         let bytes = random_bytes::<32>().map_err(|error| Error::Random(error.to_string()))?;
         let text = STANDARD.encode(bytes);
         let partial = path.with_extension("partial");
-        // What a crash left of an earlier attempt.
+        // A crash may have left an earlier attempt.
         let _ = fs::remove_file(&partial);
         let mut file = fs::OpenOptions::new()
             .write(true)

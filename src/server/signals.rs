@@ -2,7 +2,7 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM and SIGINT. Made before the server says that it listens: from then on somebody may send one.
+/// SIGTERM and SIGINT. Create this before the server says that it listens, because a signal may arrive from then on.
 pub struct Signals {
     term: Signal,
     int: Signal,
@@ -12,7 +12,7 @@ impl Signals {
     /// Begins to listen for them, so that they no longer kill the process.
     ///
     /// # Errors
-    /// When the process may not listen for signals.
+    /// The process may not listen for signals.
     pub fn listen() -> std::io::Result<Self> {
         let term = signal(SignalKind::terminate())?;
         Ok(Self { term, int: signal(SignalKind::interrupt())? })

@@ -1,8 +1,10 @@
-//! Events go out to webhooks: one request, three seconds, no redirects, and only to where the site allows.
+//! Sends events to webhooks: one request within three seconds, without following redirects, and only to where the site
+//! allows.
 //!
-//! This server asks on behalf of whoever names the URL, so the target is checked twice: the URL against the list of
-//! origins, and every address that its name resolves to against those that only this machine can reach. A name that
-//! resolves differently the second time (DNS rebinding) gains nothing, because the check sits in the resolver.
+//! The server sends the request on behalf of a caller who chose the URL, so the target is checked twice: the URL
+//! against the list of origins, and every address that its name resolves to against those that only this machine can
+//! reach. A name that resolves differently the second time (DNS rebinding) gains nothing, because the check sits in the
+//! resolver.
 
 mod target;
 
@@ -14,9 +16,9 @@ use ureq::unversioned::transport::DefaultConnector;
 
 pub use target::{Guard, Targets};
 
-/// How long a webhook may take, from the look-up to the last byte.
+/// How long a webhook may take, from the look-up of its name to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// The most of an answer that is passed on, bytes.
+/// At most this many bytes of an answer are passed on.
 const MAX_ANSWER: u64 = 1 << 20;
 
 /// What a webhook answered.
@@ -31,18 +33,18 @@ pub struct Answer {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The target is none that this site allows.
+    /// This site does not allow the target.
     #[error("{0}")]
     Refused(&'static str),
-    /// It took longer than three seconds.
+    /// The webhook took longer than three seconds.
     #[error("Webhook Timeout")]
     Timeout,
-    /// Nobody answers there.
+    /// The webhook cannot be reached.
     #[error("Webhook unreachable")]
     Unreachable,
 }
 
-/// Sends events to webhooks. Blocks; one request at a time per call.
+/// Sends events to webhooks. A call blocks until its request has ended.
 pub struct Webhooks {
     targets: Targets,
     bearer: Option<SecretString>,
@@ -58,7 +60,7 @@ impl Webhooks {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            // Otherwise the proxy variables of the environment would lead around the guard.
+            // Otherwise the proxy variables of the environment would lead requests around the guard.
             .proxy(None)
             .user_agent(concat!("testflinger-server/", env!("CARGO_PKG_VERSION")))
             .build();

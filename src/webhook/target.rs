@@ -9,7 +9,7 @@ use ureq::unversioned::transport::NextTimeout;
 
 use super::Error;
 
-/// What is said of an address that this server does not ask.
+/// The error for an address that this server sends no request to.
 pub(super) const FORBIDDEN: &str = "This address is not allowed for webhooks.";
 
 /// The targets that a site allows.
@@ -22,7 +22,7 @@ pub enum Targets {
 }
 
 impl Targets {
-    /// Whether a URL may be asked.
+    /// Refuses a URL that is not allowed.
     pub(super) fn check(&self, url: &Uri) -> Result<(), Error> {
         let origin = format!(
             "{}://{}",
@@ -37,7 +37,7 @@ impl Targets {
     }
 }
 
-/// Whether two origins are the same, a default port written or not.
+/// Whether two origins are the same; a default port may be written or left out.
 fn same(a: &str, b: &str) -> bool {
     let plain = |origin: &str| match origin.split_once("://") {
         Some(("http", host)) => format!("http://{}", host.trim_end_matches(":80")),
@@ -47,7 +47,7 @@ fn same(a: &str, b: &str) -> bool {
     plain(a) == plain(b)
 }
 
-/// Resolves names as usual and leaves out addresses that must not be asked.
+/// Resolves names as usual and leaves out forbidden addresses.
 #[derive(Debug, Default)]
 pub struct Guard(DefaultResolver);
 
@@ -72,7 +72,8 @@ impl Resolver for Guard {
     }
 }
 
-/// Link-local addresses, among them the metadata services of clouds, and the few of those that lie elsewhere.
+/// Whether no request may go to an address: link-local addresses, where most clouds have their metadata service, and
+/// the few such services that are elsewhere.
 fn is_forbidden(address: IpAddr) -> bool {
     const ALIBABA: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
     const AMAZON: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);

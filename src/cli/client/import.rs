@@ -1,9 +1,9 @@
-//! `client-admin import`: client records of an existing server.
+//! `client-admin import`: imports the clients of an existing server.
 //!
 //! A line is a JSON object as `mongoexport --collection client_permissions` writes it: `client_id`,
 //! `client_secret_hash` (bcrypt), `role`, `max_priority`, `max_reservation_time`, `allowed_queues`. The hash is kept as
-//! it is; the first good login replaces it by argon2id. Importing twice changes nothing. Which queues are restricted
-//! stands in another collection, so queues that a record allows and that are open here are named.
+//! it is, and the first good login replaces it by argon2id. Importing twice changes nothing. Another collection says
+//! which queues are restricted, so the command names the queues that a record allows and that are open here.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -17,7 +17,7 @@ use super::super::output::say;
 use super::super::queue;
 use super::{admin_path, new_id, public_path};
 
-/// bcrypt doubles its work with each step of the cost; 2^16 rounds take seconds, and whoever logs in pays for them.
+/// The highest cost of a hash. bcrypt doubles its work with each step: 2^16 rounds take seconds at every login.
 const HIGHEST_COST: u32 = 16;
 
 #[derive(Default)]
@@ -27,7 +27,7 @@ struct Counts {
     refused: usize,
 }
 
-/// Reads the file and creates the clients that are not there yet.
+/// Reads the file and creates the clients that do not exist yet.
 pub(super) fn run(admin: &mut Admin, file: &Path, dry_run: bool) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::file(file, &error);
     let reader = BufReader::new(std::fs::File::open(file).map_err(failed)?);
@@ -74,7 +74,7 @@ fn one(
     counts: &mut Counts,
 ) -> Result<(), Failure> {
     if admin.try_call("GET", &public_path(id), None)?.status == 200 {
-        eprintln!("{id}: already there, left alone");
+        eprintln!("{id}: already there, left unchanged");
         counts.there += 1;
         return Ok(());
     }
@@ -94,10 +94,10 @@ fn one(
     Ok(())
 }
 
-/// The id and what to create; an error never repeats the hash.
+/// The id and the client to create. An error never repeats the hash.
 fn read(line: &str) -> Result<(String, Value), String> {
     let record: Value =
-        serde_json::from_str(line).map_err(|error| format!("no JSON object: {error}"))?;
+        serde_json::from_str(line).map_err(|error| format!("not a JSON object: {error}"))?;
     let text = |name: &str| record[name].as_str().filter(|text| !text.is_empty());
     let id = text("client_id").ok_or("client_id is missing")?.to_owned();
     new_id(&id).map_err(|message| format!("{id}: {message}"))?;
@@ -136,15 +136,16 @@ fn numbers(value: &Value) -> Value {
 fn check_hash(hash: &str) -> Result<(), String> {
     let parts: Vec<&str> = hash.split('$').collect();
     let [_, kind, cost, rest] = parts[..] else {
-        return Err("the hash is not bcrypt's".to_owned());
+        return Err("client_secret_hash is not a bcrypt hash".to_owned());
     };
-    let cost: u32 = cost.parse().map_err(|_| "the hash is not bcrypt's".to_owned())?;
+    let cost: u32 =
+        cost.parse().map_err(|_| "client_secret_hash is not a bcrypt hash".to_owned())?;
     if !matches!(kind, "2a" | "2b" | "2y") || rest.len() != 53 {
-        return Err("the hash is not bcrypt's".to_owned());
+        return Err("client_secret_hash is not a bcrypt hash".to_owned());
     }
     if cost > HIGHEST_COST {
         return Err(format!(
-            "bcrypt cost {cost} is above {HIGHEST_COST}: every login would take minutes; give the client a new secret"
+            "bcrypt cost {cost} is above {HIGHEST_COST}, so every login would take minutes: give the client a new secret"
         ));
     }
     Ok(())

@@ -39,7 +39,7 @@ fn a_key_that_others_could_read_or_that_is_empty_is_refused_with_the_remedy() {
         let output = run(&args, &[]);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains("jwt.key may be read by others"), "{said}");
+        assert!(said.contains("other users can read") && said.contains("jwt.key"), "{said}");
         assert!(said.contains("chmod 600") && !said.contains(&secret), "{said}");
     }
     std::fs::write(&key, "").unwrap();

@@ -79,7 +79,7 @@ fn a_prompt_asks_twice_and_shows_nothing_of_what_is_typed() {
 
     let other = format!("{SECRET}\n{SECRET}!\n");
     let (code, shown) = type_on_terminal(&cli, &["client", "set-secret", "ci"], &other);
-    assert!(code == 2 && shown.contains("the two are not the same"), "{shown}");
+    assert!(code == 2 && shown.contains("the two secrets are not the same"), "{shown}");
     assert!(!shown.contains(SECRET), "{shown}");
 }
 
