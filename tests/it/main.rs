@@ -1,7 +1,7 @@
 //! The product from outside: the real server on port 0, and where it matters the real program.
 //!
 //! `api` mirrors the URL space, `binary` starts the program, `ops` and `store` use the library, `structure` reads the
-//! sources.
+//! sources, `documents` the documents.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
 
@@ -9,6 +9,7 @@ mod api;
 mod auth;
 mod backup;
 mod binary;
+mod documents;
 mod ops;
 mod store;
 mod structure;
