@@ -8,11 +8,11 @@ use tokio::net::TcpStream;
 /// Printed once every agent's first request is held.
 pub(crate) const PARKED: &str = "parked";
 
-/// Jobs that are submitted, and the pause between them.
+/// How many jobs are submitted, and the pause between them.
 const JOBS: usize = 2000;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// When each job was submitted, acknowledged and delivered, and how often the last.
+/// When each job was submitted, acknowledged and delivered, and how often it was delivered.
 #[derive(Default)]
 struct Seen {
     submitted: HashMap<String, Instant>,
@@ -35,7 +35,7 @@ pub(crate) async fn run(addr: &str, agents: usize) {
                 if status == 200 {
                     let id = job_id(&body);
                     seen.lock().unwrap().delivered.entry(id.clone()).or_insert((at, 0)).1 += 1;
-                    // The stock agent's first words; without them the same job would rightly come again.
+                    // The first request of a stock agent; without it the same job would rightly be handed out again.
                     let done = "{\"job_state\":\"complete\"}";
                     let head = format!(
                         "POST /v1/result/{id} HTTP/1.1\r\nHost: x\r\nCookie: agent_name=a{agent}\r\n\
@@ -47,7 +47,7 @@ pub(crate) async fn run(addr: &str, agents: usize) {
             }
         });
     }
-    // All have sent their request; the server has long since parked them when nothing moves any more.
+    // All requests are sent. When nothing moves any more, the server has parked all of them.
     tokio::time::sleep(Duration::from_secs(3)).await;
     println!("{PARKED}");
     let mut submitter = TcpStream::connect(addr).await.unwrap();

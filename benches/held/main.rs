@@ -1,8 +1,10 @@
-//! Held requests over real TCP: memory for each, and delivery against acknowledgement.
+//! Held requests over real TCP: how much memory each takes, and how late a delivery is compared with the
+//! acknowledgement.
 //!
-//! `cargo bench --bench held [-- AGENTS]`. The server runs in this process on a data directory on disk, the agents and
-//! the submitter in another one (this program again). Each agent has a queue of its own and asks again whenever it was
-//! answered. The submitter sends jobs to agents in turn and notes when its own answer and when the agent's arrived.
+//! `cargo bench --bench held [-- AGENTS]`. The server runs in this process on a data directory on disk; the agents and
+//! the submitter run in another process of this program. Each agent has a queue of its own and asks again whenever it
+//! was answered. The submitter sends jobs to the agents in turn and notes when its own answer and when the agent's
+//! arrived.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on shall panic")]
 

@@ -48,11 +48,11 @@ impl std::fmt::Display for Role {
 /// What callers without a token may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
-    /// Everything that the requirement document leaves unauthenticated, what agents do included.
+    /// Everything except administration, including what agents do.
     #[default]
     Open,
     /// What a contributor may do; agents need tokens.
     Contributor,
-    /// Nothing but to ask for a token.
+    /// Nothing except ask for a token.
     Locked,
 }

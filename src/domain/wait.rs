@@ -16,7 +16,7 @@ pub enum Percentile {
     Between(f64),
 }
 
-/// The `percent`-th percentile of `sorted`: linear interpolation at index `(n - 1) * percent / 100` (wire contract 3.20).
+/// The `percent`-th percentile of `sorted`: linear interpolation at index `(n - 1) * percent / 100`.
 /// `None` for no samples.
 #[must_use]
 pub fn percentile(sorted: &[u32], percent: u8) -> Option<Percentile> {

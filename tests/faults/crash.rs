@@ -1,4 +1,4 @@
-//! Killed again and again under load, on the same data.
+//! The server is killed again and again under load, on the same data.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ const CYCLES: usize = 20;
 const SUBMITTERS: usize = 6;
 const UPLOADERS: usize = 2;
 
-/// What one caller was told, in its order.
+/// What one caller was told, in order.
 type Log = Mutex<Vec<String>>;
 
 fn submit(url: &str, log: &Log) {
@@ -32,7 +32,7 @@ fn upload(url: &str, log: &Log, next: &AtomicUsize) {
     }
 }
 
-/// Takes jobs of another queue and hands them back, so that not only inserts are killed.
+/// Takes jobs of another queue and hands them back, so that kills do not only hit inserts.
 fn claim(url: &str) {
     let client = Client::new(url);
     while client.submit("other").is_some() && client.get("/v1/job?queue=other").is_some() {}

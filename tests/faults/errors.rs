@@ -1,11 +1,11 @@
-//! The disk fails, or says that it is full, at any call.
+//! The disk fails or is full at any call.
 
 use std::fs;
 
 use super::fixture::{Fixture, Told, copy, is_sound};
 use super::tools::{Fault, Server, has_strace, run, text};
 
-/// What a disk may say to a server that writes, and which code it then ends with if it ends.
+/// What a disk may say to a server that writes, and the exit code of the server if it ends.
 const REFUSALS: [(&str, &str); 3] =
     [("fsync,fdatasync", "EIO"), ("pwrite64", "EIO"), ("pwrite64,ftruncate", "ENOSPC")];
 
@@ -24,7 +24,7 @@ fn a_server_whose_disk_fails_stops_with_a_sentence_and_loses_nothing() {
             if let Some(mut server) = Server::start(&data, Some(&fault)) {
                 told.work(&server.client(), 30, 4);
                 if told.artifacts.len() < 4 {
-                    // Somebody was refused: the server is about to end by itself, or goes on.
+                    // A caller was refused: the server is about to end by itself, or it goes on.
                     let alive = server.client().get("/v1").is_some();
                     if alive {
                         server.stop();

@@ -1,4 +1,4 @@
-//! Data directories, and what must be in them after whatever happened.
+//! Data directories, and what must be in them whatever has happened.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,14 +9,14 @@ use testflinger_server::store::check::{self, Options, check};
 
 use super::tools::{Client, Server, ok, text};
 
-/// A data directory with some jobs, artifacts and a client, made once and copied.
+/// A data directory with some jobs, artifacts and a client; it is made once and copied.
 pub(crate) struct Fixture {
     dir: tempfile::TempDir,
     pub(crate) jobs: Vec<String>,
 }
 
 impl Fixture {
-    /// One with so many jobs, and half as many artifacts.
+    /// A fixture with this many jobs and half as many artifacts.
     pub(crate) fn new(jobs: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("first");
@@ -35,7 +35,7 @@ impl Fixture {
         self.dir.path().join(name)
     }
 
-    /// Its data directory, of a server that is stopped.
+    /// Its data directory; no server runs on it.
     pub(crate) fn data(&self) -> PathBuf {
         self.path("first")
     }
@@ -47,7 +47,7 @@ impl Fixture {
         path
     }
 
-    /// The names beside the data directory that begin like this.
+    /// The names beside the data directory that begin with this.
     pub(crate) fn names(&self, prefix: &str) -> Vec<String> {
         let entries = fs::read_dir(self.dir.path()).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -57,13 +57,13 @@ impl Fixture {
     }
 }
 
-/// The bytes of a job's artifact: known from its id, some of them many.
+/// The bytes of a job's artifact, which follow from its id; some artifacts are large.
 pub(crate) fn artifact(job: &str) -> Vec<u8> {
     let size = job.bytes().map(usize::from).sum::<usize>() % 97 * 2003 + 1;
     job.bytes().cycle().take(size).collect()
 }
 
-/// A copy of a directory that nobody uses.
+/// Copies a directory that nobody uses.
 pub(crate) fn copy(from: &Path, to: &Path) {
     let _ = fs::remove_dir_all(to);
     assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success());
@@ -105,14 +105,14 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// Submits and uploads until the server is gone or refuses, at most so often.
+    /// Submits and uploads until the server is gone or refuses, at most this often.
     pub(crate) fn work(&mut self, client: &Client, jobs: usize, artifacts: usize) {
         for _ in 0..jobs {
             let Some(job) = client.submit("q") else { return };
             self.jobs.push(job);
         }
         for n in 0..artifacts {
-            // The second time replaces the first, whose file goes.
+            // The second artifact replaces the first, whose file is removed.
             let job = format!("00000000-0000-4000-8000-{:012}", n / 2);
             if client.upload(&job, &artifact(&job)) != Some(200) {
                 return;
@@ -131,7 +131,7 @@ impl Told {
         for job in &self.jobs {
             assert!(rest.any(|kept| kept == job), "job {job} is lost or moved");
         }
-        // One more may be there: its answer was under way.
+        // One more may be there, whose answer was under way.
         assert!(listed.len() <= self.jobs.len() + 1, "{} jobs too many", listed.len());
         for job in &self.artifacts {
             assert_eq!(client.artifact(job).as_ref(), Some(&artifact(job)), "artifact of {job}");

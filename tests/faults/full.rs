@@ -7,7 +7,7 @@ use std::process::Command;
 use super::fixture::{Told, artifact};
 use super::tools::{Server, ok, run, skip, text};
 
-/// A small ext4 of its own.
+/// A small ext4 file system.
 struct Small {
     dir: tempfile::TempDir,
 }
@@ -32,7 +32,7 @@ impl Small {
         self.dir.path().join("mount").join(name)
     }
 
-    /// Takes all space but about this many bytes.
+    /// Fills the file system except for about this many bytes.
     fn fill(&self, left: usize) -> PathBuf {
         let path = self.path("filler");
         let piece = vec![1; 64 << 10];
@@ -67,7 +67,7 @@ fn a_full_disk_refuses_what_does_not_fit_and_loses_nothing() {
     told.work(&server.client(), 20, 4);
     assert_eq!(told.artifacts.len(), 4);
     let filler = disk.fill(300 << 10);
-    // What is too large is refused, and nothing of it stays.
+    // An upload that is too large is refused, and nothing of it stays.
     let big = "00000000-0000-4000-8000-999999999999";
     assert_eq!(server.client().upload(big, &vec![7; 2 << 20]), Some(507));
     assert_eq!(server.client().artifact(big), None);

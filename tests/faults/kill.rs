@@ -1,4 +1,4 @@
-//! Killed at every call that changes something on disk, or at every n-th where there are many.
+//! The program is killed at every call that changes something on disk, or at every n-th where there are many.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -8,7 +8,7 @@ use testflinger_server::store::backup::verify;
 use super::fixture::{Fixture, Told, copy, is_sound};
 use super::tools::{Fault, Server, has_strace, ok, run, text, was_killed};
 
-/// Whatever makes, changes, orders or removes something on disk.
+/// The system calls that create, change, order or remove something on disk.
 const CALLS: [&str; 13] = [
     "openat",
     "write",
@@ -25,7 +25,8 @@ const CALLS: [&str; 13] = [
     "chown",
 ];
 
-/// Runs `at` with a kill at each point of each call, until it gets through without one. `at` says whether it was killed.
+/// Runs `at` with a kill at each point of each call, until it gets through without one. `at` says whether it was
+/// killed.
 fn at_every_point(what: &str, step: usize, mut at: impl FnMut(&Fault) -> bool) {
     let mut points = 0;
     for call in CALLS {
@@ -101,12 +102,12 @@ fn a_restore_over_old_data_that_is_killed_leaves_either_whole_and_loses_neither(
         let killed = was_killed(run(&args, Some(fault)).status);
         let restored = jobs(&data) == fixture.jobs;
         assert!(restored || jobs(&data) == other.jobs, "{fault:?}");
-        // What was there is there still: in its place, or aside.
+        // The data that was there before is still there, in its place or aside.
         let aside = fixture.names("new.before-restore");
         let old = aside.iter().map(|name| fixture.path(name)).find(|dir| jobs(dir) == other.jobs);
         assert!(!restored || old.is_some(), "{fault:?}: {aside:?}");
         if killed && !restored {
-            // Names of a moment ago would meet those of now.
+            // Otherwise names of the last attempt would be the same as those of this one.
             std::thread::sleep(std::time::Duration::from_millis(
                 1100 * u64::from(!aside.is_empty()),
             ));
@@ -130,7 +131,7 @@ fn a_first_start_that_is_killed_can_be_repeated() {
         let _ = fs::remove_dir_all(&data);
         let killed = was_killed(run(&args, Some(fault)).status);
         let again = run(&args, None);
-        // It may have been created, although nobody was told.
+        // It may have been created although nobody was told.
         let there = again.status.code() == Some(3);
         let said = String::from_utf8_lossy(&again.stderr);
         assert!(there || again.status.success(), "{fault:?}: {said}");

@@ -1,8 +1,9 @@
-//! Real faults: the program is killed at every call that changes something on disk, its disk fails and fills up.
+//! Real faults: the program is killed at every call that changes something on disk, its disk fails, and its disk fills
+//! up.
 //!
-//! Not part of a plain `cargo test`, since it takes minutes and tools: `cargo test --test faults`. It tests the binary of
-//! `TESTFLINGER_BINARY`, or else the one that cargo built. What needs strace or root is skipped, loudly, where those are
-//! missing; with `TESTFLINGER_NO_SKIP` set that is a failure.
+//! A plain `cargo test` leaves these tests out, because they take minutes and need tools; run `cargo test --test
+//! faults`. They test the binary that `TESTFLINGER_BINARY` names, or else the one that cargo built. Tests that need
+//! strace or root are skipped loudly where those are missing; with `TESTFLINGER_NO_SKIP` set a skip is a failure.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
 

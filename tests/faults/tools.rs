@@ -1,4 +1,4 @@
-//! The program, strace around it, and what to do where a tool is missing.
+//! Runs the program, with strace around it, and says what is skipped where a tool is missing.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
@@ -40,7 +40,7 @@ fn binary() -> String {
     std::env::var("TESTFLINGER_BINARY").unwrap_or(built)
 }
 
-/// What happens to which system call: strace's words for an injection.
+/// What happens to which system call, in strace's words for an injection.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
     /// Calls, with commas between them.
@@ -98,7 +98,7 @@ pub(crate) fn ok(args: &[&str]) -> String {
 
 /// Whether the fault killed it.
 pub(crate) fn was_killed(status: ExitStatus) -> bool {
-    // strace ends as what it traced did.
+    // strace ends in the same way as the program that it traced.
     status.signal() == Some(9)
 }
 
@@ -121,7 +121,7 @@ impl Server {
             seen.push(line);
             url
         });
-        // Read on, or the program would wait for somebody who does.
+        // Go on reading, because otherwise the program would wait until somebody reads.
         let log = std::thread::spawn(move || {
             seen.extend(lines.map_while(Result::ok));
             seen
@@ -135,7 +135,7 @@ impl Server {
         Some(server)
     }
 
-    /// Starts it where nothing can go wrong.
+    /// Starts it without a fault; it must listen.
     #[track_caller]
     pub(crate) fn on(data: &Path) -> Self {
         Self::start(data, None).unwrap()
@@ -147,7 +147,7 @@ impl Server {
 
     /// Asks it to end.
     pub(crate) fn stop(mut self) {
-        // strace around it blocks signals, and has it for a child.
+        // strace blocks signals, so the signal goes to its child.
         let id = self.child.id();
         let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
         let id = children.split_whitespace().next().map_or(id, |child| child.parse().unwrap());
@@ -175,7 +175,7 @@ impl Drop for Server {
     }
 }
 
-/// Somebody who sends requests, and takes nothing for an answer when the server dies.
+/// Sends requests; no answer is an answer, too, because the server may die.
 pub(crate) struct Client {
     url: String,
     agent: ureq::Agent,

@@ -36,9 +36,8 @@ fn routes() -> BTreeSet<(String, String)> {
 fn every_route_is_described_and_nothing_else() {
     let text = read("docs/API.md");
     let headings = text.lines().filter_map(|line| line.strip_prefix("### ")?.split_once(" /"));
-    let mut described: BTreeSet<(String, String)> = headings
-        .map(|(method, path)| (method.to_owned(), plain(&format!("/{path}"))))
-        .collect();
+    let mut described: BTreeSet<(String, String)> =
+        headings.map(|(method, path)| (method.to_owned(), plain(&format!("/{path}")))).collect();
     // The kind of a log is a parameter in the table and two headings for readers.
     for method in ["GET", "POST"] {
         for kind in ["output", "serial"] {

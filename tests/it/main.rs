@@ -1,4 +1,4 @@
-//! The product from outside: the real server on port 0, and where it matters the real program.
+//! Tests the product from outside: the real server on port 0 and, where it matters, the real program.
 //!
 //! `api` mirrors the URL space, `binary` starts the program, `ops` and `store` use the library, `structure` reads the
 //! sources, `documents` the documents.

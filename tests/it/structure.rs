@@ -1,4 +1,4 @@
-//! The shape of the sources: which folder may know which, and where an outside crate may be named.
+//! The shape of the sources: which folder may use which, and where an outside crate may be named.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! Where this server deliberately answers otherwise than those before it, as far as no other test says it already.
-//! `docs/WIRE-DEVIATIONS.md` lists all.
+//! Where this server deliberately answers differently from those before it, unless another test shows it already.
+//! `docs/WIRE-DEVIATIONS.md` lists all such places.
 
 use serde_json::json;
 use testflinger_server::config::{Mode, Raw};

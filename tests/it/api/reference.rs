@@ -1,5 +1,5 @@
-//! The curl examples of Testflinger's API reference. Where an example has a slip of the pen (a missing line
-//! continuation, a stray backslash), the request that it means is sent.
+//! The curl examples of Testflinger's API reference. Where an example is misspelt (a missing line continuation, a
+//! stray backslash), the request that it means is sent.
 
 use serde_json::{Value, json};
 

@@ -67,7 +67,7 @@ fn tokens_that_were_cut_or_signed_elsewhere_are_refused() {
     for bad in [
         foreign,
         format!("{}.{}.", parts[0], parts[1]),
-        // Of the right length: a shorter one may be no base64 at all, which depends on its last bits.
+        // It has the right length, because a shorter one may not be base64 at all, depending on its last bits.
         format!("{}.{}.{first}{}", parts[0], parts[1], &parts[2][1..]),
         forge(&hs256(), &admin_claims(), b""),
     ] {
@@ -214,7 +214,7 @@ fn ids_with_control_characters_or_of_ten_kilobytes_find_and_make_nothing() {
 fn a_client_that_no_path_or_login_could_name_is_not_made() {
     let server = TestServer::start();
     let admin = server.client("root", "admin");
-    // A slash fits into no path segment, a colon ends the id in Basic authentication.
+    // A path segment cannot contain a slash, and a colon ends the id in Basic authentication.
     for id in ["team/ci", "team:ci"] {
         let body = json!({ "client_id": id, "client_secret": SECRET });
         assert_eq!(admin.post("/v1/client-permissions", &body).status, 400, "{id}");
@@ -231,7 +231,7 @@ fn a_cookie_of_an_agent_gives_no_rights() {
         let person = server.client("person", "contributor");
         let id = person.submit(&json!({ "job_queue": "q" }));
         assert_eq!(agent.claim("q"), Some(id.clone()));
-        // The job is handed out and not acknowledged: its agent, and nobody else, gets it again.
+        // The job is handed out and not acknowledged, so its agent, and nobody else, gets it again.
         let cookie = ("Cookie", "agent_name=rig-1");
         let thief = person.clone().header(cookie.0, cookie.1);
         assert_eq!(thief.get("/v1/job?queue=q").status, 403);

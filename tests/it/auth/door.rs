@@ -1,4 +1,4 @@
-//! Who may call what in which mode: the whole table, typed from the contract and not from the policy.
+//! Who may call what in which mode: the whole table, written from docs/API.md and not from the policy.
 
 use std::collections::BTreeSet;
 
@@ -159,7 +159,7 @@ fn whole_table(mode: Mode, expected: impl Fn(usize) -> Verdicts) {
         if seen != expected(row) {
             wrong.push(format!("{method} {path}: {seen} instead of {}", expected(row)));
         }
-        // A GET answers HEAD too; only the status tells there.
+        // A GET also answers HEAD, where only the status tells.
         if *method == "GET" && !path.contains("oauth2") {
             for (who, expected) in callers.iter().zip(expected(row).chars()) {
                 let status = who.send("HEAD", &path).status;

@@ -1,4 +1,4 @@
-//! Whoever guesses secrets has to wait; whoever shares an id or a proxy with them has not.
+//! A caller who guesses secrets has to wait; callers who share an id or a proxy with that caller do not.
 
 use std::time::Duration;
 
@@ -33,9 +33,10 @@ fn a_thousand_wrong_logins_lock_out_their_address_and_nobody_else() {
     let seen: Vec<u16> = (0..1000).map(guess).collect();
     assert_eq!(seen[..10], [401; 10]);
     assert!(seen[10..].iter().all(|status| *status == 429), "{seen:?}");
-    // The right secret does not help there, which would tell that it is right; the pair has to wait.
+    // The right secret does not help there, because that would reveal that it is right; the pair has to wait.
     assert_must_wait(&from(&server, "192.0.2.1", "ci", SECRET));
-    // Never by id alone: the client itself, elsewhere, goes on; so does another client at the same address.
+    // An id alone is never blocked: the client itself goes on elsewhere, and so does another client at the same
+    // address.
     assert_eq!(from(&server, "192.0.2.2", "ci", SECRET).status, 200);
     server.local().create("other", &serde_json::json!({ "client_secret": SECRET }));
     assert_eq!(from(&server, "192.0.2.1", "other", SECRET).status, 200);
@@ -78,7 +79,7 @@ fn a_peer_that_is_no_trusted_proxy_cannot_choose_its_address() {
 fn behind_a_proxy_only_what_the_proxy_itself_appended_counts() {
     let server = behind_a_proxy();
     for n in 0..10 {
-        // What the guesser sends stands left of what the proxy appends.
+        // The value that the guesser sends stands to the left of the one that the proxy appends.
         let said = format!("203.0.113.{n}, 192.0.2.1, 10.9.0.1");
         assert_eq!(from(&server, &said, "ci", "guess").status, 401);
     }

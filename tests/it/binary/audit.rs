@@ -93,7 +93,7 @@ fn a_name_from_outside_cannot_forge_a_line() {
     );
 }
 
-/// Lines of the audit log, as (event, subject, by, address) with how often each stands there.
+/// Lines of the audit log, as (event, subject, by, address), with how often each occurs.
 fn counted(log: &[String]) -> BTreeMap<(String, String, String, String), usize> {
     let mut found = BTreeMap::new();
     for line in log {
@@ -159,7 +159,7 @@ fn each_event_is_logged_once_with_who_and_where_and_never_with_a_secret() {
         root.post(path, &json!({ "client_id": "x", "client_secret": SECRET, "role": SECRET })),
     );
     bodies.push(root.put(&format!("{path}/x"), &json!({ "client_secret": "too short!" })));
-    // A refresh token is taken back and used again.
+    // A refresh token is revoked and used again.
     assert_eq!(root.post("/v1/oauth2/revoke", &body).status, 200);
     bodies.push(anyone.post("/v1/oauth2/refresh", &body));
     bodies.push(anyone.post("/v1/oauth2/refresh", &json!({ "refresh_token": "guessed" })));

@@ -74,7 +74,7 @@ fn log_in(program: &Program, id: &str, secret: &str) -> u16 {
     raw(&program.url, "POST /v1/oauth2/token", &headers, "").status
 }
 
-/// A life of a client, as an administrator leads it through.
+/// The life of a client, from its creation to its deletion.
 fn manages_clients(cli: &Cli<'_>, way: &str) {
     let created = cli.create("ci", &["--max-priority", "q=5", "--max-priority", "*=1"]);
     assert!(created.status.success(), "{}", text(&created.stderr));

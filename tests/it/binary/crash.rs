@@ -8,7 +8,7 @@ use crate::support::{Caller, Program, until};
 const CALLERS: usize = 8;
 const ENOUGH: usize = 300;
 
-/// Submits until the server is gone; notes only what was acknowledged.
+/// Submits until the server is gone, and notes only jobs that were acknowledged.
 fn submit(url: &str, acknowledged: &Mutex<Vec<String>>) {
     let agent: ureq::Agent =
         ureq::Agent::config_builder().proxy(None).http_status_as_error(false).build().into();

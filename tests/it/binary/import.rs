@@ -1,4 +1,4 @@
-//! Clients of an existing server move in.
+//! Clients of an existing server are imported.
 
 use serde_json::json;
 use testflinger_server::config::{Env, Raw, Settings};
@@ -69,7 +69,7 @@ fn the_first_good_login_and_no_other_replaces_an_imported_hash() {
     let login = program.log_in("ci", SECRET).value();
     let permissions = &claims(login["access_token"].as_str().unwrap())["permissions"];
     assert_eq!(permissions["allowed_queues"], json!(["rq"]));
-    // A better hash of the same secret ends nothing that was issued for it.
+    // A better hash of the same secret does not end tokens that were issued for it.
     let refresh = json!({ "refresh_token": login["refresh_token"] });
     assert_eq!(program.anonymous().post("/v1/oauth2/refresh", &refresh).status, 200);
     program.stop();
@@ -77,7 +77,7 @@ fn the_first_good_login_and_no_other_replaces_an_imported_hash() {
     assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
     assert!(stored_hash(&cli, "plain").starts_with("$2b$04$"));
 
-    // Importing again changes nothing, not even what was changed here since.
+    // Importing again changes nothing, not even clients that were changed here in the meantime.
     cli.ok(&["client-admin", "edit", "ci", "--role", "contributor"]);
     let before = cli.clients();
     let said = cli.ok(&[IMPORT[0], IMPORT[1], &file]);

@@ -96,7 +96,7 @@ fn an_empty_server_prints_the_command_that_makes_its_first_admin_and_later_does_
     let message = line["fields"]["message"].as_str().unwrap();
     let command = message.split_once("create the admin with: testflinger-server ").unwrap().1;
     let args: Vec<&str> = command.split_whitespace().chain(["--generate"]).collect();
-    // It works as it stands, wherever data would be kept by default.
+    // The command works as it is printed, wherever data would be kept by default.
     let output = run(&args, &[("HOME", home.path().to_str().unwrap())]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let secret = text(&output.stdout);

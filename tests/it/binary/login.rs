@@ -33,7 +33,7 @@ fn many_logins_at_once_take_little_memory_and_hold_up_nobody() {
         begin.wait();
         assert_eq!(program.anonymous().get("/v1").status, 200);
         for login in logins {
-            // Who waits too long in the line is asked to come again.
+            // A login that would wait too long is asked to try again.
             let status = login.join().unwrap();
             assert!(status == 200 || status == 503, "{status}");
         }

@@ -2,7 +2,7 @@ use crate::support::{BOUNDARY, Connection, Program, ZERO, part_head};
 
 const MIB: usize = 1 << 20;
 
-/// The most memory that the program has used so far, KiB.
+/// The peak memory of the program so far, KiB.
 pub(super) fn peak(program: &Program) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", program.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

@@ -1,4 +1,4 @@
-//! A secret is asked for on a terminal.
+//! The program asks for a secret on a terminal.
 
 use std::process::Command;
 
@@ -46,7 +46,7 @@ fn python() -> bool {
     there
 }
 
-/// The exit code, and what stood on the terminal.
+/// The exit code, and what the terminal showed.
 fn type_on_terminal(cli: &Cli<'_>, args: &[&str], lines: &str) -> (i32, String) {
     let input = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(input.path(), lines).unwrap();

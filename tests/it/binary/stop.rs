@@ -26,7 +26,7 @@ fn sigint_ends_it_well_too() {
 fn a_request_in_flight_is_finished_before_the_end() {
     let dir = tempfile::tempdir().unwrap();
     let mut program = Program::serve(dir.path());
-    // An idle connection must not hold the end up.
+    // An idle connection must not delay the end.
     let idle = Connection::open(&program.url);
     let path = format!("/v1/result/{ZERO}/artifact");
     let mut connection = Connection::open(&program.url);

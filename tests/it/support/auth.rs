@@ -14,7 +14,7 @@ use sha2::Sha256;
 use super::caller::{Answer, Caller};
 use super::server::TestServer;
 
-/// The secret of every client that a test makes without saying another.
+/// The secret of every client that a test creates without another secret.
 pub(crate) const SECRET: &str = "correct horse battery staple";
 
 /// The header of Basic authentication.
@@ -22,7 +22,7 @@ pub(crate) fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
 }
 
-/// The local administrator: whoever may open the socket in the data directory.
+/// The local administrator: a caller who may open the socket in the data directory.
 pub(crate) struct Socket(PathBuf);
 
 impl Socket {
@@ -77,7 +77,7 @@ pub(crate) fn exchange(mut stream: impl Read + Write, request: &[u8]) -> Option<
     Some(Answer { status, headers, body: bytes[at + 4..].to_vec() })
 }
 
-/// Sends exactly these header lines, and nothing by itself but `Host` and the end of the connection.
+/// Sends exactly these header lines, and besides them only `Host` and the end of the connection.
 pub(crate) fn raw(url: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let lines: String =
         headers.iter().flat_map(|(name, value)| [*name, ": ", *value, "\r\n"]).collect();
@@ -93,13 +93,13 @@ impl TestServer {
         Socket::of(&self.data_dir())
     }
 
-    /// Makes a client of this role and logs it in.
+    /// Creates a client of this role and logs it in.
     #[track_caller]
     pub(crate) fn client(&self, id: &str, role: &str) -> Caller {
         self.client_with(id, &json!({ "role": role }))
     }
 
-    /// Makes a client with these rights and logs it in.
+    /// Creates a client with these rights and logs it in.
     #[track_caller]
     pub(crate) fn client_with(&self, id: &str, rights: &Value) -> Caller {
         let mut body = rights.clone();
@@ -116,7 +116,7 @@ impl TestServer {
         answer.value()["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// Logs in as today's clients do: an empty body with its length.
+    /// Logs in as the clients of 2026 do, with an empty body and its length.
     pub(crate) fn log_in(&self, id: &str, secret: &str) -> Answer {
         self.log_in_from(id, secret, &[])
     }
@@ -140,7 +140,7 @@ impl TestServer {
     }
 }
 
-/// What a token claims, whoever signed it.
+/// The claims of a token, no matter who signed it.
 #[track_caller]
 pub(crate) fn claims(token: &str) -> Value {
     let part = token.split('.').nth(1).unwrap();
@@ -155,7 +155,7 @@ pub(crate) fn forge(header: &Value, claims: &Value, key: &[u8]) -> String {
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
 }
 
-/// Whether root runs the tests; what needs it says loudly that it was not tested.
+/// Whether root runs the tests. A test that needs root says loudly when it is skipped.
 pub(crate) fn is_root(what: &str) -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {

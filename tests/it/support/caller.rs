@@ -46,7 +46,7 @@ impl Caller {
         self.json("PUT", path, &json.to_string())
     }
 
-    /// Sends text as JSON, be it valid or not.
+    /// Sends text as JSON, whether it is valid or not.
     pub(crate) fn json(&self, method: &str, path: &str, text: &str) -> Answer {
         self.clone().header("Content-Type", "application/json").send(method, path, text.as_bytes())
     }
@@ -63,7 +63,7 @@ impl Caller {
         self.clone().header("Content-Type", &kind).send("POST", path, &body)
     }
 
-    /// Sends any request; an empty body is none.
+    /// Sends any request; an empty body is left out.
     pub(crate) fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
         let mut request =
             ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
@@ -107,7 +107,7 @@ impl Caller {
     }
 }
 
-/// What came back.
+/// The answer.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: ureq::http::HeaderMap,

@@ -20,7 +20,8 @@ pub(crate) const LUCKY: u8 = 8;
 pub(crate) struct Cut {
     /// How many writes, syncs and changes of length are done before the one in which it goes.
     pub(crate) after: u16,
-    /// Of eight sectors that are not synced, how many are on the disk: none at 0, all at 8 (then only the program dies).
+    /// Of eight sectors that are not synced, how many are on the disk: none at 0, all at 8 (then only the program
+    /// dies).
     pub(crate) luck: u8,
     /// Which ones.
     pub(crate) seed: u64,

@@ -1,4 +1,4 @@
-//! A server for tests and somebody who calls it; the library's store; the program.
+//! A server for tests and callers of it, the store of the library, and the program.
 
 pub(crate) mod auth;
 mod caller;
@@ -16,10 +16,10 @@ pub(crate) use program::{Program, program, run, run_with_input};
 pub(crate) use raw::{BOUNDARY, Connection, part_head};
 pub(crate) use server::{START, TestServer};
 
-/// A second of patience is an hour on a slow machine: the limit only keeps a broken test from hanging.
+/// The limit only keeps a broken test from hanging, so it is long enough for a slow machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 #[track_caller]
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();

@@ -30,7 +30,7 @@ pub(crate) fn run_with_input(args: &[&str], input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Refused before it is read, sometimes.
+    // Sometimes the program refuses before it reads.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -91,7 +91,7 @@ impl Program {
         Caller::new(self.url.clone())
     }
 
-    /// Logs a client in as today's clients do.
+    /// Logs a client in as the clients of 2026 do.
     pub(crate) fn log_in(&self, id: &str, secret: &str) -> Answer {
         let authorization = basic(id, secret);
         let headers = [("Content-Length", "0"), ("Authorization", authorization.as_str())];

@@ -5,7 +5,7 @@ use super::PATIENCE;
 
 pub(crate) const BOUNDARY: &str = "----boundary-of-the-test";
 
-/// What stands before the bytes of a part in a multipart body.
+/// The text before the bytes of a part in a multipart body.
 pub(crate) fn part_head(name: &str) -> String {
     format!(
         "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"f\"\r\n\r\n"

@@ -9,7 +9,7 @@ use testflinger_server::server::Server;
 
 use super::Caller;
 
-/// 2026-11-23T12:00:00Z, where the clock of every test server begins.
+/// 2026-11-23T12:00:00Z, at which the clock of every test server begins.
 pub(crate) const START: i64 = 1_795_435_200_000_000;
 
 /// The real server on a free port, with a data directory of its own and a clock that stands still.
@@ -25,7 +25,7 @@ impl TestServer {
         Self::with(Raw::default())
     }
 
-    /// A server with settings of the test's; data directory and address are its own in any case.
+    /// A server with the settings of a test. Data directory and address are always its own.
     pub(crate) fn with(raw: Raw) -> Self {
         let clock = Arc::new(ManualClock::new(Timestamp::from_micros(START)));
         let dir = tempfile::tempdir().unwrap();
@@ -43,7 +43,7 @@ impl TestServer {
         let flags = Raw {
             data_dir: Some(self.dir.path().join("data")),
             listen: Some("127.0.0.1:0".parse().unwrap()),
-            // Nobody is held without wanting to be: a test that finds nothing shall find it at once.
+            // Requests are not held unless a test wants it, so that a test that finds no job is answered at once.
             hold: self.raw.hold.or(Some(Span(Duration::ZERO))),
             ..self.raw.clone()
         };
@@ -79,12 +79,12 @@ impl TestServer {
         format!("http://{}", self.running.as_ref().unwrap().1.addr())
     }
 
-    /// Somebody who does not say who they are.
+    /// A caller who does not say who they are.
     pub(crate) fn anonymous(&self) -> Caller {
         Caller::new(self.url())
     }
 
-    /// Somebody who says by cookie that they are this agent.
+    /// A caller whose cookie says that they are this agent.
     pub(crate) fn agent(&self, name: &str) -> Caller {
         self.anonymous().header("Cookie", &format!("agent_name={name}"))
     }

@@ -91,7 +91,7 @@ fn nobody_creates_a_client_above_themselves() {
     let answer = manager.post(PATH, &body("foo", "admin"));
     assert_eq!(answer.status, 403);
     assert_eq!(answer.message(), "Insufficient permissions to create client with role: admin");
-    // That it exists is said first.
+    // The error that the client exists comes first.
     assert_eq!(manager.post(PATH, &body("ci", "admin")).status, 409);
     for role in ["manager", "contributor", "agent", "user"] {
         assert_eq!(manager.post(PATH, &body(role, role)).status, 200, "{role}");

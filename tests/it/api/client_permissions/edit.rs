@@ -33,7 +33,7 @@ fn what_is_null_or_absent_stays() {
         assert_eq!(shown(), before, "{body}");
     }
     assert_eq!(server.log_in("ci", SECRET).status, 200);
-    // The document's example.
+    // The example in Testflinger's API reference.
     let body =
         json!({ "max_priority": { "q1": 10 }, "max_reservation_time": {}, "role": "contributor" });
     assert_eq!(admin.put(&path("ci"), &body).status, 200);
@@ -65,7 +65,7 @@ fn a_new_secret_needs_fifteen_characters_and_replaces_the_old_one() {
     assert_eq!(answer.status, 422);
     let expected = json!({ "json": { "client_secret": ["Shorter than minimum length 15."] } });
     assert_eq!(answer.value()["detail"], expected);
-    // Characters, not bytes.
+    // The length is in characters, not in bytes.
     let secret = "\u{e9}".repeat(15);
     assert_eq!(admin.put(&path("ci"), &json!({ "client_secret": secret })).status, 200);
     assert_eq!(server.log_in("ci", &secret).status, 200);

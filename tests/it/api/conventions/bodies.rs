@@ -189,7 +189,7 @@ fn a_job_of_the_allowed_size_passes_and_a_larger_one_does_not() {
     let job = |filler: usize| json!({ "job_queue": "q", "x": "x".repeat(filler) });
     let overhead = job(0).to_string().len();
     assert_eq!(server.anonymous().post("/v1/job", &job(1000 - overhead)).status, 200);
-    // Only announced: a client that is still sending may not get to see the answer.
+    // The body is only announced, because a client that is still sending may not get to see the answer.
     let mut connection = Connection::open(&server.url());
     connection.begin("POST /v1/job", "application/json", "Content-Length: 1001");
     let (status, body) = connection.answer();

@@ -1,4 +1,4 @@
-//! What holds for every endpoint.
+//! Conventions of every endpoint.
 
 mod bodies;
 mod methods;

@@ -117,7 +117,7 @@ fn what_is_no_id_is_refused_in_the_words_of_each_endpoint() {
     }
     let cancel = json!({ "action": "cancel" });
     assert_eq!(anyone.post("/v1/job/x/action", &cancel).seen(), sentence);
-    // The body is looked at before the id.
+    // The body is checked before the id.
     assert_eq!(anyone.post("/v1/job/x/action", &json!({})).status, 422);
     assert_eq!(anyone.post("/v1/result/x", &json!({})).status, 400);
     assert_eq!(anyone.get(&format!("/v1/job/{ZERO}/position")).status, 410);

@@ -9,7 +9,7 @@ use testflinger_server::config::{Mode, Raw};
 
 use crate::support::{TestServer, ZERO};
 
-/// A webhook on this machine. It answers with the status that the path ends in, and says what it was asked.
+/// A webhook on this machine. It answers with the status at the end of the path, and reports the requests it got.
 struct Hook {
     url: String,
     asked: Receiver<(String, String)>,
@@ -41,7 +41,7 @@ fn serve(mut stream: TcpStream, sender: &std::sync::mpsc::Sender<(String, String
     let status = target.split(' ').nth(1).unwrap().rsplit('/').next().unwrap().to_owned();
     let _ = sender.send((head, String::from_utf8(body).unwrap()));
     if status == "slow" {
-        // Until whoever asks gives up.
+        // Until the caller gives up.
         let _ = reader.read(&mut [0]);
         return;
     }

@@ -13,7 +13,7 @@ fn holding() -> TestServer {
     TestServer::with(Raw { hold: Some(Span(Duration::from_secs(25))), ..Raw::default() })
 }
 
-/// Sends an agent's question and leaves it open.
+/// Sends an agent's request for a job and leaves it open.
 fn ask(server: &TestServer, agent: &str, queues: &str, more: &str) -> Connection {
     let mut connection = Connection::open(&server.url());
     let target = format!("GET /v1/job?{queues}");
@@ -21,8 +21,8 @@ fn ask(server: &TestServer, agent: &str, queues: &str, more: &str) -> Connection
     connection
 }
 
-/// Gives the server time to see the questions. Nothing shows from outside that a request is held, so this is the one
-/// place where tests wait for a while; one that is seen later than that is answered all the same.
+/// Gives the server time to see the requests. Nothing shows from outside that a request is held, so this is the one
+/// place where tests wait for a while. A request that is seen later is answered correctly, too.
 fn settled(anyone: &Caller) {
     for _ in 0..3 {
         let id = anyone.submit(&json!({ "job_queue": "settle" }));

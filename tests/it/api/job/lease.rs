@@ -1,5 +1,4 @@
-//! The server itself looks after silent agents: nobody asks it to. It looks every few seconds, so these tests take as
-//! long.
+//! The server looks after silent agents by itself. It checks every few seconds, so these tests take that long.
 
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ fn a_job_that_was_never_acknowledged_goes_to_an_agent_that_waits_for_it() {
     assert_eq!(server.agent("dead").claim("q").as_ref(), Some(&job));
     server.pass(Duration::from_secs(121));
     assert_eq!(server.agent("b").claim("q").as_ref(), Some(&job));
-    // And it is nobody else's: the one that it was handed to first is told nothing of it.
+    // Nobody else has it: the agent that it was handed to first is told nothing about it.
     assert_eq!(server.agent("dead").header("Prefer", "wait=0").claim("q"), None);
 }
 

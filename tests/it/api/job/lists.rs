@@ -1,4 +1,4 @@
-//! Lists that are longer than what is read at once.
+//! Lists that are longer than a page.
 
 use serde_json::{Value, json};
 

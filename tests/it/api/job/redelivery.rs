@@ -1,4 +1,4 @@
-//! Who gets a job again, and who must not have it.
+//! Who gets a job again, and who must not get it.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ fn a_posted_result_acknowledges() {
     let second = server.anonymous().submit(&json!({ "job_queue": "q" }));
     let agent = server.agent("a");
     agent.claim("q").unwrap();
-    // Somebody else's post says nothing about the agent.
+    // A post by somebody else says nothing about the agent.
     server.agent("b").post(&format!("/v1/result/{first}"), &json!({ "x": 1 }));
     assert_eq!(agent.claim("q"), Some(first.clone()));
     agent.post(&format!("/v1/result/{first}"), &json!({ "job_state": "setup" }));

@@ -3,12 +3,12 @@ use serde_json::json;
 use crate::support::TestServer;
 use crate::support::auth::{SECRET, basic, claims, raw};
 
-/// What a form of request is answered with.
+/// The form of an answer.
 #[derive(Debug, PartialEq)]
 enum Form {
     /// The bare token.
     Text,
-    /// An object with it.
+    /// An object that contains the token.
     Object,
 }
 
@@ -45,17 +45,17 @@ fn each_generation_of_clients_gets_the_form_that_it_can_read() {
     let form = |target: &str, headers: &[(&str, &str)], body: &str| {
         form(&server, &format!("{target} /v1/oauth2/token"), headers, body)
     };
-    // The command line of 2025 posts `{}` as JSON.
+    // The command line tool of 2025 posts `{}` as JSON.
     assert_eq!(form("POST", &[("Content-Length", "2"), JSON, PYTHON], "{}"), Form::Text);
-    // Today's posts nothing and says so.
+    // That of 2026 posts an empty body and says so.
     assert_eq!(form("POST", &[EMPTY, PYTHON], ""), Form::Object);
     assert_eq!(form("POST", &[EMPTY], ""), Form::Object);
-    // The requirement document asks by GET; curl -X POST -u says nothing of a body.
+    // The example in Testflinger's API reference uses GET; curl -X POST -u says nothing about a body.
     assert_eq!(form("GET", &[CURL], ""), Form::Text);
     assert_eq!(form("GET", &[EMPTY, PYTHON], ""), Form::Text);
     assert_eq!(form("POST", &[CURL], ""), Form::Text);
     assert_eq!(form("POST", &[], ""), Form::Text);
-    // A proxy dropped the length of today's empty body.
+    // A proxy dropped the length of the empty body.
     assert_eq!(form("POST", &[PYTHON], ""), Form::Object);
     // The body is chunked, or of another type.
     assert_eq!(form("POST", &[("Transfer-Encoding", "chunked")], "0\r\n\r\n"), Form::Object);
@@ -133,7 +133,7 @@ fn a_token_claims_who_the_client_is_what_it_may_do_and_until_when() {
         }),
     );
     server.local().restrict("rq", "ci");
-    // `since` is for the server alone, and another one in each database.
+    // Only the server reads `since`, and it differs in each database.
     let claims = |id: &str| {
         let mut claims = claims(&server.token(id));
         assert!(claims["permissions"].as_object_mut().unwrap().remove("since").is_some());

@@ -101,7 +101,7 @@ fn a_queue_stays_restricted_until_its_last_owner_goes() {
     assert_eq!(restricted_to(&server), json!({ "rq": ["two"] }));
     let allowed = &manager.get("/v1/client-permissions/one").value()["allowed_queues"];
     assert_eq!(*allowed, json!([]));
-    // Whoever owns nothing takes nothing from the others.
+    // Removing a client that owns nothing takes nothing from the others.
     assert_eq!(delete(&manager, "rq", "one").seen(), ok());
     assert_eq!(delete(&manager, "rq", "nobody").seen(), ok());
     assert_eq!(submit(), 401);
@@ -123,9 +123,9 @@ fn deleting_the_last_owners_client_leaves_the_queue_restricted() {
     assert_eq!(admin.post("/v1/job", &job).status, 403);
     let shown = admin.get("/v1/restricted-queues/rq").value();
     assert_eq!(shown, json!({ "owners": [], "queue": "rq" }));
-    // Agents ask only for restricted queues that somebody owns.
+    // Agents only ask for restricted queues that somebody owns.
     assert_eq!(restricted_to(&server), json!({}));
-    // A new client of that name is no owner.
+    // A new client of that name is not an owner.
     server.client("one", "contributor");
     assert_eq!(server.bearer(&server.token("one")).post("/v1/job", &job).status, 403);
     assert_eq!(add(&admin, "rq", "one").seen(), ok());

@@ -191,12 +191,12 @@ fn an_uploader_that_leaves_before_its_answer_leaves_a_whole_artifact_or_none() {
         let mut connection = Connection::open(&server.url());
         connection.begin_upload(&job(n), &format!("Content-Length: {}", body.len()));
         connection.send(body.as_bytes());
-        // At whatever point of the request it is noticed: a commit takes about as long.
+        // The caller leaves at any point of the request, because a commit takes about as long.
         std::thread::sleep(std::time::Duration::from_micros(n * 10));
         drop(connection);
     }
     let anyone = server.anonymous();
-    // Behind all of them in the writer's queue.
+    // This request stands behind all of them in the writer's queue.
     anyone.submit(&json!({ "job_queue": "q" }));
     let found: Vec<u16> = (0..300).map(|n| anyone.get(&job(n)).status).collect();
     assert!(found.iter().all(|status| [200, 204].contains(status)), "{found:?}");

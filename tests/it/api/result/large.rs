@@ -1,11 +1,11 @@
-//! Results of many megabytes, and those that are too large.
+//! Results of many megabytes, and results that are too large.
 
 use serde_json::{Value, json};
 use testflinger_server::config::Raw;
 
 use crate::support::{Connection, TestServer, ZERO};
 
-/// Text that looks like a log and holds everything that JSON escapes.
+/// Text that looks like a log and contains everything that JSON escapes.
 fn log(size: usize) -> String {
     let line = "[ 12.345] \u{1b}[31merror\u{1b}[0m: \"quoted\" \\ back\ttab é 😀 \u{0}\r\n";
     let mut text = line.repeat(size / line.len() + 1);
@@ -23,7 +23,7 @@ fn round_trip(size: usize) {
     let posted = json!({ "test_output": text, "test_status": 0 }).to_string();
     assert_eq!(anyone.json("POST", &path, &posted).seen(), (200, "OK".to_owned()));
     let value = anyone.get(&path).value();
-    // Not `assert_eq`: nobody wants to read both.
+    // `assert_eq` would print both, which nobody wants to read.
     assert!(value["test_output"] == Value::String(text), "the text of {size} bytes has changed");
     assert_eq!((&value["test_status"], &value["job_state"]), (&json!(0), &json!("waiting")));
 }

@@ -1,4 +1,4 @@
-//! Logs in both forms, and each form in the other.
+//! Logs in both forms, and each form read in the other.
 
 use std::time::Duration;
 

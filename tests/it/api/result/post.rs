@@ -146,7 +146,7 @@ fn an_answer_that_has_not_changed_is_not_sent_again() {
     anyone.post(&path, &json!({ "test_output": "x".repeat(100_000) }));
     let changed = again();
     assert_eq!(changed.status, 200);
-    // Replaced by a text of the same length: the sizes alone would not tell.
+    // The new text has the same length, so the sizes alone would not tell.
     let tag = changed.header("etag").unwrap().to_owned();
     anyone.post(&path, &json!({ "test_output": "y".repeat(100_000) }));
     assert_eq!(anyone.clone().header("If-None-Match", &tag).get(&path).status, 200);
