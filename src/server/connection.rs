@@ -22,6 +22,9 @@ use crate::http::edge;
 
 /// How long a connection may be silent between requests, or take to send the head of a request.
 const IDLE: Duration = Duration::from_secs(75);
+/// How long a new connection may take to send its first request once the server stops: its client could connect, so it
+/// expects an answer.
+const FIRST: Duration = Duration::from_secs(1);
 /// After how much silence keep-alive probes are sent. Without them a host that vanished would hold its connection for
 /// ever.
 const KEEPALIVE: Duration = Duration::from_mins(1);
@@ -98,7 +101,10 @@ async fn serve(
     router: Router,
     stop: CancellationToken,
 ) {
+    let asked = CancellationToken::new();
+    let first = asked.clone();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
+        first.cancel();
         let router = router.clone();
         let mut request = request.map(Body::new);
         match from {
@@ -112,9 +118,13 @@ async fn serve(
         .header_read_timeout(IDLE)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
+    let leave = async {
+        stop.cancelled().await;
+        let _ = tokio::time::timeout(FIRST, asked.cancelled()).await;
+    };
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
+        () = leave => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -48,3 +48,18 @@ fn a_request_in_flight_is_finished_before_the_end() {
     let program = Program::serve(dir.path());
     assert_eq!(program.anonymous().get(&path).text(), "halfhalf");
 }
+
+#[test]
+fn a_connection_that_was_just_accepted_may_still_ask_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut program = Program::serve(dir.path());
+    let mut early = Connection::open(&program.url);
+    // Connections are accepted in turn: once this one is answered, the first is accepted too.
+    assert_eq!(program.anonymous().get("/v1").status, 200);
+    program.signal(Signal::TERM);
+    let said = |program: &Program| program.log().iter().any(|line| line.contains("SIGTERM"));
+    until("the program stops", || said(&program));
+    early.begin("GET /v1", "text/plain", "Content-Length: 0");
+    assert_eq!(early.answer().0, 200);
+    assert_eq!(program.wait().code(), Some(0));
+}
