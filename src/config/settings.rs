@@ -1,4 +1,4 @@
-//! The list of all settings. A line of [`settings!`] is the one place that states a setting: everything else follows
+//! The list of all settings. A line of `settings!` is the one place that states a setting: everything else follows
 //! from it, namely the flag and its help, the variable, the key in the file, the field of [`Settings`], the table in
 //! `README.md` and the line in `packaging/config.toml`.
 
