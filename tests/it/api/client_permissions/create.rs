@@ -6,7 +6,7 @@ use crate::support::auth::{SECRET, claims};
 const PATH: &str = "/v1/client-permissions";
 
 #[test]
-fn the_documents_example_creates_a_client_that_can_log_in() {
+fn the_references_example_creates_a_client_that_can_log_in() {
     let server = TestServer::start();
     let admin = server.client("root", "admin");
     let body = json!({

@@ -23,7 +23,7 @@ fn tags_match_any_or_all() {
 }
 
 #[test]
-fn states_are_the_words_of_agents_and_of_the_document() {
+fn states_are_the_words_of_agents_and_of_the_api_reference() {
     let server = TestServer::start();
     let anyone = server.anonymous();
     let job = || anyone.submit(&json!({ "job_queue": "q", "tags": ["t"] }));

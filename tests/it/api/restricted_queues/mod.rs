@@ -54,7 +54,7 @@ fn a_queue_gets_owners_and_shows_them() {
 }
 
 #[test]
-fn every_status_of_the_document() {
+fn every_status_of_the_api_reference() {
     let server = with_an_agent();
     let manager = server.client("boss", "manager");
     server.client("one", "contributor");
