@@ -1,4 +1,4 @@
-//! What is kept: one redb database and the files of blobs beside it. The only module that names redb.
+//! What is kept: one database and the files of blobs beside it.
 //!
 //! [`ReadTx`] and [`WriteTx`] speak the domain; tables, keys and bytes stay in here. Each noun has a file with what can
 //! be read ([`JobReads`] and its like, for snapshots and writes alike) and what can be written (`impl WriteTx`).
@@ -9,19 +9,17 @@ mod engine;
 mod nouns;
 mod upkeep;
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use redb::{Database, ReadableDatabase};
-
 pub use blobs::{BlobDir, Upload};
-use engine::database::{create_database, name_database, open_database};
 pub use engine::disk::give_to_owner;
 pub(crate) use engine::disk::{create_private, restrict_mode, sync_dir};
 pub use engine::writer::{HeldRequest, OnFatal};
 pub use engine::{BLOBS, DATABASE, Error, KEYS, ReadTx, WriteTx};
-use engine::{meta, writer};
+use engine::{Database, StorageBackend, meta, writer};
 pub use nouns::{
     AgentReads, Ask, BlobReads, CHUNK, ClientReads, HistoryReads, JobReads, Listed, LogReads,
     Member, QueueReads, ResultReads, WaitReads,
@@ -71,10 +69,9 @@ impl Store {
         }
         blobs.create()?;
         if !path.exists() {
-            let db = create_database(dir)?;
+            let db = Database::create(dir)?;
             schema::create(&db)?;
-            db.close().map_err(|error| Error::Database(error.into()))?;
-            name_database(dir)?;
+            db.put_in_place(dir)?;
         }
         let cache = options.cache;
         let opened = Self::upgraded(dir, cache).and_then(|db| Self::start(db, blobs, options));
@@ -89,35 +86,26 @@ impl Store {
     }
 
     fn upgraded(dir: &Path, cache: usize) -> Result<Database, Error> {
-        let db = open_database(dir, cache)?;
+        let db = Database::open(dir, cache)?;
         let Some(version) = schema::older(&db)? else {
             return Ok(db);
         };
-        db.close().map_err(|error| Error::Database(error.into()))?;
+        db.close()?;
         let copy = schema::keep_copy(dir, version)?;
         let copy = copy.display();
         tracing::info!("upgrading the data from schema version {version}; it stays in {copy}");
-        let db = open_database(dir, cache)?;
+        let db = Database::open(dir, cache)?;
         schema::upgrade(&db)?;
         Ok(db)
     }
 
     /// A store on a backend of the caller's (memory, or one that fails on purpose); blobs go to `blobs`.
     pub fn with_backend(
-        backend: impl redb::StorageBackend,
+        backend: impl StorageBackend,
         blobs: &Path,
         options: Options,
     ) -> Result<Self, Error> {
-        let blobs = BlobDir::new(blobs.to_owned());
-        blobs.create()?;
-        let db = Database::builder()
-            .set_cache_size(options.cache)
-            .create_with_backend(backend)
-            .map_err(|error| Error::Database(error.into()))?;
-        if db.begin_read()?.list_tables()?.next().is_none() {
-            schema::create(&db)?;
-        }
-        Self::start(db, blobs, options)
+        Self::on(Database::on(backend, options.cache)?, blobs, options)
     }
 
     /// A store in memory, for tests and benchmarks; blobs go to `blobs`.
@@ -125,13 +113,24 @@ impl Store {
     /// # Errors
     /// Only for what cannot be created under `blobs`.
     pub fn in_memory(blobs: &Path, options: Options) -> Result<Self, Error> {
-        Self::with_backend(redb::backends::InMemoryBackend::new(), blobs, options)
+        Self::on(Database::in_memory(options.cache)?, blobs, options)
+    }
+
+    fn on(db: Database, blobs: &Path, options: Options) -> Result<Self, Error> {
+        let blobs = BlobDir::new(blobs.to_owned());
+        blobs.create()?;
+        if db.is_empty()? {
+            schema::create(&db)?;
+        }
+        Self::start(db, blobs, options)
     }
 
     fn start(db: Database, blobs: BlobDir, options: Options) -> Result<Self, Error> {
         let db = Arc::new(db);
+        let files = blobs.clone();
+        let unlink = Box::new(move |name| files.unlink(name));
         let writer =
-            writer::Writer::start(Arc::clone(&db), blobs.clone(), options.clock, options.on_fatal)
+            writer::Writer::start(Arc::clone(&db), unlink, options.clock, options.on_fatal)
                 .map_err(|source| Error::file("writer thread", source))?;
         let store = Self { db: RwLock::new(Some(db)), writer, blobs, dir: None };
         store.remove_strays()?;
@@ -145,7 +144,7 @@ impl Store {
     pub fn read(&self) -> Result<ReadTx, Error> {
         let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
         let db = db.as_ref().ok_or(Error::Closed)?;
-        Ok(ReadTx::new(db.begin_read()?))
+        db.snapshot()
     }
 
     /// Hands an operation to the writer. `reply` is called on the writer's thread once the outcome is on disk, and must
@@ -200,9 +199,15 @@ impl Store {
         meta::instance(&self.read()?)
     }
 
-    /// The data directory, unless it is in memory.
-    fn dir(&self) -> Option<&Path> {
-        self.dir.as_deref()
+    /// Writes everything as it is at one moment; the writer goes on meanwhile. What stops it is logged, and said at the
+    /// end of what was written.
+    ///
+    /// # Errors
+    /// Only when `out` fails.
+    pub fn backup(&self, what: backup::What, now: Timestamp, out: impl Write) -> io::Result<()> {
+        let snapshot = || self.read();
+        let dir = self.dir.as_deref();
+        backup::Origin { snapshot: &snapshot, blobs: &self.blobs, dir }.backup(what, now, out)
     }
 
     /// Where blobs are written and read.
@@ -220,7 +225,7 @@ impl Store {
         let db = self.db.write().unwrap_or_else(PoisonError::into_inner).take();
         // A reader that is still under way keeps the database; it then closes when that reader ends.
         if let Some(db) = db.and_then(Arc::into_inner) {
-            db.close().map_err(|error| Error::Database(error.into()))?;
+            db.close()?;
         }
         Ok(())
     }

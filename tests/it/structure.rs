@@ -21,9 +21,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Each room of `store` and what it may use of the others. `store/mod.rs` may use all of them.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("engine", &[]),
+    ("blobs", &["engine"]),
+    ("nouns", &["engine"]),
+    ("upkeep", &["engine", "blobs", "nouns"]),
+    ("backup", &["engine", "blobs", "nouns", "upkeep"]),
+];
+
 /// Crates that only these files or folders may name.
 const KEPT_IN: &[(&str, &[&str])] = &[
-    ("redb", &["store"]),
+    ("redb", &["store/engine/backend.rs"]),
     ("bincode", &["store/engine/codec.rs"]),
     ("jsonwebtoken", &["auth/jwt.rs", "auth/jwt/tests.rs"]),
     ("argon2", &["auth/passwords.rs", "auth/passwords/tests.rs"]),
@@ -63,14 +72,14 @@ fn files() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The names that follow `crate::` in `code`, those in braces too.
-fn used(code: &str) -> Vec<String> {
+/// The names that follow `prefix` in `code`, those in braces too.
+fn used(code: &str, prefix: &str) -> Vec<String> {
     let word = |text: &str| {
         text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
     };
     let mut found = Vec::new();
-    for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
+    for (at, _) in code.match_indices(prefix) {
+        let rest = &code[at + prefix.len()..];
         match rest.strip_prefix('{') {
             None => found.push(word(rest)),
             Some(group) => {
@@ -105,10 +114,37 @@ fn arrows_between_folders_point_one_way() {
             wrong.push(format!("{file}: the table MAY_USE does not know {place}"));
             continue;
         };
-        for name in used(&code) {
+        for name in used(&code, "crate::") {
             if name != place && !allowed.contains(&name.as_str()) {
                 wrong.push(format!("{file} uses crate::{name}"));
             }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn arrows_between_rooms_of_the_store_point_one_way() {
+    let mut wrong = Vec::new();
+    for (file, code) in files() {
+        let Some((place, _)) = file.strip_prefix("store/").and_then(|file| file.split_once('/'))
+        else {
+            continue;
+        };
+        let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == place) else {
+            wrong.push(format!("{file}: the table ROOMS does not know {place}"));
+            continue;
+        };
+        for name in used(&code, "crate::store::") {
+            if name != place && !allowed.contains(&name.as_str()) {
+                wrong.push(format!("{file} uses crate::store::{name}"));
+            }
+        }
+        // Such a path would lead out of the room unseen.
+        if code.contains("super::super")
+            || (file.ends_with(&format!("{place}/mod.rs")) && code.contains("super::"))
+        {
+            wrong.push(format!("{file} uses super:: to leave the room"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -11,7 +11,7 @@ use std::time::Instant;
 use super::archive::Writer;
 use super::{Amount, BLOBS, Error, FORMAT, KEYS, MANIFEST, Manifest, ROWS, is_key};
 use crate::domain::{Blob, Timestamp};
-use crate::store::Store;
+use crate::store::blobs::BlobDir as Blobs;
 use crate::store::engine::{self, Direction, ReadTx, Rows, Table, codec, meta};
 use crate::store::nouns::{aging, blob, client};
 use crate::store::upkeep::{index, schema};
@@ -23,13 +23,18 @@ pub struct What {
     pub secrets: bool,
 }
 
-impl Store {
-    /// Writes everything as it is at one moment; the writer goes on meanwhile. What stops it is logged, and said at the
-    /// end of what was written.
-    ///
-    /// # Errors
-    /// Only when `out` fails.
-    pub fn backup(&self, what: What, now: Timestamp, out: impl Write) -> io::Result<()> {
+/// Where a backup comes from.
+pub(crate) struct Origin<'a> {
+    /// Takes a snapshot.
+    pub(crate) snapshot: &'a dyn Fn() -> Result<ReadTx, engine::Error>,
+    pub(crate) blobs: &'a Blobs,
+    /// The data directory, unless it is in memory.
+    pub(crate) dir: Option<&'a Path>,
+}
+
+impl Origin<'_> {
+    /// See `Store::backup`.
+    pub(crate) fn backup(&self, what: What, now: Timestamp, out: impl Write) -> io::Result<()> {
         let begun = Instant::now();
         let mut archive = Writer::new(BufWriter::with_capacity(256 * 1024, out));
         let dumped = catch_unwind(AssertUnwindSafe(|| self.dump(what, now, &mut archive)));
@@ -58,8 +63,8 @@ impl Store {
     ) -> Result<Manifest, Error> {
         // Before the snapshot: what it names must still be there when its turn comes.
         let pin = self.blobs.pin();
-        let tx = self.read()?;
-        let keys = if what.secrets { keys(self.dir())? } else { Vec::new() };
+        let tx = (self.snapshot)()?;
+        let keys = if what.secrets { keys(self.dir)? } else { Vec::new() };
         let names = keys.iter().map(|(name, _)| name.clone()).collect();
         let (manifest, blobs) = measure(&tx, what, now, names)?;
         let text = serde_json::to_vec_pretty(&manifest).map_err(io::Error::other)?;

@@ -16,11 +16,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use dump::Origin;
 pub use dump::What;
 pub use read::verify;
 pub(super) use restore::MARKER;
 pub use restore::{Restored, Target, restore};
-pub use save::{partial, save, stream};
+pub use save::{save, stream};
+
+pub use crate::store::engine::disk::partial;
 
 use crate::store::engine::{self, Table, codec};
 use crate::store::upkeep::schema;

@@ -5,17 +5,16 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use redb::{Database, Durability};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::read::{Sink, walk};
-use super::save::{folder, partial};
+use super::save::folder;
 use super::{Error, Manifest, Progress};
 use crate::domain::{BlobName, Timestamp};
 use crate::store::blobs::BlobDir;
-use crate::store::engine::database::{create_database, name_database};
-use crate::store::engine::disk::{check_room, create_private, sync_dir};
-use crate::store::engine::{self, BLOBS, DATABASE, KEYS, Key, Table, WriteTx};
+use crate::store::engine::database::Transaction;
+use crate::store::engine::disk::{check_room, create_private, partial, sync_dir};
+use crate::store::engine::{self, BLOBS, DATABASE, Database, KEYS, Key, Table};
 use crate::store::upkeep::check::{self, Report, check};
 use crate::store::upkeep::schema;
 
@@ -239,7 +238,7 @@ struct Loader {
     dir: PathBuf,
     blobs: BlobDir,
     new_signing_key: bool,
-    txn: Option<(Database, redb::WriteTransaction)>,
+    txn: Option<(Database, Transaction)>,
     rows: Vec<(Table, Key, Vec<u8>)>,
     size: usize,
     file: Option<(PathBuf, File)>,
@@ -261,7 +260,7 @@ impl Loader {
     fn flush(&mut self) -> Result<(), Error> {
         self.size = 0;
         if let Some((_, txn)) = &self.txn {
-            let mut tx = WriteTx::new(txn);
+            let mut tx = txn.rows();
             for (table, key, value) in self.rows.drain(..) {
                 tx.put(table, &key, &value)?;
             }
@@ -283,10 +282,8 @@ impl Sink for Loader {
     fn manifest(&mut self, manifest: &Manifest) -> Result<(), Error> {
         check_room(&self.dir, manifest.size())?;
         self.blobs.create()?;
-        let db = create_database(&self.dir)?;
-        let mut txn = db.begin_write().map_err(engine::Error::from)?;
-        let immediate = txn.set_durability(Durability::Immediate);
-        immediate.map_err(|error| engine::Error::Database(error.into()))?;
+        let db = Database::create(&self.dir)?;
+        let txn = db.begin()?;
         self.txn = Some((db, txn));
         Ok(())
     }
@@ -300,12 +297,11 @@ impl Sink for Loader {
     fn rows_end(&mut self) -> Result<(), Error> {
         self.flush()?;
         if let Some((db, txn)) = self.txn.take() {
-            schema::create_tables(&txn)?;
-            txn.commit().map_err(engine::Error::from)?;
+            txn.rows().create_tables()?;
+            txn.commit()?;
             // Data of an older program becomes that of this one here; the backup is what it was before.
             schema::upgrade(&db)?;
-            db.close().map_err(|error| engine::Error::Database(error.into()))?;
-            name_database(&self.dir)?;
+            db.put_in_place(&self.dir)?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use rustix::fs::{Advice, RenameFlags, fadvise, renameat_with};
 
 use super::read::{Sink, verify, walk};
 use super::{Error, Manifest, Progress};
-use crate::store::engine::disk::{check_room, sync_dir};
+use crate::store::engine::disk::{check_room, partial, sync_dir};
 
 /// Copies a backup from `source` to `out` while checking it. Success means that everything arrived.
 pub fn stream(
@@ -136,14 +136,6 @@ impl Drop for Partial {
             let _ = fs::remove_file(&self.path);
         }
     }
-}
-
-/// What a backup or a restored directory is called until it is complete.
-#[must_use]
-pub fn partial(target: &Path) -> PathBuf {
-    let mut path = target.as_os_str().to_owned();
-    path.push(".partial");
-    path.into()
 }
 
 /// Removes what an interrupted backup left, unless it is still at it.

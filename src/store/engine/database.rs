@@ -1,71 +1,115 @@
-//! The file of the database: made aside, opened, and refused when it is damaged.
+//! The database of a data directory: made aside, opened, and refused when it is damaged. The only way to its rows.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use redb::{Database, DatabaseError, StorageError};
-
-use super::disk::{restrict_mode, sync_dir};
+use super::backend::{self, Backend, StorageBackend};
+use super::disk::{partial, restrict_mode, sync_dir};
+use super::rows::{ReadTx, WriteTx};
 use super::{DATABASE, Error};
 
-/// The database while it is made.
-const NEW_DATABASE: &str = "testflinger.redb.partial";
 /// Page cache of a database that is only filled or looked at, bytes.
 pub(crate) const CACHE: usize = 64 << 20;
 
-/// Opens the database of a data directory, which must be there.
-pub(crate) fn open_database(dir: &Path, cache: usize) -> Result<Database, Error> {
-    let path = dir.join(DATABASE);
-    if !path.exists() {
-        return Err(Error::NoData(dir.to_owned()));
+/// An opened database.
+pub(crate) struct Database(Backend);
+
+impl Database {
+    /// Opens the database of a data directory, which must be there.
+    pub(crate) fn open(dir: &Path, cache: usize) -> Result<Self, Error> {
+        let path = dir.join(DATABASE);
+        if !path.exists() {
+            return Err(Error::NoData(dir.to_owned()));
+        }
+        Backend::open(dir, &path, cache).map(Self)
     }
-    let mut builder = Database::builder();
-    builder.set_cache_size(cache);
-    // Some damage makes redb panic rather than say so.
-    let opened = catch_unwind(AssertUnwindSafe(|| builder.open(&path))).map_err(|_| {
-        Error::Damaged { dir: dir.to_owned(), why: "reading it panicked".to_owned() }
-    })?;
-    opened.map_err(|error| unopened(dir, error))
+
+    /// Creates an empty database aside: [`Database::put_in_place`] makes it the one that is opened. One that a crash
+    /// left half made would pass for a damaged one.
+    pub(crate) fn create(dir: &Path) -> Result<Self, Error> {
+        let path = partial(&dir.join(DATABASE));
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::file(path, error));
+            }
+            _ => {}
+        }
+        let db = Backend::create(&path, CACHE)?;
+        restrict_mode(&path)?;
+        Ok(Self(db))
+    }
+
+    /// Closes a database that was created and gives it its name.
+    pub(crate) fn put_in_place(self, dir: &Path) -> Result<(), Error> {
+        self.close()?;
+        let to = dir.join(DATABASE);
+        let from = partial(&to);
+        std::fs::rename(&from, &to).map_err(|source| Error::file(from, source))?;
+        sync_dir(dir)
+    }
+
+    /// Opens or creates a database on a backend of the caller's.
+    pub(crate) fn on(backend: impl StorageBackend, cache: usize) -> Result<Self, Error> {
+        Backend::on(backend, cache).map(Self)
+    }
+
+    /// An empty database in memory.
+    pub(crate) fn in_memory(cache: usize) -> Result<Self, Error> {
+        Backend::in_memory(cache).map(Self)
+    }
+
+    /// Whether nothing was ever written to it.
+    pub(crate) fn is_empty(&self) -> Result<bool, Error> {
+        self.0.is_empty()
+    }
+
+    /// What is committed now.
+    pub(crate) fn snapshot(&self) -> Result<ReadTx, Error> {
+        self.0.snapshot().map(ReadTx::new)
+    }
+
+    /// Begins a write. There is one at a time; a second one waits.
+    pub(crate) fn begin(&self) -> Result<Transaction, Error> {
+        self.0.begin().map(Transaction)
+    }
+
+    /// Runs `write` in a transaction of its own, which is durable when this returns, or undone when it fails.
+    pub(crate) fn write<T>(
+        &self,
+        write: impl FnOnce(&mut WriteTx<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let txn = self.begin()?;
+        let done = write(&mut txn.rows())?;
+        txn.commit()?;
+        Ok(done)
+    }
+
+    /// Whether the list of free pages is whole; rebuilds it when it is not.
+    pub(crate) fn check_integrity(&mut self, dir: &Path) -> Result<bool, Error> {
+        self.0.check_integrity(dir)
+    }
+
+    /// Closes the database, so that the next start needs no repair.
+    pub(crate) fn close(self) -> Result<(), Error> {
+        self.0.close()
+    }
 }
 
-pub(crate) fn unopened(dir: &Path, error: DatabaseError) -> Error {
-    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
-    let damaged = |why: String| Error::Damaged { dir: dir.to_owned(), why };
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => Error::Locked(dir.to_owned()),
-        DatabaseError::Storage(StorageError::Corrupted(why)) => damaged(why),
-        DatabaseError::Storage(StorageError::Io(error))
-            if matches!(error.kind(), InvalidData | UnexpectedEof) =>
-        {
-            damaged(error.to_string())
-        }
-        error @ (DatabaseError::RepairAborted | DatabaseError::UpgradeRequired(_)) => {
-            damaged(error.to_string())
-        }
-        other => Error::Database(other.into()),
-    }
-}
+/// A write that is under way; nothing of it stays when it is dropped.
+pub(crate) struct Transaction(backend::Transaction);
 
-/// Creates an empty database aside: [`name_database`] makes it the one that is opened. One that a crash left half made
-/// would pass for a damaged one.
-pub(crate) fn create_database(dir: &Path) -> Result<Database, Error> {
-    let path = dir.join(NEW_DATABASE);
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Error::file(path, error));
-        }
-        _ => {}
+impl Transaction {
+    /// The rows, with what was written so far.
+    pub(crate) fn rows(&self) -> WriteTx<'_> {
+        WriteTx::new(self.0.tables())
     }
-    let mut builder = Database::builder();
-    builder.set_cache_size(CACHE);
-    let db = builder.create(&path).map_err(|error| Error::Database(error.into()))?;
-    restrict_mode(&path)?;
-    Ok(db)
-}
 
-/// Gives a database that was created its name, once it is closed.
-pub(crate) fn name_database(dir: &Path) -> Result<(), Error> {
-    let (from, to) = (dir.join(NEW_DATABASE), dir.join(DATABASE));
-    std::fs::rename(&from, &to).map_err(|source| Error::file(from, source))?;
-    sync_dir(dir)
+    /// Makes everything durable.
+    pub(crate) fn commit(self) -> Result<(), Error> {
+        self.0.commit()
+    }
+
+    /// Undoes everything.
+    pub(crate) fn abort(self) -> Result<(), Error> {
+        self.0.abort()
+    }
 }

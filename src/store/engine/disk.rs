@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, lchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Error, KEYS};
 
@@ -40,6 +40,14 @@ pub fn give_to_owner(dir: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// What a file or directory is called until it is complete.
+#[must_use]
+pub fn partial(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".partial");
+    name.into()
 }
 
 /// Takes all rights on a file from everybody but its owner.

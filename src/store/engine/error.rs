@@ -65,7 +65,7 @@ pub enum Error {
     Encode(String),
     /// The disk or the database refused.
     #[error("the database failed: {0}")]
-    Database(#[from] redb::Error),
+    Database(std::io::Error),
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     File {
@@ -94,7 +94,7 @@ impl Error {
     pub fn is_disk_full(&self) -> bool {
         let full = |error: &std::io::Error| error.kind() == std::io::ErrorKind::StorageFull;
         match self {
-            Self::File { source, .. } | Self::Database(redb::Error::Io(source)) => full(source),
+            Self::File { source, .. } | Self::Database(source) => full(source),
             Self::Space { .. } => true,
             _ => false,
         }
@@ -104,14 +104,3 @@ impl Error {
         Self::File { path: path.into(), source }
     }
 }
-
-macro_rules! from_redb {
-    ($($error:ident),*) => {
-        $(impl From<redb::$error> for Error {
-            fn from(error: redb::$error) -> Self {
-                Self::Database(error.into())
-            }
-        })*
-    };
-}
-from_redb!(StorageError, TableError, TransactionError, CommitError);

@@ -1,5 +1,6 @@
 //! Rows and how they are kept: the only folder that names redb and bincode.
 
+mod backend;
 pub(crate) mod codec;
 pub(crate) mod database;
 pub(crate) mod disk;
@@ -11,9 +12,11 @@ mod rows;
 mod tables;
 pub(crate) mod writer;
 
+pub(crate) use backend::{Direction, StorageBackend};
+pub(crate) use database::Database;
 pub use error::Error;
 pub(crate) use key::{Key, Tail, leading_name, name_in};
-pub(crate) use rows::{Direction, IndexRow, Rows};
+pub(crate) use rows::{IndexRow, Rows};
 pub use rows::{ReadTx, WriteTx};
 pub(crate) use tables::Table;
 

@@ -1,31 +1,18 @@
-//! Rows of one transaction: the only file that reads and writes redb tables.
+//! Rows of one transaction: what every noun reads and writes with.
 
-use std::cell::OnceCell;
 use std::ops::{Bound, ControlFlow};
 
-use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, WriteTransaction};
-
 use super::Error;
+use super::backend::{Direction, Range, Snapshot, Source, Tables, Visit};
 use super::codec::{self, Record};
 use super::key::Key;
 use super::tables::Table;
+use crate::domain::{BlobName, QueueName};
 
-type Bytes = &'static [u8];
 /// A key and its value.
 pub(crate) type Row = (Vec<u8>, Vec<u8>);
 /// A row that follows from another one: table, key and value.
 pub(crate) type IndexRow = (Table, Key, Vec<u8>);
-/// A range of keys.
-pub(crate) type Range<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
-/// Looks at one row and says whether to go on.
-pub(crate) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Error> + 'a;
-
-/// Which way a range is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Direction {
-    Forward,
-    Backward,
-}
 
 /// Reading rows, in a snapshot or within a write.
 pub(crate) trait Rows {
@@ -99,29 +86,17 @@ pub(crate) trait Rows {
 }
 
 /// A snapshot: sees what was committed when it was taken. Drop it before streaming an answer, since it keeps old pages.
-pub struct ReadTx {
-    txn: ReadTransaction,
-    open: [OnceCell<ReadOnlyTable<Bytes, Bytes>>; Table::COUNT],
-}
+pub struct ReadTx(Snapshot);
 
 impl ReadTx {
-    pub(crate) fn new(txn: ReadTransaction) -> Self {
-        Self { txn, open: [const { OnceCell::new() }; Table::COUNT] }
-    }
-
-    fn table(&self, table: Table) -> Result<&ReadOnlyTable<Bytes, Bytes>, Error> {
-        let cell = &self.open[table as usize];
-        if cell.get().is_none() {
-            let opened = self.txn.open_table(table.definition())?;
-            let _ = cell.set(opened);
-        }
-        cell.get().ok_or(Error::Closed)
+    pub(super) const fn new(snapshot: Snapshot) -> Self {
+        Self(snapshot)
     }
 }
 
 impl Rows for ReadTx {
     fn with(&self, table: Table, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
-        read_one(self.table(table)?, key, read)
+        self.0.get(table, key, read)
     }
 
     fn scan(
@@ -131,51 +106,47 @@ impl Rows for ReadTx {
         direction: Direction,
         visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
-        read_range(self.table(table)?, range, direction, visit)
+        self.0.range(table, range, direction, visit)
     }
+}
+
+/// What must happen once the batch is on disk.
+#[derive(Default)]
+pub(super) struct Effects {
+    /// Files that no row names any more.
+    pub(super) unlink: Vec<BlobName>,
+    /// Queues in which a job became claimable, once for each job.
+    pub(super) wake: Vec<QueueName>,
 }
 
 /// The write transaction that is under way: sees its own writes. Becomes durable with the batch it is part of.
 pub struct WriteTx<'t> {
-    txn: &'t WriteTransaction,
-    open: [OnceCell<redb::Table<'t, Bytes, Bytes>>; Table::COUNT],
+    tables: Tables<'t>,
     writes: u64,
-    pub(crate) effects: super::writer::Effects,
+    pub(super) effects: Effects,
 }
 
 impl<'t> WriteTx<'t> {
-    pub(crate) fn new(txn: &'t WriteTransaction) -> Self {
-        Self {
-            txn,
-            open: [const { OnceCell::new() }; Table::COUNT],
-            writes: 0,
-            effects: super::writer::Effects::default(),
-        }
+    pub(super) fn new(tables: Tables<'t>) -> Self {
+        Self { tables, writes: 0, effects: Effects::default() }
     }
 
     /// How many rows were written so far; an operation that failed is harmless while this has not grown.
-    pub(crate) const fn writes(&self) -> u64 {
+    pub(super) const fn writes(&self) -> u64 {
         self.writes
     }
 
-    fn table(&self, table: Table) -> Result<&redb::Table<'t, Bytes, Bytes>, Error> {
-        let cell = &self.open[table as usize];
-        if cell.get().is_none() {
-            let opened = self.txn.open_table(table.definition())?;
-            let _ = cell.set(opened);
-        }
-        cell.get().ok_or(Error::Closed)
-    }
-
-    fn table_mut(&mut self, table: Table) -> Result<&mut redb::Table<'t, Bytes, Bytes>, Error> {
-        self.table(table)?;
+    /// Puts a row, or removes it, and says whether there was one to remove. Every change of a row passes here.
+    fn change(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) -> Result<bool, Error> {
         self.writes += 1;
-        self.open[table as usize].get_mut().ok_or(Error::Closed)
+        match value {
+            Some(value) => self.tables.put(table, key, value).map(|()| false),
+            None => self.tables.remove(table, key),
+        }
     }
 
     pub(crate) fn put(&mut self, table: Table, key: &Key, value: &[u8]) -> Result<(), Error> {
-        self.table_mut(table)?.insert(key.as_slice(), value)?;
-        Ok(())
+        self.change(table, key.as_slice(), Some(value)).map(|_| ())
     }
 
     pub(crate) fn put_record<R: Record>(
@@ -190,7 +161,7 @@ impl<'t> WriteTx<'t> {
 
     /// Removes the row at `key` and says whether there was one.
     pub(crate) fn remove(&mut self, table: Table, key: &Key) -> Result<bool, Error> {
-        Ok(self.table_mut(table)?.remove(key.as_slice())?.is_some())
+        self.change(table, key.as_slice(), None)
     }
 
     /// Removes every row whose key begins with `prefix`.
@@ -220,11 +191,32 @@ impl<'t> WriteTx<'t> {
         }
         Ok(())
     }
+
+    /// Creates those tables that are not there.
+    pub(crate) fn create_tables(&mut self) -> Result<(), Error> {
+        Table::ALL.iter().try_for_each(|table| self.tables.create(*table))
+    }
+
+    /// Removes all rows of a table, damaged ones too.
+    pub(crate) fn clear(&mut self, table: Table) -> Result<(), Error> {
+        self.writes += 1;
+        self.tables.clear(table)
+    }
+
+    /// Offers a job that became claimable to whoever waits for its queue, within this batch.
+    pub(crate) fn wake(&mut self, queue: QueueName) {
+        self.effects.wake.push(queue);
+    }
+
+    /// Removes the file of a blob that no row names any more, once that is on disk.
+    pub(crate) fn unlink(&mut self, file: BlobName) {
+        self.effects.unlink.push(file);
+    }
 }
 
 impl Rows for WriteTx<'_> {
     fn with(&self, table: Table, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
-        read_one(self.table(table)?, key, read)
+        self.tables.get(table, key, read)
     }
 
     fn scan(
@@ -234,36 +226,6 @@ impl Rows for WriteTx<'_> {
         direction: Direction,
         visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
-        read_range(self.table(table)?, range, direction, visit)
+        self.tables.range(table, range, direction, visit)
     }
-}
-
-fn read_one(
-    table: &impl ReadableTable<Bytes, Bytes>,
-    key: &[u8],
-    read: &mut dyn FnMut(&[u8]),
-) -> Result<(), Error> {
-    if let Some(value) = table.get(key)? {
-        read(value.value());
-    }
-    Ok(())
-}
-
-fn read_range(
-    table: &impl ReadableTable<Bytes, Bytes>,
-    range: Range<'_>,
-    direction: Direction,
-    visit: &mut Visit<'_>,
-) -> Result<(), Error> {
-    let mut rows = table.range::<&[u8]>(range)?;
-    while let Some(row) = match direction {
-        Direction::Forward => rows.next(),
-        Direction::Backward => rows.next_back(),
-    } {
-        let (key, value) = row?;
-        if visit(key.value(), value.value())?.is_break() {
-            break;
-        }
-    }
-    Ok(())
 }

@@ -3,8 +3,6 @@
 //! Keys are bytes made by [`super::key::Key`]: numbers are fixed-width big endian, so that a range reads in order;
 //! a name that something follows carries its length. `seq` is the store's one counter: submit order.
 
-use redb::TableDefinition;
-
 macro_rules! tables {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         /// A table of the database.
@@ -103,10 +101,6 @@ tables! {
 
 impl Table {
     pub(crate) const COUNT: usize = Self::ALL.len();
-
-    pub(crate) const fn definition(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
-        TableDefinition::new(self.name())
-    }
 }
 
 impl Table {

@@ -15,28 +15,19 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use redb::Database;
-
 use super::Error;
+use super::database::Database;
 use super::parked::Parked;
 use super::rows::WriteTx;
 use crate::domain::{BlobName, Clock, QueueName, Timestamp};
-use crate::store::blobs::BlobDir;
 
 /// How many operations may share one commit.
 const BATCH: usize = 1024;
 /// How many operations may wait; more are refused as [`Error::Busy`].
 const QUEUE: usize = 4096;
 
-/// What must happen once the batch is on disk.
-#[derive(Default)]
-pub(crate) struct Effects {
-    /// Files that no row names any more.
-    pub(crate) unlink: Vec<BlobName>,
-    /// Queues in which a job became claimable, once for each job.
-    pub(crate) wake: Vec<QueueName>,
-}
-
+/// Removes the file of a blob that no row names any more.
+pub(crate) type Unlink = Box<dyn Fn(BlobName) + Send>;
 /// What to do when a commit has failed; ends the process in production.
 pub type OnFatal = Box<dyn Fn(&Error) + Send>;
 
@@ -162,13 +153,13 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn start(
         db: Arc<Database>,
-        blobs: BlobDir,
+        unlink: Unlink,
         clock: Arc<dyn Clock>,
         on_fatal: OnFatal,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE);
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
-            Thread { db, blobs, clock, on_fatal, parked: Parked::default() }.serve(&receiver);
+            Thread { db, unlink, clock, on_fatal, parked: Parked::default() }.serve(&receiver);
         })?;
         Ok(Self { queue: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
@@ -226,7 +217,7 @@ impl Writer {
 
 struct Thread {
     db: Arc<Database>,
-    blobs: BlobDir,
+    unlink: Unlink,
     clock: Arc<dyn Clock>,
     on_fatal: OnFatal,
     parked: Parked,
@@ -282,9 +273,9 @@ impl Thread {
     /// Runs a batch in one transaction and commits it. Gives the parked operations that were served, or `None` when the
     /// transaction had to be aborted.
     fn attempt(&mut self, batch: &mut [Member]) -> Result<Option<Vec<u64>>, Error> {
-        let txn = self.db.begin_write()?;
+        let txn = self.db.begin()?;
         let now = self.clock.now();
-        let mut tx = WriteTx::new(&txn);
+        let mut tx = txn.rows();
         let Some(served) = run_all(batch, &mut self.parked, &mut tx, now) else {
             drop(tx);
             txn.abort()?;
@@ -298,7 +289,7 @@ impl Thread {
             txn.abort()?;
         }
         for name in effects.unlink {
-            self.blobs.unlink(name);
+            (self.unlink)(name);
         }
         Ok(Some(served))
     }

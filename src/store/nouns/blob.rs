@@ -111,7 +111,7 @@ impl WriteTx<'_> {
         let key = key(job, kind);
         self.replace_rows(&[blob.index_row(key.as_slice())], &[])?;
         self.remove(Table::Blob, &key)?;
-        self.effects.unlink.push(blob.name);
+        self.unlink(blob.name);
         Ok(())
     }
 }

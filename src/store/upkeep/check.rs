@@ -8,16 +8,15 @@ use std::io::Read;
 use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 
-use redb::{Database, ReadableDatabase};
 use sha2::{Digest, Sha256};
 
 use super::{index, schema};
 use crate::domain::Blob;
 use crate::store::blobs::BlobDir;
-use crate::store::engine::database::{CACHE, open_database, unopened};
+use crate::store::engine::database::CACHE;
 use crate::store::engine::disk::{create_private, sync_dir};
 use crate::store::engine::{
-    BLOBS, Direction, Error, IndexRow, Key, ReadTx, Rows, Table, WriteTx, meta,
+    BLOBS, Database, Direction, Error, IndexRow, Key, ReadTx, Rows, Table, WriteTx, meta,
 };
 use crate::store::nouns::result::{self, Member};
 use crate::store::nouns::{aging, blob};
@@ -73,11 +72,11 @@ pub type Progress<'a> = dyn FnMut(u64) + 'a;
 /// # Errors
 /// [`Error::Locked`], [`Error::Damaged`] when the database cannot be opened at all, or what the disk says.
 pub fn check(dir: &Path, options: Options, progress: &mut Progress<'_>) -> Result<Report, Error> {
-    let mut db = open_database(dir, CACHE)?;
+    let mut db = Database::open(dir, CACHE)?;
     if let Some(found) = schema::older(&db)? {
         return Err(Error::Older { found, known: schema::VERSION });
     }
-    let whole = db.check_integrity().map_err(|error| unopened(dir, error))?;
+    let whole = db.check_integrity(dir)?;
     let mut report = Report::default();
     let blobs = BlobDir::new(dir.join(BLOBS));
     if options.repair {
@@ -92,7 +91,7 @@ pub fn check(dir: &Path, options: Options, progress: &mut Progress<'_>) -> Resul
     if !whole {
         report.repaired.insert(0, "the database's list of free pages was rebuilt".to_owned());
     }
-    db.close().map_err(|error| Error::Database(error.into()))?;
+    db.close()?;
     Ok(report)
 }
 
@@ -103,7 +102,7 @@ fn look(
     progress: &mut Progress<'_>,
 ) -> Result<Report, Error> {
     let mut look = Look {
-        tx: ReadTx::new(db.begin_read()?),
+        tx: db.snapshot()?,
         report: Report::default(),
         expected: HashSet::new(),
         aging: HashSet::new(),
@@ -316,11 +315,11 @@ fn fault(dir: &BlobDir, blob: &Blob, hash: bool, progress: &mut Progress<'_>) ->
 /// Builds all index rows anew and forgets files that are not what they were; says what it did.
 fn repair(db: &Database, dir: &Path, blobs: &BlobDir, hash: bool) -> Result<Vec<String>, Error> {
     let mut done = Vec::new();
-    let txn = db.begin_write()?;
+    let txn = db.begin()?;
+    let mut tx = txn.rows();
     for table in Table::ALL.iter().filter(|table| table.is_index()) {
-        txn.delete_table(table.definition())?;
+        tx.clear(*table)?;
     }
-    let mut tx = WriteTx::new(&txn);
     let mut lost = Vec::new();
     each_row(&tx, Table::Blob, &mut |key, value| {
         if let (Some(owner), Ok(blob)) = (blob::parse_key(key), blob::stored(value)) {

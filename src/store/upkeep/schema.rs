@@ -4,12 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use redb::{Database, ReadableDatabase, WriteTransaction};
 use uuid::Uuid;
 
 use crate::store::engine::disk::{check_room, restrict_mode, sync_dir};
 use crate::store::engine::meta::{INSTANCE, SCHEMA, meta, number};
-use crate::store::engine::{DATABASE, Error, ReadTx, Table, WriteTx, codec};
+use crate::store::engine::{DATABASE, Database, Error, Table, WriteTx, codec};
 
 /// The version of the tables as a whole.
 pub(crate) const VERSION: u64 = 1 + UPGRADES.len() as u64;
@@ -26,35 +25,19 @@ fn name_instance(tx: &mut WriteTx<'_>) -> Result<(), Error> {
 
 /// Creates the tables of a new database.
 pub(crate) fn create(db: &Database) -> Result<(), Error> {
-    let txn = db.begin_write()?;
-    create_tables(&txn)?;
-    let mut tx = WriteTx::new(&txn);
-    tx.put(Table::Meta, &meta(SCHEMA), &1_u64.to_be_bytes())?;
-    tx.put(Table::Meta, &meta("codec"), codec::NAME.as_bytes())?;
-    tx.put(
-        Table::Meta,
-        &meta("created_by"),
-        concat!("testflinger-server ", env!("CARGO_PKG_VERSION")).as_bytes(),
-    )?;
-    upgrade_from(1, &mut tx)?;
-    drop(tx);
-    txn.commit()?;
-    Ok(())
-}
-
-/// Creates those tables that are not there.
-pub(crate) fn create_tables(txn: &WriteTransaction) -> Result<(), Error> {
-    for table in Table::ALL {
-        txn.open_table(table.definition())?;
-    }
-    Ok(())
+    db.write(|tx| {
+        tx.create_tables()?;
+        tx.put(Table::Meta, &meta(SCHEMA), &1_u64.to_be_bytes())?;
+        tx.put(Table::Meta, &meta("codec"), codec::NAME.as_bytes())?;
+        let product = concat!("testflinger-server ", env!("CARGO_PKG_VERSION"));
+        tx.put(Table::Meta, &meta("created_by"), product.as_bytes())?;
+        upgrade_from(1, tx)
+    })
 }
 
 /// The version of an older program, if it was one that wrote this database.
 pub(crate) fn older(db: &Database) -> Result<Option<u64>, Error> {
-    let txn = db.begin_read()?;
-    let empty = txn.list_tables()?.next().is_none();
-    let found = if empty { None } else { number(&ReadTx::new(txn), SCHEMA)? };
+    let found = if db.is_empty()? { None } else { number(&db.snapshot()?, SCHEMA)? };
     match found {
         None => Err(Error::Corrupt("the schema version is missing".to_owned())),
         Some(0) => Err(Error::Corrupt("schema version 0 never existed".to_owned())),
@@ -69,12 +52,10 @@ pub(crate) fn upgrade(db: &Database) -> Result<(), Error> {
     let Some(found) = older(db)? else {
         return Ok(());
     };
-    let txn = db.begin_write()?;
-    create_tables(&txn)?;
-    let mut tx = WriteTx::new(&txn);
-    upgrade_from(found, &mut tx)?;
-    drop(tx);
-    txn.commit()?;
+    db.write(|tx| {
+        tx.create_tables()?;
+        upgrade_from(found, tx)
+    })?;
     tracing::info!(from = found, to = VERSION, "the data was upgraded");
     Ok(())
 }

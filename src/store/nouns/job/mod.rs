@@ -102,7 +102,7 @@ impl WriteTx<'_> {
     pub fn insert_job(&mut self, job: &Job, body: &str) -> Result<(), Error> {
         self.put(Table::JobBody, &key(&job.id), body.as_bytes())?;
         self.replace_rows(&[], &job.index_rows())?;
-        self.wake(None, job);
+        self.wake_for(None, job);
         self.put_record(Table::Job, &key(&job.id), &JobV1::from(job))
     }
 
@@ -110,14 +110,14 @@ impl WriteTx<'_> {
     pub fn update_job(&mut self, old: &Job, new: &Job) -> Result<(), Error> {
         debug_assert_eq!(old.id, new.id);
         self.replace_rows(&old.index_rows(), &new.index_rows())?;
-        self.wake(Some(old), new);
+        self.wake_for(Some(old), new);
         self.put_record(Table::Job, &key(&new.id), &JobV1::from(new))
     }
 
     /// Offers a job that became claimable to whoever waits for its queue.
-    fn wake(&mut self, old: Option<&Job>, new: &Job) {
+    fn wake_for(&mut self, old: Option<&Job>, new: &Job) {
         if new.is_claimable() && !old.is_some_and(Job::is_claimable) {
-            self.effects.wake.push(new.queue.clone());
+            self.wake(new.queue.clone());
         }
     }
 

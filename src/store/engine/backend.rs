@@ -1,0 +1,298 @@
+//! The database below the engine's face: get, range, put, remove, in a snapshot or a transaction. The only file that
+//! names redb; another engine would be another file like this one.
+
+use std::cell::OnceCell;
+use std::io;
+use std::ops::{Bound, ControlFlow};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+pub(crate) use redb::StorageBackend;
+use redb::{
+    DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, StorageError,
+    TableDefinition, WriteTransaction,
+};
+
+use super::Error;
+use super::tables::Table;
+
+type Bytes = &'static [u8];
+/// A range of keys.
+pub(super) type Range<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+/// Looks at one row and says whether to go on.
+pub(super) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Error> + 'a;
+
+/// Which way a range is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Forward,
+    Backward,
+}
+
+impl Table {
+    const fn definition(self) -> TableDefinition<'static, Bytes, Bytes> {
+        TableDefinition::new(self.name())
+    }
+}
+
+/// An opened database.
+pub(super) struct Backend(redb::Database);
+
+impl Backend {
+    /// Opens the file `path` of the data directory `dir`.
+    pub(super) fn open(dir: &Path, path: &Path, cache: usize) -> Result<Self, Error> {
+        let mut builder = redb::Database::builder();
+        builder.set_cache_size(cache);
+        // Some damage makes redb panic rather than say so.
+        let opened = catch_unwind(AssertUnwindSafe(|| builder.open(path))).map_err(|_| {
+            Error::Damaged { dir: dir.to_owned(), why: "reading it panicked".to_owned() }
+        })?;
+        opened.map(Self).map_err(|error| unopened(dir, error))
+    }
+
+    /// Creates the file `path`, which is not there.
+    pub(super) fn create(path: &Path, cache: usize) -> Result<Self, Error> {
+        let mut builder = redb::Database::builder();
+        Ok(Self(builder.set_cache_size(cache).create(path)?))
+    }
+
+    /// Opens or creates a database that is kept by something else than a file.
+    pub(super) fn on(backend: impl StorageBackend, cache: usize) -> Result<Self, Error> {
+        let mut builder = redb::Database::builder();
+        Ok(Self(builder.set_cache_size(cache).create_with_backend(backend)?))
+    }
+
+    pub(super) fn in_memory(cache: usize) -> Result<Self, Error> {
+        Self::on(redb::backends::InMemoryBackend::new(), cache)
+    }
+
+    pub(super) fn snapshot(&self) -> Result<Snapshot, Error> {
+        Ok(Snapshot { txn: self.0.begin_read()?, open: Opened::default() })
+    }
+
+    pub(super) fn begin(&self) -> Result<Transaction, Error> {
+        Ok(Transaction(self.0.begin_write()?))
+    }
+
+    /// Whether there is no table at all.
+    pub(super) fn is_empty(&self) -> Result<bool, Error> {
+        Ok(self.0.begin_read()?.list_tables()?.next().is_none())
+    }
+
+    /// Whether the list of free pages is whole; rebuilds it when it is not.
+    pub(super) fn check_integrity(&mut self, dir: &Path) -> Result<bool, Error> {
+        self.0.check_integrity().map_err(|error| unopened(dir, error))
+    }
+
+    pub(super) fn close(self) -> Result<(), Error> {
+        Ok(self.0.close()?)
+    }
+}
+
+fn unopened(dir: &Path, error: DatabaseError) -> Error {
+    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
+    let damaged = |why: String| Error::Damaged { dir: dir.to_owned(), why };
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => Error::Locked(dir.to_owned()),
+        DatabaseError::Storage(StorageError::Corrupted(why)) => damaged(why),
+        DatabaseError::Storage(StorageError::Io(error))
+            if matches!(error.kind(), InvalidData | UnexpectedEof) =>
+        {
+            damaged(error.to_string())
+        }
+        error @ (DatabaseError::RepairAborted | DatabaseError::UpgradeRequired(_)) => {
+            damaged(error.to_string())
+        }
+        other => other.into(),
+    }
+}
+
+/// Reading rows.
+pub(super) trait Source {
+    /// Shows the value at `key` to `read`.
+    fn get(&self, table: Table, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), Error>;
+
+    /// Shows the rows of a range to `visit` until it breaks.
+    fn range(
+        &self,
+        table: Table,
+        range: Range<'_>,
+        direction: Direction,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), Error>;
+}
+
+/// The tables of a transaction, each opened when it is first used.
+struct Opened<T>([OnceCell<T>; Table::COUNT]);
+
+impl<T> Default for Opened<T> {
+    fn default() -> Self {
+        Self([const { OnceCell::new() }; Table::COUNT])
+    }
+}
+
+impl<T> Opened<T> {
+    fn get(
+        &self,
+        table: Table,
+        open: impl FnOnce() -> Result<T, redb::TableError>,
+    ) -> Result<&T, Error> {
+        let cell = &self.0[table as usize];
+        if cell.get().is_none() {
+            let _ = cell.set(open()?);
+        }
+        cell.get().ok_or(Error::Closed)
+    }
+}
+
+/// What was committed when it was taken.
+pub(super) struct Snapshot {
+    txn: ReadTransaction,
+    open: Opened<ReadOnlyTable<Bytes, Bytes>>,
+}
+
+impl Snapshot {
+    fn table(&self, table: Table) -> Result<&ReadOnlyTable<Bytes, Bytes>, Error> {
+        self.open.get(table, || self.txn.open_table(table.definition()))
+    }
+}
+
+impl Source for Snapshot {
+    fn get(&self, table: Table, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
+        get(self.table(table)?, key, read)
+    }
+
+    fn range(
+        &self,
+        table: Table,
+        range: Range<'_>,
+        direction: Direction,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), Error> {
+        each(self.table(table)?, range, direction, visit)
+    }
+}
+
+/// A write that is under way; nothing of it stays when it is dropped.
+pub(super) struct Transaction(WriteTransaction);
+
+impl Transaction {
+    pub(super) fn tables(&self) -> Tables<'_> {
+        Tables { txn: &self.0, open: Opened::default() }
+    }
+
+    /// Makes everything durable.
+    pub(super) fn commit(self) -> Result<(), Error> {
+        Ok(self.0.commit()?)
+    }
+
+    pub(super) fn abort(self) -> Result<(), Error> {
+        Ok(self.0.abort()?)
+    }
+}
+
+/// The tables of a write, which see what it has written so far.
+pub(super) struct Tables<'t> {
+    txn: &'t WriteTransaction,
+    open: Opened<redb::Table<'t, Bytes, Bytes>>,
+}
+
+impl<'t> Tables<'t> {
+    fn table(&self, table: Table) -> Result<&redb::Table<'t, Bytes, Bytes>, Error> {
+        self.open.get(table, || self.txn.open_table(table.definition()))
+    }
+
+    fn table_mut(&mut self, table: Table) -> Result<&mut redb::Table<'t, Bytes, Bytes>, Error> {
+        self.table(table)?;
+        self.open.0[table as usize].get_mut().ok_or(Error::Closed)
+    }
+
+    /// Creates a table, unless it is there.
+    pub(super) fn create(&mut self, table: Table) -> Result<(), Error> {
+        self.table(table).map(|_| ())
+    }
+
+    pub(super) fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        self.table_mut(table)?.insert(key, value)?;
+        Ok(())
+    }
+
+    /// Removes a row and says whether there was one.
+    pub(super) fn remove(&mut self, table: Table, key: &[u8]) -> Result<bool, Error> {
+        Ok(self.table_mut(table)?.remove(key)?.is_some())
+    }
+
+    /// Removes all rows of a table without reading them, since they may be damaged.
+    pub(super) fn clear(&mut self, table: Table) -> Result<(), Error> {
+        self.open.0[table as usize].take();
+        self.txn.delete_table(table.definition())?;
+        Ok(())
+    }
+}
+
+impl Source for Tables<'_> {
+    fn get(&self, table: Table, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
+        get(self.table(table)?, key, read)
+    }
+
+    fn range(
+        &self,
+        table: Table,
+        range: Range<'_>,
+        direction: Direction,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), Error> {
+        each(self.table(table)?, range, direction, visit)
+    }
+}
+
+fn get(
+    table: &impl ReadableTable<Bytes, Bytes>,
+    key: &[u8],
+    read: &mut dyn FnMut(&[u8]),
+) -> Result<(), Error> {
+    if let Some(value) = table.get(key)? {
+        read(value.value());
+    }
+    Ok(())
+}
+
+fn each(
+    table: &impl ReadableTable<Bytes, Bytes>,
+    range: Range<'_>,
+    direction: Direction,
+    visit: &mut Visit<'_>,
+) -> Result<(), Error> {
+    let mut rows = table.range::<&[u8]>(range)?;
+    while let Some(row) = match direction {
+        Direction::Forward => rows.next(),
+        Direction::Backward => rows.next_back(),
+    } {
+        let (key, value) = row?;
+        if visit(key.value(), value.value())?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl From<redb::Error> for Error {
+    fn from(error: redb::Error) -> Self {
+        match error {
+            redb::Error::Corrupted(why) => Self::Corrupt(why),
+            redb::Error::Io(source) => Self::Database(source),
+            other => Self::Database(io::Error::other(other)),
+        }
+    }
+}
+
+macro_rules! from_redb {
+    ($($error:ident),*) => {
+        $(impl From<redb::$error> for Error {
+            fn from(error: redb::$error) -> Self {
+                redb::Error::from(error).into()
+            }
+        })*
+    };
+}
+from_redb!(DatabaseError, StorageError, TableError, TransactionError, CommitError);
