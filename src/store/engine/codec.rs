@@ -94,6 +94,22 @@ fn decode_version<R: Record>(version: u8, rest: &[u8]) -> Result<R, Error> {
     decode_version::<R::Previous>(version, rest).map(R::upgrade)
 }
 
+/// Declares a first version: its tag, and that nothing came before it.
+macro_rules! first_version {
+    ($record:ty, $tag:literal) => {
+        impl crate::store::engine::codec::Record for $record {
+            const TAG: u8 = $tag;
+            const VERSION: u8 = 1;
+            type Previous = crate::store::engine::codec::NoPrevious;
+
+            fn upgrade(previous: Self::Previous) -> Self {
+                match previous {}
+            }
+        }
+    };
+}
+pub(crate) use first_version;
+
 #[cfg(test)]
 mod tests {
     use super::*;

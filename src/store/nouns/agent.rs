@@ -2,10 +2,43 @@
 
 use std::ops::ControlFlow;
 
+use serde::{Deserialize, Serialize};
+
 use super::aging::Kind;
-use super::record::{AgentLogV1, AgentV1, ProvisionV1};
 use crate::domain::{Agent, AgentName, Provision, QueueName, Timestamp};
+use crate::store::engine::codec::first_version;
 use crate::store::engine::{Error, IndexRow, Key, Rows, Table, Tail, WriteTx, codec};
+
+/// An agent; its name is the key. `fields` is the JSON object of what it last posted, member by member.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct AgentV1 {
+    pub(super) seq: u64,
+    pub(super) updated_at: i64,
+    /// Member and JSON text of its value, sorted.
+    pub(super) fields: Vec<(String, String)>,
+    pub(super) queues: Vec<String>,
+    /// 0 none yet, 1 pass, 2 fail.
+    pub(super) streak_type: u8,
+    pub(super) streak_count: u64,
+}
+first_version!(AgentV1, 2);
+
+/// The last lines that an agent logged, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct AgentLogV1 {
+    pub(super) lines: Vec<String>,
+}
+first_version!(AgentLogV1, 3);
+
+/// The end of one provisioning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct ProvisionV1 {
+    pub(super) at: i64,
+    pub(super) job_id: String,
+    pub(super) exit_code: i64,
+    pub(super) detail: String,
+}
+first_version!(ProvisionV1, 4);
 
 /// How many log lines and provisionings of an agent are kept.
 const KEPT: usize = 100;
@@ -83,13 +116,7 @@ impl<R: Rows> AgentReads for R {
         let mut found = Vec::new();
         let prefix = Key::new().name(name.as_str());
         self.scan_prefix(Table::ProvisionLog, &prefix, None, &mut |_, value| {
-            let record: ProvisionV1 = codec::decode(value)?;
-            found.push(Provision {
-                at: Timestamp::from_micros(record.at),
-                job_id: record.job_id,
-                exit_code: record.exit_code,
-                detail: record.detail,
-            });
+            found.push(read_provision(value)?);
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(found)
@@ -113,6 +140,22 @@ fn agent(name: AgentName, record: AgentV1) -> Agent {
 /// The index rows of a stored agent.
 pub(crate) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
     Ok(agent(agent_name(key)?, codec::decode(value)?).index_rows())
+}
+
+/// Reads a stored log.
+pub(crate) fn read_log(value: &[u8]) -> Result<Vec<String>, Error> {
+    codec::decode(value).map(|log: AgentLogV1| log.lines)
+}
+
+/// Reads the stored end of a provisioning.
+pub(crate) fn read_provision(value: &[u8]) -> Result<Provision, Error> {
+    let record: ProvisionV1 = codec::decode(value)?;
+    Ok(Provision {
+        at: Timestamp::from_micros(record.at),
+        job_id: record.job_id,
+        exit_code: record.exit_code,
+        detail: record.detail,
+    })
 }
 
 fn page(

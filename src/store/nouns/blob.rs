@@ -3,10 +3,22 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use serde::{Deserialize, Serialize};
+
 use super::aging::Kind;
-use super::record::BlobV1;
 use crate::domain::{Blob, BlobKind, BlobName, JobId, Timestamp};
+use crate::store::engine::codec::first_version;
 use crate::store::engine::{Error, IndexRow, Key, ReadTx, Rows, Table, WriteTx, codec};
+
+/// An artifact or attachments; the bytes are the file `name`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct BlobV1 {
+    pub(super) name: [u8; 16],
+    pub(super) size: u64,
+    pub(super) sha256: [u8; 32],
+    pub(super) created_at: i64,
+}
+first_version!(BlobV1, 5);
 
 impl BlobKind {
     const fn byte(self) -> u8 {

@@ -2,10 +2,37 @@
 
 use std::ops::{Bound, ControlFlow};
 
+use serde::{Deserialize, Serialize};
+
 use super::aging::Kind;
-use super::record::{ClientV1, RefreshV1};
 use crate::domain::{Client, ClientId, QueueName, Refresh, Role, Timestamp};
+use crate::store::engine::codec::first_version;
 use crate::store::engine::{Direction, Error, IndexRow, Key, Rows, Table, WriteTx, codec, name_in};
+
+/// A client; its id is the key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct ClientV1 {
+    pub(super) role: String,
+    /// argon2id as a PHC string, or bcrypt as imported; empty when the client has no secret.
+    pub(super) secret_hash: String,
+    pub(super) max_priority: Vec<(String, i64)>,
+    pub(super) max_reservation_time: Vec<(String, i64)>,
+    /// `None` until a queue was granted for the first time.
+    pub(super) allowed_queues: Option<Vec<String>>,
+    pub(super) email: Option<String>,
+    pub(super) created_at: i64,
+}
+first_version!(ClientV1, 10);
+
+/// A refresh token; its SHA-256 is the key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct RefreshV1 {
+    pub(super) client: String,
+    pub(super) created_at: i64,
+    pub(super) used_at: i64,
+    pub(super) revoked: bool,
+}
+first_version!(RefreshV1, 11);
 
 impl Client {
     fn index_rows(&self) -> Vec<IndexRow> {

@@ -2,9 +2,26 @@
 
 use std::ops::ControlFlow;
 
-use super::record::HistoryV1;
+use serde::{Deserialize, Serialize};
+
 use crate::domain::{Actor, AgentName, Change, ClientId, Event, JobState, Subject, Timestamp};
+use crate::store::engine::codec::first_version;
 use crate::store::engine::{Error, Key, Rows, Table, WriteTx, codec};
+
+/// One change of a job or an agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct HistoryV1 {
+    pub(super) at: i64,
+    /// 0 anonymous, 1 agent, 2 client, 3 local administrator, 4 this server.
+    pub(super) actor: u8,
+    /// The agent's or client's name, else empty.
+    pub(super) actor_name: String,
+    pub(super) what: String,
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) why: String,
+}
+first_version!(HistoryV1, 6);
 
 /// How the keys of a history begin.
 const JOB: u8 = b'j';
@@ -29,7 +46,7 @@ impl<R: Rows> HistoryReads for R {
     fn history(&self, subject: &Subject) -> Result<Vec<Event>, Error> {
         let mut events = Vec::new();
         self.scan_prefix(Table::History, &subject.key(), None, &mut |key, value| {
-            events.push(event(key, codec::decode(value)?)?);
+            events.push(event(key, value)?);
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(events)
@@ -85,7 +102,11 @@ fn record(event: &Event) -> HistoryV1 {
 }
 
 /// A stored event; the key says whether it is one of a job.
-pub(crate) fn event(key: &[u8], record: HistoryV1) -> Result<Event, Error> {
+pub(crate) fn event(key: &[u8], value: &[u8]) -> Result<Event, Error> {
+    from_record(key, codec::decode(value)?)
+}
+
+fn from_record(key: &[u8], record: HistoryV1) -> Result<Event, Error> {
     let of_a_job = key.first() == Some(&JOB);
     let change = if of_a_job { job_change(&record) } else { None };
     let some = |text: String| Some(text).filter(|text| !text.is_empty());
@@ -139,7 +160,7 @@ mod tests {
             to,
             why: "w".to_owned(),
         };
-        let read = event(&[subject], stored.clone()).unwrap();
+        let read = from_record(&[subject], stored.clone()).unwrap();
         let again = record(&read);
         assert_eq!((again.at, &again.why), (stored.at, &stored.why));
         (read.change, [again.what, again.from, again.to])

@@ -6,10 +6,24 @@
 
 use std::ops::{Bound, ControlFlow};
 
+use serde::{Deserialize, Serialize};
+
 use super::aging::Kind;
-use super::record::LogTailV1;
 use crate::domain::{Fragment, FragmentRow, JobId, Log, LogKind, Phase, Timestamp};
+use crate::store::engine::codec::first_version;
 use crate::store::engine::{Direction, Error, IndexRow, Key, Rows, Table, Tail, WriteTx, codec};
+
+/// Where a job's log ends.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct LogTailV1 {
+    /// The number of the next fragment that comes without one.
+    pub(super) next_fragment: i64,
+    /// The number of the next piece in the drain.
+    pub(super) next_piece: u64,
+    /// When something was last added.
+    pub(super) at: i64,
+}
+first_version!(LogTailV1, 9);
 
 impl Log {
     fn key(self) -> Key {

@@ -8,8 +8,9 @@ pub(crate) mod history;
 pub(crate) mod job;
 pub(crate) mod log;
 pub(crate) mod queue;
-pub(crate) mod record;
 pub(crate) mod result;
+#[cfg(test)]
+mod tests;
 mod wait;
 
 pub use agent::AgentReads;

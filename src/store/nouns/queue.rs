@@ -2,10 +2,21 @@
 
 use std::ops::ControlFlow;
 
+use serde::{Deserialize, Serialize};
+
 use super::aging::Kind;
-use super::record::QueueV1;
 use crate::domain::{Advertised, QueueName, Timestamp};
+use crate::store::engine::codec::first_version;
 use crate::store::engine::{Direction, Error, IndexRow, Key, Rows, Table, WriteTx, codec, name_in};
+
+/// A queue that agents advertised; its name is the key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct QueueV1 {
+    pub(super) description: String,
+    /// When it was last advertised; `None` for one that only images were posted for, which upstream never expires.
+    pub(super) updated_at: Option<i64>,
+}
+first_version!(QueueV1, 7);
 
 fn key(name: &QueueName) -> Key {
     Key::new().text(name.as_str())

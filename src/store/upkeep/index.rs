@@ -4,8 +4,7 @@
 
 use serde::de::IgnoredAny;
 
-use crate::store::engine::{Error, IndexRow, Table, Tail, codec};
-use crate::store::nouns::record::{AgentLogV1, ProvisionV1};
+use crate::store::engine::{Error, IndexRow, Table, Tail};
 use crate::store::nouns::{agent, blob, client, history, job, log, queue, result};
 
 /// Reads a row as what its table says that it is, and gives the index rows that follow from it.
@@ -29,9 +28,9 @@ pub(crate) fn index_of(table: Table, key: &[u8], value: &[u8]) -> Result<Vec<Ind
         Table::Result => drop(result::member(value)?),
         Table::Fragment => text(value.get(8..).ok_or_else(|| wrong("it has no time"))?)?,
         Table::Drain => text(value)?,
-        Table::AgentLog => drop(codec::decode::<AgentLogV1>(value)?),
-        Table::ProvisionLog => drop(codec::decode::<ProvisionV1>(value)?),
-        Table::History => drop(history::event(key, codec::decode(value)?)?),
+        Table::AgentLog => drop(agent::read_log(value)?),
+        Table::ProvisionLog => drop(agent::read_provision(value)?),
+        Table::History => drop(history::event(key, value)?),
         Table::Wait => length(value, value.len() / 4 * 4)?,
         Table::Meta | Table::Restricted => text(key)?,
         // Index rows, and pieces of text of which only the whole can be read.

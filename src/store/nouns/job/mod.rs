@@ -1,14 +1,15 @@
 //! Jobs: body, record, and the index rows that follow from the record.
 
 mod reads;
+mod record;
 
 pub(crate) use reads::names;
 pub use reads::{Ask, JobReads, Listed};
+pub(super) use record::JobV1;
 
 use crate::domain::{AgentName, Job, JobId, QueueName, Tag};
 use crate::store::engine::{Error, IndexRow, Key, Table, WriteTx, codec};
 use crate::store::nouns::aging::Kind;
-use crate::store::nouns::record::JobV1;
 
 impl Job {
     /// The index rows that this job has: the only place that says so. Everything else adds or removes their difference.

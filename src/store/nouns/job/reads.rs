@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::ops::{Bound, ControlFlow};
 
+use super::record::JobV1;
 use super::{by_queue, by_state, by_tag, held, id_of, key};
 use crate::domain::{AgentName, Job, JobId, JobState, QueueName, Tag, Timestamp};
 use crate::store::engine::{Direction, Error, Key, Rows, Table, Tail, leading_name};
-use crate::store::nouns::record::JobV1;
 
 /// Who asks for a job.
 #[derive(Clone, Debug, Default)]

@@ -1,9 +1,12 @@
+//! The stored shape of a job.
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     AgentName, Attachments, ClientId, EndedBy, Job, JobId, JobState, QueueName, Tag, Timestamp,
 };
 use crate::store::engine::Error;
+use crate::store::engine::codec::first_version;
 
 /// The mutable part of a job; its id is the key, its body stands in a table of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,7 +31,7 @@ pub(crate) struct JobV1 {
     tags: Vec<String>,
     exclude_agents: Vec<String>,
 }
-super::first_version!(JobV1, 1);
+first_version!(JobV1, 1);
 
 impl From<&Job> for JobV1 {
     fn from(job: &Job) -> Self {

@@ -7,7 +7,13 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::*;
+use super::agent::{AgentLogV1, AgentV1, ProvisionV1};
+use super::blob::BlobV1;
+use super::client::{ClientV1, RefreshV1};
+use super::history::HistoryV1;
+use super::job::JobV1;
+use super::log::LogTailV1;
+use super::queue::QueueV1;
 use crate::domain::{AgentName, ClientId, Tag};
 use crate::domain::{Attachments, EndedBy, Job, JobId, JobState, QueueName, Timestamp};
 use crate::store::engine::codec::{Record, decode, encode};
