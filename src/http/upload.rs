@@ -101,9 +101,9 @@ pub async fn send(app: &App, job: JobId, kind: BlobKind) -> Result<Option<Respon
     let Some(blob) = app.read(|tx| ops::blob(tx, job, kind))? else {
         return Ok(None);
     };
-    let path = app.store().blobs().path(blob.name);
-    let file =
-        tokio::fs::File::open(&path).await.map_err(|source| store::Error::file(path, source))?;
+    let store = app.store().clone();
+    let (file, _) = app.blocking(move || store.blobs().open(blob.name)).await??;
+    let file = tokio::fs::File::from_std(file);
     let body = Body::from_stream(ReaderStream::with_capacity(file, 64 * 1024));
     let kind = HeaderValue::from_static("application/gzip");
     let headers = [(CONTENT_TYPE, kind), (CONTENT_LENGTH, HeaderValue::from(blob.size))];

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::auth::refresh::random_bytes;
-use crate::store::{self, create_private, sync_dir};
+use crate::store::{self, Aside, create_private, sync_dir};
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -45,19 +45,11 @@ pub(super) fn load_or_make(data_dir: &Path, name: &str) -> Result<Vec<u8>, Error
         create_private(&dir)?;
         let bytes = random_bytes::<32>().map_err(|error| Error::Random(error.to_string()))?;
         let text = STANDARD.encode(bytes);
-        let partial = path.with_extension("partial");
-        // A crash may have left an earlier attempt.
-        let _ = fs::remove_file(&partial);
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&partial)
-            .map_err(|source| failed(&partial, source))?;
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-            .and_then(|()| fs::rename(&partial, &path))
-            .map_err(|source| failed(&path, source))?;
+        let made = Aside::create(&path).and_then(|mut aside| {
+            aside.file().write_all(text.as_bytes())?;
+            aside.name(true)
+        });
+        made.map_err(|source| failed(&path, source))?;
         sync_dir(&dir)?;
         sync_dir(data_dir)?;
     }

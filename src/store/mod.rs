@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, PoisonError, RwLock};
 
-pub use blobs::{BlobDir, Upload};
+pub use blobs::{Blobs, Upload};
 pub use engine::disk::give_to_owner;
-pub(crate) use engine::disk::{create_private, restrict_mode, sync_dir};
+pub(crate) use engine::disk::{Aside, create_private, restrict_mode, sync_dir};
 pub use engine::writer::{HeldRequest, OnFatal};
 pub use engine::{BLOBS, DATABASE, Error, KEYS, ReadTx, WriteTx};
 use engine::{Database, StorageBackend, meta, writer};
@@ -39,7 +39,7 @@ pub struct Store {
     // `None` once closed. Readers take a read lock for the moment in which they begin a transaction.
     db: RwLock<Option<Arc<Database>>>,
     writer: writer::Writer,
-    blobs: BlobDir,
+    blobs: Blobs,
     // `None` for one in memory.
     dir: Option<PathBuf>,
 }
@@ -63,7 +63,7 @@ impl Store {
     /// the disk says.
     pub fn open(dir: &Path, options: Options) -> Result<Self, Error> {
         let path = dir.join(DATABASE);
-        let blobs = BlobDir::new(dir.join(BLOBS));
+        let blobs = Blobs::new(dir.join(BLOBS));
         if !path.exists() && blobs.has_files()? {
             return Err(Error::Missing(path));
         }
@@ -117,7 +117,7 @@ impl Store {
     }
 
     fn on(db: Database, blobs: &Path, options: Options) -> Result<Self, Error> {
-        let blobs = BlobDir::new(blobs.to_owned());
+        let blobs = Blobs::new(blobs.to_owned());
         blobs.create()?;
         if db.is_empty()? {
             schema::create(&db)?;
@@ -125,7 +125,7 @@ impl Store {
         Self::start(db, blobs, options)
     }
 
-    fn start(db: Database, blobs: BlobDir, options: Options) -> Result<Self, Error> {
+    fn start(db: Database, blobs: Blobs, options: Options) -> Result<Self, Error> {
         let db = Arc::new(db);
         let files = blobs.clone();
         let unlink = Box::new(move |name| files.unlink(name));
@@ -212,7 +212,7 @@ impl Store {
 
     /// Where blobs are written and read.
     #[must_use]
-    pub const fn blobs(&self) -> &BlobDir {
+    pub const fn blobs(&self) -> &Blobs {
         &self.blobs
     }
 

@@ -1,7 +1,7 @@
 //! Writing a backup from a snapshot.
 
 use std::borrow::Cow;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufWriter, Read, Write};
 use std::ops::{Bound, ControlFlow};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,7 @@ use std::time::Instant;
 use super::archive::Writer;
 use super::{Amount, BLOBS, Error, FORMAT, KEYS, MANIFEST, Manifest, ROWS, is_key};
 use crate::domain::{Blob, Timestamp};
-use crate::store::blobs::BlobDir as Blobs;
+use crate::store::blobs::Blobs;
 use crate::store::engine::{self, Direction, ReadTx, Rows, Table, codec, meta};
 use crate::store::nouns::{aging, blob, client};
 use crate::store::upkeep::{index, schema};
@@ -93,26 +93,31 @@ impl Origin<'_> {
     }
 
     fn dump_blob<W: Write>(&self, blob: &Blob, archive: &mut Writer<W>) -> Result<(), Error> {
-        let path = self.blobs.path(blob.name);
-        let failed = |source| Error::Store(engine::Error::file(&path, source));
-        let mut file = File::open(&path).map_err(failed)?;
-        let size = file.metadata().map_err(failed)?.len();
+        let (mut file, size) = self.blobs.open(blob.name)?;
         if size != blob.size {
-            return Err(damaged(&path, &format!("it has {size} bytes instead of {}", blob.size)));
+            return Err(
+                self.damaged(blob, &format!("it has {size} bytes instead of {}", blob.size))
+            );
         }
         let mut entry = archive.entry(&format!("{BLOBS}{}", blob.name), blob.size)?;
         let mut piece = vec![0; 256 * 1024];
         loop {
-            let read = file.read(&mut piece).map_err(failed)?;
+            let read =
+                file.read(&mut piece).map_err(|error| self.blobs.unread(blob.name, error))?;
             if read == 0 {
                 break;
             }
             entry.write_all(&piece[..read])?;
         }
         if entry.finish()? != blob.sha256 {
-            return Err(damaged(&path, "it holds other bytes than were uploaded"));
+            return Err(self.damaged(blob, "it holds other bytes than were uploaded"));
         }
         Ok(())
+    }
+
+    fn damaged(&self, blob: &Blob, why: &str) -> Error {
+        let help = "stop the server and run: testflinger-server check --repair";
+        Error::Store(self.blobs.damaged(blob.name, &format!("{why}; {help}")))
     }
 }
 
@@ -120,12 +125,6 @@ impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
         Self::Read(error)
     }
-}
-
-fn damaged(path: &Path, why: &str) -> Error {
-    let path = path.display();
-    let help = "stop the server and run: testflinger-server check --repair";
-    Error::Store(engine::Error::Corrupt(format!("{path}: {why}; {help}")))
 }
 
 /// What there is: every row is read once, so that damage shows before anything is written.

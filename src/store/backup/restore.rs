@@ -1,19 +1,18 @@
 //! A backup into a data directory: made aside, checked as a server would, and only then put in its place.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::read::{Sink, walk};
-use super::save::folder;
 use super::{Error, Manifest, Progress};
 use crate::domain::{BlobName, Timestamp};
-use crate::store::blobs::BlobDir;
+use crate::store::blobs::{Blobs, Upload};
 use crate::store::engine::database::Transaction;
-use crate::store::engine::disk::{check_room, create_private, partial, sync_dir};
+use crate::store::engine::disk::{check_room, create_private, folder, new_file, partial, sync_dir};
 use crate::store::engine::{self, BLOBS, DATABASE, Database, KEYS, Key, Table};
 use crate::store::upkeep::check::{self, Report, check};
 use crate::store::upkeep::schema;
@@ -163,7 +162,7 @@ impl Aside {
             fs::rename(&self.dir, &place.dir).map_err(failed)?;
             None
         };
-        sync_dir(&folder(&place.dir))?;
+        sync_dir(folder(&place.dir))?;
         // Only now: until it had its name, this said that it may be removed.
         fs::remove_file(place.dir.join(MARKER)).map_err(failed)?;
         sync_dir(&place.dir)?;
@@ -229,26 +228,22 @@ fn give(dir: &Path, uid: u32, gid: u32) -> Result<(), Error> {
     chown(dir, Some(uid), Some(gid)).map_err(|error| failed(dir, error))
 }
 
-fn new_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
 /// Writes what a backup holds.
 struct Loader {
     dir: PathBuf,
-    blobs: BlobDir,
+    blobs: Blobs,
     new_signing_key: bool,
     txn: Option<(Database, Transaction)>,
     rows: Vec<(Table, Key, Vec<u8>)>,
     size: usize,
-    file: Option<(PathBuf, File)>,
+    file: Option<Upload>,
 }
 
 impl Loader {
     fn new(dir: &Path, new_signing_key: bool) -> Self {
         Self {
             dir: dir.to_owned(),
-            blobs: BlobDir::new(dir.join(BLOBS)),
+            blobs: Blobs::new(dir.join(BLOBS)),
             new_signing_key,
             txn: None,
             rows: Vec::new(),
@@ -320,26 +315,22 @@ impl Sink for Loader {
     }
 
     fn blob_begins(&mut self, name: BlobName) -> Result<(), Error> {
-        let path = self.blobs.path(name);
-        create_private(&folder(&path))?;
-        let file = new_file(&path).map_err(|source| Error::write(&path, source))?;
-        self.file = Some((path, file));
+        self.file = Some(self.blobs.receive(name)?);
         Ok(())
     }
 
     fn blob_bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
         match &mut self.file {
-            Some((path, file)) => {
-                file.write_all(bytes).map_err(|source| Error::write(&*path, source))
-            }
+            Some(file) => Ok(file.write(bytes)?),
             None => Ok(()),
         }
     }
 
     fn blob_ends(&mut self) -> Result<(), Error> {
-        match self.file.take() {
-            Some((path, file)) => file.sync_all().map_err(|source| Error::write(path, source)),
-            None => Ok(()),
+        if let Some(mut file) = self.file.take() {
+            file.name()?;
+            file.keep();
         }
+        Ok(())
     }
 }

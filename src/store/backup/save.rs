@@ -1,15 +1,14 @@
 //! A backup into a file: written aside, read again from the disk, and only then given its name.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Advice, RenameFlags, fadvise, renameat_with};
+use rustix::fs::{Advice, fadvise};
 
 use super::read::{Sink, verify, walk};
 use super::{Error, Manifest, Progress};
-use crate::store::engine::disk::{check_room, partial, sync_dir};
+use crate::store::engine::disk::{Aside, check_room, folder, partial, sync_dir};
 
 /// Copies a backup from `source` to `out` while checking it. Success means that everything arrived.
 pub fn stream(
@@ -32,18 +31,25 @@ pub fn save(
     if !replace && path.exists() {
         return Err(Error::Exists(path.to_owned(), "give another name, or --force to replace it"));
     }
-    let partial = Partial::create(path)?;
-    let folder = folder(path);
-    let mut room = Room(Some(folder.clone()));
-    copy(source, &partial.file, &partial.path, &mut room, progress)?;
-    let failed = |source| Error::write(&partial.path, source);
-    partial.file.sync_all().map_err(failed)?;
+    let mut aside = Aside::create(path).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => Error::Locked(partial(path)),
+        _ => Error::write(partial(path), error),
+    })?;
+    let failed = |source| Error::write(partial(path), source);
+    let mut room = Room(Some(folder(path).to_owned()));
+    copy(source, aside.file(), aside.place(), &mut room, progress)?;
+    aside.file().sync_all().map_err(failed)?;
     // What is read now shall come from the disk and not from memory.
-    let _ = fadvise(&partial.file, 0, None, Advice::DontNeed);
-    let again = File::open(&partial.path).map_err(failed)?;
+    let _ = fadvise(aside.file(), 0, None, Advice::DontNeed);
+    let again = File::open(aside.place()).map_err(failed)?;
     let manifest = verify(again, progress)?;
-    partial.keep(path, replace)?;
-    sync_dir(&folder)?;
+    aside.name(replace).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Error::Exists(path.to_owned(), "it was made while the backup was under way")
+        }
+        _ => Error::write(path, error),
+    })?;
+    sync_dir(folder(path))?;
     Ok(manifest)
 }
 
@@ -61,14 +67,6 @@ fn copy(
         (Some(source), _) => Err(Error::write(name, source)),
         (None, Err(source)) if walked.is_ok() => Err(Error::write(name, source)),
         _ => walked,
-    }
-}
-
-/// The directory that a path is in.
-pub(super) fn folder(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
     }
 }
 
@@ -97,76 +95,5 @@ impl<R: Read, W: Write> Read for Tee<R, W> {
             return Err(kind.into());
         }
         Ok(read)
-    }
-}
-
-/// A file under way, locked against others who want the same. Dropping it removes it.
-struct Partial {
-    path: PathBuf,
-    file: File,
-    kept: bool,
-}
-
-impl Partial {
-    fn create(target: &Path) -> Result<Self, Error> {
-        let path = partial(target);
-        let failed = |source| Error::write(&path, source);
-        remove_stale(&path)?;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(failed)?;
-        file.try_lock().map_err(|_| Error::Locked(path.clone()))?;
-        Ok(Self { path, file, kept: false })
-    }
-
-    fn keep(mut self, target: &Path, replace: bool) -> Result<(), Error> {
-        rename(&self.path, target, replace)?;
-        self.kept = true;
-        Ok(())
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        if !self.kept {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// Removes what an interrupted backup left, unless it is still at it.
-fn remove_stale(path: &Path) -> Result<(), Error> {
-    let failed = |source| Error::write(path, source);
-    match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(failed(error)),
-        Ok(file) => match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::Locked(path.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        },
-    }
-    fs::remove_file(path).map_err(failed)
-}
-
-/// Gives a file its name; what has it already is replaced only on purpose.
-fn rename(from: &Path, to: &Path, replace: bool) -> Result<(), Error> {
-    use rustix::fs::CWD;
-    let failed = |source| Error::write(to, source);
-    if replace {
-        return fs::rename(from, to).map_err(failed);
-    }
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Err(rustix::io::Errno::EXIST) => {
-            Err(Error::Exists(to.to_owned(), "it was made while the backup was under way"))
-        }
-        // A file system without this flag: the moment between looking and renaming stays open there.
-        Err(rustix::io::Errno::INVAL) if !to.exists() => fs::rename(from, to).map_err(failed),
-        Err(error) => Err(failed(error.into())),
-        Ok(()) => Ok(()),
     }
 }

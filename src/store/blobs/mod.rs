@@ -1,12 +1,12 @@
 //! The files of blobs.
 //!
 //! A file is written aside, fsynced, renamed and its directory fsynced before a row names it, and never changed
-//! afterwards. What a crash leaves is therefore a file that no row names; [`BlobDir::remove_strays`] removes those.
+//! afterwards. What a crash leaves is therefore a file that no row names; [`Blobs::remove_strays`] removes those.
 
 mod upload;
 
 use std::collections::{BTreeSet, HashSet};
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,10 +20,11 @@ use crate::store::engine::disk::{create_private, sync_dir};
 /// Looks at one file.
 type VisitFile<'a> = dyn FnMut(&Path, Option<BlobName>) -> Result<(), Error> + 'a;
 
-/// The folder of blobs.
+/// The files of blobs. Where they are is nobody else's business: put one with [`Blobs::upload`], read it with
+/// [`Blobs::open`].
 #[derive(Clone, Debug)]
-pub struct BlobDir {
-    pub(crate) path: PathBuf,
+pub struct Blobs {
+    path: PathBuf,
     pins: Arc<Mutex<Pins>>,
 }
 
@@ -36,7 +37,7 @@ struct Pins {
 
 /// While this is there, no file of a blob is removed. Whoever reads files that a snapshot names takes it before the
 /// snapshot.
-pub(crate) struct Pin(BlobDir);
+pub(crate) struct Pin(Blobs);
 
 impl Drop for Pin {
     fn drop(&mut self) {
@@ -51,7 +52,7 @@ impl Drop for Pin {
     }
 }
 
-impl BlobDir {
+impl Blobs {
     pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, pins: Arc::default() }
     }
@@ -80,14 +81,44 @@ impl BlobDir {
         Ok(found)
     }
 
-    pub(crate) fn folder(&self, name: BlobName) -> PathBuf {
+    fn folder(&self, name: BlobName) -> PathBuf {
         self.path.join(&name.text()[..2])
     }
 
-    /// The file of a blob.
-    #[must_use]
-    pub fn path(&self, name: BlobName) -> PathBuf {
+    fn path(&self, name: BlobName) -> PathBuf {
         self.folder(name).join(name.text())
+    }
+
+    /// The file of a blob, to be read, and how many bytes it has.
+    ///
+    /// # Errors
+    /// [`Error::File`] with [`io::ErrorKind::NotFound`] when it is gone.
+    pub fn open(&self, name: BlobName) -> Result<(File, u64), Error> {
+        let path = self.path(name);
+        let opened = File::open(&path).and_then(|file| {
+            let size = file.metadata()?.len();
+            Ok((file, size))
+        });
+        opened.map_err(|source| Error::file(path, source))
+    }
+
+    /// Moves the file of a blob to a folder for damaged ones: what is left of it may still be of use.
+    pub(crate) fn put_away(&self, name: BlobName, folder: &Path) -> Result<(), Error> {
+        create_private(folder)?;
+        let from = self.path(name);
+        let to = folder.join(name.to_string().replace('/', "-"));
+        fs::rename(&from, &to).map_err(|source| Error::file(&from, source))?;
+        sync_dir(folder)
+    }
+
+    /// Why a file could not be read to its end, with its place.
+    pub(crate) fn unread(&self, name: BlobName, source: io::Error) -> Error {
+        Error::file(self.path(name), source)
+    }
+
+    /// What is wrong with a file, with its place.
+    pub(crate) fn damaged(&self, name: BlobName, why: &str) -> Error {
+        Error::Corrupt(format!("{}: {why}", self.path(name).display()))
     }
 
     /// Removes the file of a blob that no row names any more. A failure leaves a stray for the next start.

@@ -1,42 +1,35 @@
 //! A blob under way: written aside, and removed unless it is kept.
 
-use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use super::BlobDir;
+use super::Blobs;
 use crate::domain::{Blob, BlobName, Timestamp};
 use crate::store::engine::Error;
-use crate::store::engine::disk::{create_private, sync_dir};
+use crate::store::engine::disk::{Aside, create_private, sync_dir};
 
-const PARTIAL: &str = "partial";
-
-impl BlobDir {
+impl Blobs {
     /// Begins a new blob.
     pub fn upload(&self) -> Result<Upload, Error> {
-        let name = BlobName::random();
+        self.receive(BlobName::random())
+    }
+
+    /// Begins a blob that has this name.
+    pub(crate) fn receive(&self, name: BlobName) -> Result<Upload, Error> {
         let folder = self.folder(name);
         if !folder.exists() {
             create_private(&folder)?;
             sync_dir(&self.path)?;
         }
-        let partial = self.path(name).with_extension(PARTIAL);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&partial)
-            .map_err(|source| Error::file(&partial, source))?;
+        let path = self.path(name);
+        let file = Aside::create(&path).map_err(|source| Error::file(path, source))?;
         Ok(Upload {
-            dir: self.clone(),
+            blobs: self.clone(),
             name,
             file,
             size: 0,
             sha256: Sha256::new(),
-            on_disk: partial,
             wanted: false,
         })
     }
@@ -44,12 +37,11 @@ impl BlobDir {
 
 /// A blob that is being written. Dropping it removes its file, unless [`Upload::keep`] was called.
 pub struct Upload {
-    dir: BlobDir,
+    blobs: Blobs,
     name: BlobName,
-    file: File,
+    file: Aside,
     size: u64,
     sha256: Sha256,
-    on_disk: PathBuf,
     wanted: bool,
 }
 
@@ -59,19 +51,21 @@ impl Upload {
     /// # Errors
     /// What the disk says, "no space left" among it.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.file.write_all(bytes).map_err(|source| Error::file(&self.on_disk, source))?;
+        self.file.file().write_all(bytes).map_err(|error| self.failed(error))?;
         self.sha256.update(bytes);
         self.size += bytes.len() as u64;
         Ok(())
     }
 
+    /// Makes the file durable and gives it its name, which is durable after [`Blobs::sync`].
+    pub(crate) fn name(&mut self) -> Result<(), Error> {
+        self.file.name(true).map_err(|error| self.failed(error))
+    }
+
     /// Makes the file durable under its name. The upload still owns it: call [`Upload::keep`] once a row names it.
     pub fn finish(&mut self, now: Timestamp) -> Result<Blob, Error> {
-        self.file.sync_all().map_err(|source| Error::file(&self.on_disk, source))?;
-        let path = self.dir.path(self.name);
-        fs::rename(&self.on_disk, &path).map_err(|source| Error::file(&path, source))?;
-        self.on_disk = path;
-        sync_dir(&self.dir.folder(self.name))?;
+        self.name()?;
+        sync_dir(&self.blobs.folder(self.name))?;
         Ok(Blob {
             name: self.name,
             size: self.size,
@@ -84,12 +78,16 @@ impl Upload {
     pub fn keep(mut self) {
         self.wanted = true;
     }
+
+    fn failed(&self, source: std::io::Error) -> Error {
+        Error::file(self.file.place(), source)
+    }
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
         if !self.wanted {
-            let _ = fs::remove_file(&self.on_disk);
+            let _ = std::fs::remove_file(self.file.place());
         }
     }
 }

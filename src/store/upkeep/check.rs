@@ -2,7 +2,6 @@
 //! follows from, every file against its row, each in both directions.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 use std::ops::{Bound, ControlFlow};
@@ -12,9 +11,8 @@ use sha2::{Digest, Sha256};
 
 use super::{index, schema};
 use crate::domain::Blob;
-use crate::store::blobs::BlobDir;
+use crate::store::blobs::Blobs;
 use crate::store::engine::database::CACHE;
-use crate::store::engine::disk::{create_private, sync_dir};
 use crate::store::engine::{
     BLOBS, Database, Direction, Error, IndexRow, Key, ReadTx, Rows, Table, WriteTx, meta,
 };
@@ -78,7 +76,7 @@ pub fn check(dir: &Path, options: Options, progress: &mut Progress<'_>) -> Resul
     }
     let whole = db.check_integrity(dir)?;
     let mut report = Report::default();
-    let blobs = BlobDir::new(dir.join(BLOBS));
+    let blobs = Blobs::new(dir.join(BLOBS));
     if options.repair {
         let found = look(&db, &blobs, options, progress)?;
         if !found.problems.is_empty() {
@@ -97,7 +95,7 @@ pub fn check(dir: &Path, options: Options, progress: &mut Progress<'_>) -> Resul
 
 fn look(
     db: &Database,
-    blobs: &BlobDir,
+    blobs: &Blobs,
     options: Options,
     progress: &mut Progress<'_>,
 ) -> Result<Report, Error> {
@@ -190,12 +188,7 @@ impl Look {
         Ok(())
     }
 
-    fn blobs(
-        &mut self,
-        dir: &BlobDir,
-        hash: bool,
-        progress: &mut Progress<'_>,
-    ) -> Result<(), Error> {
+    fn blobs(&mut self, dir: &Blobs, hash: bool, progress: &mut Progress<'_>) -> Result<(), Error> {
         let mut named = Vec::new();
         let mut owners = HashSet::new();
         each_row(&self.tx, Table::Blob, &mut |_, value| named.extend(blob::stored(value).ok()))?;
@@ -206,8 +199,8 @@ impl Look {
             }
             self.report.files += 1;
             self.report.bytes += blob.size;
-            problems
-                .extend(fault(dir, blob, hash, progress).map(|fault| fault.sentence(dir, blob)));
+            let fault = fault(dir, blob, hash, progress);
+            problems.extend(fault.map(|fault| sentence(&fault.what)));
         }
         self.report.add(problems);
         self.report.strays = dir.count_strays(&owners)?;
@@ -265,55 +258,60 @@ fn fingerprints(row: &IndexRow) -> (u64, u64) {
 }
 
 /// What is wrong with a file.
-enum Fault {
-    Gone(std::io::Error),
-    Size(u64),
-    Bytes,
+struct Fault {
+    what: Error,
+    /// There is nothing left of it.
+    gone: bool,
 }
 
-impl Fault {
-    fn sentence(&self, dir: &BlobDir, blob: &Blob) -> String {
-        let path = dir.path(blob.name);
-        let path = path.display();
-        match self {
-            Self::Gone(error) => format!("{path}: {error}"),
-            Self::Size(found) => format!("{path}: it has {found} bytes instead of {}", blob.size),
-            Self::Bytes => format!("{path}: it holds other bytes than were uploaded"),
-        }
+/// What is wrong with the file of a blob; `hash` reads it whole.
+fn fault(blobs: &Blobs, blob: &Blob, hash: bool, progress: &mut Progress<'_>) -> Option<Fault> {
+    match inspect(blobs, blob, hash, progress) {
+        Ok(()) => None,
+        Err(what) => Some(Fault { gone: !matches!(what, Error::Corrupt(_)), what }),
     }
 }
 
-fn fault(dir: &BlobDir, blob: &Blob, hash: bool, progress: &mut Progress<'_>) -> Option<Fault> {
-    let path = dir.path(blob.name);
-    let size = match fs::metadata(&path) {
-        Ok(found) => found.len(),
-        Err(error) => return Some(Fault::Gone(error)),
-    };
+fn inspect(
+    blobs: &Blobs,
+    blob: &Blob,
+    hash: bool,
+    progress: &mut Progress<'_>,
+) -> Result<(), Error> {
+    let (mut file, size) = blobs.open(blob.name)?;
     if size != blob.size {
-        return Some(Fault::Size(size));
+        let why = format!("it has {size} bytes instead of {}", blob.size);
+        return Err(blobs.damaged(blob.name, &why));
     }
     if !hash {
-        return None;
+        return Ok(());
     }
-    let sum = File::open(&path).and_then(|mut file| {
-        let (mut sum, mut piece) = (Sha256::new(), vec![0; 256 * 1024]);
-        loop {
-            let read = file.read(&mut piece)?;
-            if read == 0 {
-                return Ok(sum.finalize());
-            }
-            sum.update(&piece[..read]);
-            progress(read as u64);
+    let (mut sum, mut piece) = (Sha256::new(), vec![0; 256 * 1024]);
+    loop {
+        let read = file.read(&mut piece).map_err(|error| blobs.unread(blob.name, error))?;
+        if read == 0 {
+            break;
         }
-    });
-    match sum {
-        Err(error) => Some(Fault::Gone(error)),
-        Ok(sum) => (sum[..] != blob.sha256).then_some(Fault::Bytes),
+        sum.update(&piece[..read]);
+        progress(read as u64);
+    }
+    if sum.finalize()[..] == blob.sha256 {
+        Ok(())
+    } else {
+        Err(blobs.damaged(blob.name, "it holds other bytes than were uploaded"))
+    }
+}
+
+/// What is wrong, without the words that every [`Error::Corrupt`] begins with.
+fn sentence(error: &Error) -> String {
+    match error {
+        Error::Corrupt(why) => why.clone(),
+        other => other.to_string(),
     }
 }
 
 /// Builds all index rows anew and forgets files that are not what they were; says what it did.
-fn repair(db: &Database, dir: &Path, blobs: &BlobDir, hash: bool) -> Result<Vec<String>, Error> {
+fn repair(db: &Database, dir: &Path, blobs: &Blobs, hash: bool) -> Result<Vec<String>, Error> {
     let mut done = Vec::new();
     let txn = db.begin()?;
     let mut tx = txn.rows();
@@ -327,11 +325,11 @@ fn repair(db: &Database, dir: &Path, blobs: &BlobDir, hash: bool) -> Result<Vec<
         }
     })?;
     for ((job, kind), blob, fault) in &lost {
-        if !matches!(fault, Fault::Gone(_)) {
-            put_away(dir, blobs, blob)?;
+        if !fault.gone {
+            blobs.put_away(blob.name, &dir.join(DAMAGED))?;
         }
         tx.remove_blob(*job, *kind)?;
-        done.push(format!("{}; job {job} no longer has it", fault.sentence(blobs, blob)));
+        done.push(format!("{}; job {job} no longer has it", sentence(&fault.what)));
     }
     let mut rows = 0;
     for table in Table::ALL.iter().filter(|table| !table.is_index()) {
@@ -375,13 +373,4 @@ fn raise_seq(tx: &mut WriteTx<'_>) -> Result<(), Error> {
         })?;
     }
     tx.set_seq(last)
-}
-
-/// Moves a damaged file out of the way: what is left of it may still be of use.
-fn put_away(dir: &Path, blobs: &BlobDir, blob: &Blob) -> Result<(), Error> {
-    let folder = dir.join(DAMAGED);
-    create_private(&folder)?;
-    let (from, to) = (blobs.path(blob.name), folder.join(blob.name.to_string().replace('/', "-")));
-    fs::rename(&from, &to).map_err(|source| Error::file(&from, source))?;
-    sync_dir(&folder)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use crate::store::engine::disk::{check_room, restrict_mode, sync_dir};
+use crate::store::engine::disk::{Aside, check_room, sync_dir};
 use crate::store::engine::meta::{INSTANCE, SCHEMA, meta, number};
 use crate::store::engine::{DATABASE, Database, Error, Table, WriteTx, codec};
 
@@ -73,20 +73,14 @@ fn upgrade_from(found: u64, tx: &mut WriteTx<'_>) -> Result<(), Error> {
 pub(crate) fn keep_copy(dir: &Path, version: u64) -> Result<PathBuf, Error> {
     let (path, copy) = (dir.join(DATABASE), dir.join(format!("{DATABASE}.schema-{version}")));
     let failed = |source| Error::file(&path, source);
-    let lock = fs::File::open(&path).map_err(failed)?;
+    let mut lock = fs::File::open(&path).map_err(failed)?;
     lock.try_lock().map_err(|_| Error::Locked(dir.to_owned()))?;
     check_room(dir, lock.metadata().map_err(failed)?.len())?;
-    let partial = copy.with_extension("partial");
-    let copied = (|| -> io::Result<()> {
-        fs::copy(&path, &partial)?;
-        fs::File::open(&partial)?.sync_all()?;
-        fs::rename(&partial, &copy)
-    })();
-    if let Err(source) = copied {
-        let _ = fs::remove_file(&partial);
-        return Err(Error::file(partial, source));
-    }
-    restrict_mode(&copy)?;
+    let copied = Aside::create(&copy).and_then(|mut aside| {
+        io::copy(&mut lock, &mut aside.file())?;
+        aside.name(true)
+    });
+    copied.map_err(|source| Error::file(&copy, source))?;
     sync_dir(dir)?;
     Ok(copy)
 }

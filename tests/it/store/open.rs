@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use redb::TableDefinition;
-use testflinger_server::domain::{BlobKind, JobId, SystemClock, Timestamp};
+use testflinger_server::domain::{BlobKind, BlobName, JobId, SystemClock, Timestamp};
 use testflinger_server::ops;
 use testflinger_server::store::{BLOBS, BlobReads, DATABASE, Error, Options, Store};
 
@@ -79,16 +79,17 @@ fn a_directory_is_opened_by_one_at_a_time() {
 fn what_a_crash_left_among_the_blobs_is_removed_at_the_start() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
+    let file = |name: BlobName| dir.path().join(BLOBS).join(name.to_string());
     let job = JobId::new();
     let mut upload = store.blobs().upload().unwrap();
     upload.write(b"named").unwrap();
     let blob = upload.finish(Timestamp::default()).unwrap();
     upload.keep();
-    let named = store.blobs().path(blob.name);
+    let named = file(blob.name);
     store.write(move |tx, _| ops::put_artifact(tx, job, &blob, &by(None))).unwrap();
     let mut upload = store.blobs().upload().unwrap();
     upload.write(b"no row names it").unwrap();
-    let unnamed = store.blobs().path(upload.finish(Timestamp::default()).unwrap().name);
+    let unnamed = file(upload.finish(Timestamp::default()).unwrap().name);
     upload.keep();
     let partial = named.with_extension("partial");
     std::fs::write(&partial, "half").unwrap();
@@ -97,5 +98,5 @@ fn what_a_crash_left_among_the_blobs_is_removed_at_the_start() {
     let store = open(dir.path()).unwrap();
     assert_eq!((named.exists(), unnamed.exists(), partial.exists()), (true, false, false));
     let found = store.read().unwrap().blob(job, BlobKind::Artifact).unwrap().unwrap();
-    assert_eq!((found.size, store.blobs().path(found.name)), (5, named));
+    assert_eq!((found.size, file(found.name)), (5, named));
 }
