@@ -145,16 +145,23 @@ impl Server {
         self.child.kill().unwrap();
     }
 
-    /// Asks it to end.
+    /// Asks it to end; it must end well.
     pub(crate) fn stop(mut self) {
+        let (status, log) = self.end();
+        assert!(status.success(), "{status}: {log:#?}");
+    }
+
+    /// Asks it to end, if it has not ended by itself, and gives what it said.
+    pub(crate) fn end(&mut self) -> (ExitStatus, Vec<String>) {
         // strace blocks signals, so the signal goes to its child.
         let id = self.child.id();
         let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
         let id = children.split_whitespace().next().map_or(id, |child| child.parse().unwrap());
         let pid = rustix::process::Pid::from_raw(id.cast_signed()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let (status, log) = self.wait();
-        assert!(status.success(), "{status}: {log:#?}");
+        let sent = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        // It may end by itself just now.
+        assert!(matches!(sent, Ok(()) | Err(rustix::io::Errno::SRCH)), "{sent:?}");
+        self.wait()
     }
 
     /// Waits for its end, and gives what it said.
