@@ -20,6 +20,17 @@ impl Role {
     pub const ALL: [Self; 5] =
         [Self::Admin, Self::Manager, Self::Contributor, Self::Agent, Self::User];
 
+    /// The words of all roles, in the same order.
+    pub const WORDS: [&str; 5] = {
+        let mut words = [""; 5];
+        let mut at = 0;
+        while at < words.len() {
+            words[at] = Self::ALL[at].as_str();
+            at += 1;
+        }
+        words
+    };
+
     /// The word on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -33,6 +33,17 @@ impl Phase {
         Self::Cleanup,
     ];
 
+    /// The words of all phases, in the same order.
+    pub const WORDS: [&str; 7] = {
+        let mut words = [""; 7];
+        let mut at = 0;
+        while at < words.len() {
+            words[at] = Self::ALL[at].as_str();
+            at += 1;
+        }
+        words
+    };
+
     /// The word on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -5,37 +5,45 @@ use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::{BodyExt, Limited};
+use serde_json::value::RawValue;
 
-use super::error::ApiError;
-use super::fields::Fields;
+use super::error::{ApiError, ApiResult, Place};
+use super::json;
+use super::shape::{self, Input, Members, Size};
 use crate::app::App;
 
-/// The JSON object of a request. A body of another content type counts as an empty object, as upstream reads it.
-pub struct ApiJson(pub Fields);
+/// The largest body, in bytes, that is read on a thread that serves requests: that takes less than a millisecond.
+const AT_ONCE: usize = 64 * 1024;
 
-impl FromRequest<App> for ApiJson {
+/// What the JSON object of a request says. A body of another content type counts as an empty object, as the servers
+/// before this one read it.
+pub struct ApiJson<T>(pub T);
+
+impl<T: Input + Send + 'static> FromRequest<App> for ApiJson<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        fields(request, app.limits().json).await.map(Self)
+        let limit = match T::SIZE {
+            Size::Usual => app.limits().json,
+            Size::Result => app.limits().result,
+        };
+        let (parts, body) = request.into_parts();
+        let body = read(&parts.headers, body, limit).await?;
+        let body = if is_json(&parts.headers) { body } else { Bytes::new() };
+        if body.len() <= AT_ONCE {
+            return from_json(&body).map(Self);
+        }
+        app.blocking(move || from_json(&body)).await?.map(Self)
     }
 }
 
-/// The JSON object of a result, which may be larger.
-pub struct ResultJson(pub Fields);
-
-impl FromRequest<App> for ResultJson {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        fields(request, app.limits().result).await.map(Self)
-    }
-}
-
-async fn fields(request: Request, limit: u64) -> Result<Fields, ApiError> {
-    let (parts, body) = request.into_parts();
-    let body = read(&parts.headers, body, limit).await?;
-    if is_json(&parts.headers) { Fields::parse(&body) } else { Ok(Fields::default()) }
+fn from_json<T: Input>(body: &[u8]) -> ApiResult<T> {
+    let bad = || ApiError::bad_request("Bad Request");
+    let text = std::str::from_utf8(body).map_err(|_| bad())?;
+    let text = json::readable(if text.is_empty() { "{}" } else { text })
+        .map_err(|error| ApiError::bad_request(error.to_string()))?;
+    serde_json::from_str::<&RawValue>(&text).map_err(|_| bad())?;
+    shape::read(Place::Body, Members::parse(&text))
 }
 
 /// The whole body.

@@ -3,13 +3,13 @@
 //! Only this module and those above it name axum.
 
 pub mod agent_cookie;
+pub mod answer;
 pub mod body;
 pub mod caller;
 pub mod compression;
 pub mod edge;
 pub mod error;
 pub mod etag;
-pub mod fields;
 pub mod json;
 pub mod local;
 pub mod path;
@@ -21,9 +21,9 @@ pub mod stream;
 mod unread;
 pub mod upload;
 
-pub use body::{ApiJson, ResultJson};
+pub use answer::{Answer, ListOf, MapOf};
+pub use body::ApiJson;
 pub use caller::Caller;
 pub use error::{ApiError, ApiResult};
-pub use fields::Fields;
 pub use path::{AgentPath, JobPath, QueuePath, TextPath, TextPaths};
 pub use query::ApiQuery;

@@ -1,11 +1,12 @@
 //! Lists of any length: read from an index a page at a time, sent while they are read, never whole in memory.
 
 use axum::body::{Body, Bytes};
-use axum::response::Response;
 use futures_util::stream::try_unfold;
 
+use super::answer::Answer;
 use super::error::ApiResult;
 use super::reply;
+use super::shape::{Kind, Output};
 use crate::app::App;
 use crate::ops::{Error, Page};
 use crate::store::ReadTx;
@@ -13,36 +14,22 @@ use crate::store::ReadTx;
 /// Rows that are read together.
 const PAGE: usize = 256;
 
-/// What stands around the items.
-#[derive(Clone, Copy, Debug)]
-pub enum Shape {
-    /// `[..]`
-    Array,
-    /// `{..}`: each item is a member.
-    Object,
-}
-
-impl Shape {
-    const fn brackets(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Array => ("[", "]\n"),
-            Self::Object => ("{", "}\n"),
-        }
+/// What stands around the items of an answer.
+const fn brackets<L: Output>() -> (&'static str, &'static str) {
+    match L::KIND {
+        Kind::List { .. } => ("[", "]\n"),
+        _ => ("{", "}\n"),
     }
 }
 
-/// All items of a list, which `page` yields a page at a time and `show` turns into JSON text; `None` when there are none.
+/// All items of a list or a map, which `page` yields a page at a time and `show` turns into JSON text; `None` when there are none.
 /// Each page is a snapshot of its own, so that a slow reader keeps no old pages of the database alive.
 ///
 /// # Errors
 /// What the first page says. A later failure breaks the answer off and is logged.
-pub async fn list<T, C, P, S>(
-    app: &App,
-    shape: Shape,
-    page: P,
-    show: S,
-) -> ApiResult<Option<Response>>
+pub async fn list<L, T, C, P, S>(app: &App, page: P, show: S) -> ApiResult<Option<Answer<L>>>
 where
+    L: Output,
     C: Send + 'static,
     P: Fn(&ReadTx, Option<C>, usize) -> Result<Page<T, C>, Error> + Clone + Send + Sync + 'static,
     S: Fn(&T) -> String + Clone + Send + Sync + 'static,
@@ -51,7 +38,7 @@ where
         let Page { items, next } = page(tx, after, PAGE)?;
         Ok::<_, Error>((items.iter().map(&show).collect::<Vec<_>>(), next))
     };
-    let (open, close) = shape.brackets();
+    let (open, close) = brackets::<L>();
     let read = texts.clone();
     let (mut first, mut next) = app.scan(move |tx| read(tx, None)).await?;
     // A page may be empty although another follows.
@@ -64,7 +51,7 @@ where
     }
     let head = format!("{open}{}", first.join(","));
     let Some(next) = next else {
-        return Ok(Some(reply::json_stream(Body::from(head + close))));
+        return Ok(Some(reply::json_stream(Body::from(head + close)).into()));
     };
     let app = app.clone();
     let body = try_unfold(Unsent::Head(head, next), move |unsent| {
@@ -84,7 +71,7 @@ where
             Ok(Some((Bytes::from(text), unsent)))
         }
     });
-    Ok(Some(reply::json_stream(Body::from_stream(body))))
+    Ok(Some(reply::json_stream(Body::from_stream(body)).into()))
 }
 
 /// What is still to be sent of a list.
@@ -99,20 +86,16 @@ enum Unsent<C> {
 ///
 /// # Errors
 /// What the first page says.
-pub async fn list_or_empty<T, C, P, S>(
-    app: &App,
-    shape: Shape,
-    page: P,
-    show: S,
-) -> ApiResult<Response>
+pub async fn list_or_empty<L, T, C, P, S>(app: &App, page: P, show: S) -> ApiResult<Answer<L>>
 where
+    L: Output,
     C: Send + 'static,
     P: Fn(&ReadTx, Option<C>, usize) -> Result<Page<T, C>, Error> + Clone + Send + Sync + 'static,
     S: Fn(&T) -> String + Clone + Send + Sync + 'static,
 {
-    let (open, close) = shape.brackets();
-    let empty = || reply::json_stream(Body::from(format!("{open}{close}")));
-    Ok(list(app, shape, page, show).await?.unwrap_or_else(empty))
+    let (open, close) = brackets::<L>();
+    let empty = || reply::json_stream(Body::from(format!("{open}{close}"))).into();
+    Ok(list(app, page, show).await?.unwrap_or_else(empty))
 }
 
 /// Why an answer breaks off in the middle; the cause is in the log.

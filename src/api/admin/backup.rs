@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
+use crate::api::wire::search::Contents;
 use crate::app::App;
 use crate::app::audit::Event;
 use crate::http::{ApiQuery, ApiResult, Caller, pipe};
@@ -13,10 +14,10 @@ use crate::store::backup::What;
 pub(in crate::api) async fn post(
     State(app): State<App>,
     caller: Caller,
-    query: ApiQuery,
+    ApiQuery(contents): ApiQuery<Contents>,
 ) -> ApiResult<Response> {
     let turn = app.backup_turn()?;
-    let what = What { secrets: query.first("secrets") != Some("no") };
+    let what = What { secrets: contents.secrets() };
     let about = if what.secrets { "with secrets" } else { "without secrets" };
     caller.audit(Event::Backup, "everything", about);
     let body = pipe::body(move |out| {

@@ -4,15 +4,13 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::api::client_permissions::{client_id, hashed};
-use crate::api::wire::client::{Rules, SHORTEST_SECRET, asked};
+use crate::api::wire::client::{Asked, LocalChange};
 use crate::app::App;
 use crate::app::audit::Event;
 use crate::auth::MayManage;
-use crate::domain::{ClientId, Role};
-use crate::http::{ApiError, ApiJson, ApiResult, Caller, Fields, TextPath, reply};
+use crate::domain::ClientId;
+use crate::http::{ApiError, ApiJson, ApiResult, Caller, TextPath, reply};
 use crate::ops::{self, Put};
-
-const RULES: Rules = Rules { shortest_secret: SHORTEST_SECRET, roles: &Role::ALL, local: true };
 
 /// Creates a client.
 pub(in crate::api) async fn create(
@@ -20,11 +18,11 @@ pub(in crate::api) async fn create(
     caller: Caller,
     may: MayManage,
     TextPath(id): TextPath,
-    ApiJson(body): ApiJson,
+    ApiJson(LocalChange(asked)): ApiJson<LocalChange>,
 ) -> ApiResult<Response> {
     let bad = |error| ApiError::bad_request(format!("Error: client_id: {error}"));
     let id = ClientId::try_from(id).map_err(bad)?;
-    apply(&app, (&caller, may), id, body, (Put::Create, Event::ClientCreated)).await
+    apply(&app, (&caller, may), id, asked, (Put::Create, Event::ClientCreated)).await
 }
 
 /// Changes a client.
@@ -33,19 +31,19 @@ pub(in crate::api) async fn edit(
     caller: Caller,
     may: MayManage,
     TextPath(id): TextPath,
-    ApiJson(body): ApiJson,
+    ApiJson(LocalChange(asked)): ApiJson<LocalChange>,
 ) -> ApiResult<Response> {
-    apply(&app, (&caller, may), client_id(id)?, body, (Put::Edit, Event::ClientUpdated)).await
+    apply(&app, (&caller, may), client_id(id)?, asked, (Put::Edit, Event::ClientUpdated)).await
 }
 
 async fn apply(
     app: &App,
     (caller, may): (&Caller, MayManage),
     id: ClientId,
-    body: Fields,
+    asked: Asked,
     (how, event): (Put, Event),
 ) -> ApiResult<Response> {
-    let change = hashed(app, asked(body, &RULES)?).await?;
+    let change = hashed(app, asked).await?;
     let put = id.clone();
     app.write(move |tx, now| ops::put_client(tx, now, &put, &change, how, &may)).await?;
     caller.audit(event, id.as_str(), "");

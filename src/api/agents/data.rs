@@ -3,31 +3,29 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
-use axum::response::Response;
-use serde_json::json;
 
 use crate::api::wire::agent;
 use crate::app::App;
-use crate::http::stream::{self, Shape};
-use crate::http::{AgentPath, ApiJson, ApiResult, agent_cookie, reply};
+use crate::domain::AgentPost;
+use crate::http::{AgentPath, Answer, ApiJson, ApiResult, ListOf, agent_cookie, stream};
 use crate::ops::{self, By};
 
 /// All agents, in the order of their first appearance.
-pub(in crate::api) async fn list(State(app): State<App>) -> ApiResult<Response> {
-    stream::list_or_empty(&app, Shape::Array, ops::agents, agent::shown).await
+pub(in crate::api) async fn list(
+    State(app): State<App>,
+) -> ApiResult<Answer<ListOf<agent::Shown>>> {
+    stream::list_or_empty(&app, ops::agents, agent::shown).await
 }
 
 /// One agent.
 pub(in crate::api) async fn get(
     State(app): State<App>,
     AgentPath(name): AgentPath,
-) -> ApiResult<Response> {
+) -> ApiResult<Answer<agent::Shown>> {
     let Some(view) = app.read(|tx| ops::agent(tx, &name))? else {
-        let mut response = reply::json(&json!({}));
-        *response.status_mut() = StatusCode::NOT_FOUND;
-        return Ok(response);
+        return Ok(Answer::text("{}".to_owned()).status(StatusCode::NOT_FOUND));
     };
-    Ok(reply::json_text(agent::shown(&view)))
+    Ok(Answer::text(agent::shown(&view)))
 }
 
 /// Takes what an agent says about itself, and gives it the cookie by which it is known from then on.
@@ -35,16 +33,17 @@ pub(in crate::api) async fn post(
     State(app): State<App>,
     by: By,
     AgentPath(name): AgentPath,
-    ApiJson(body): ApiJson,
-) -> ApiResult<Response> {
-    let posted = agent::post(body)?;
+    ApiJson(posted): ApiJson<AgentPost>,
+) -> ApiResult<Answer<agent::Done>> {
     let cookie = agent_cookie::set(&name);
     let (posted_name, told) = (name.clone(), posted.fields.contains_key("state"));
     app.write(move |tx, now| ops::post_agent(tx, now, &posted_name, &posted, &by)).await?;
     if told {
         app.presence().release(&name);
     }
-    let mut response = reply::json(&json!({ "status": "OK" }));
-    response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
-    Ok(response)
+    let done = Answer::of(&agent::DONE);
+    Ok(match cookie {
+        Some(cookie) => done.header((SET_COOKIE, cookie)),
+        None => done,
+    })
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use crate::api::wire::agent::provision;
+use crate::api::wire::agent::Provisioned;
 use crate::app::App;
 use crate::http::{AgentPath, ApiJson, ApiResult, reply};
 use crate::ops;
@@ -12,9 +12,9 @@ use crate::ops;
 pub(in crate::api) async fn post(
     State(app): State<App>,
     AgentPath(name): AgentPath,
-    ApiJson(body): ApiJson,
+    ApiJson(provisioned): ApiJson<Provisioned>,
 ) -> ApiResult<Response> {
-    let entry = provision(body, app.now())?;
+    let entry = provisioned.at(app.now());
     app.write(move |tx, _| ops::post_provision(tx, &name, &entry)).await?;
     Ok(reply::ok())
 }

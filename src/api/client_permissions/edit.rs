@@ -4,15 +4,12 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::{client_id, hashed};
-use crate::api::wire::client::{Rules, SHORTEST_SECRET, asked};
+use crate::api::wire::client::Change;
 use crate::app::App;
 use crate::app::audit::Event;
 use crate::auth::MayManage;
-use crate::domain::Role;
 use crate::http::{ApiJson, ApiResult, Caller, TextPath, reply};
 use crate::ops::{self, Done, Put};
-
-const RULES: Rules = Rules { shortest_secret: SHORTEST_SECRET, roles: &Role::ALL, local: false };
 
 /// Changes a client, or creates it when a secret is given. What is absent stays.
 pub(in crate::api) async fn put(
@@ -20,9 +17,8 @@ pub(in crate::api) async fn put(
     caller: Caller,
     may: MayManage,
     TextPath(id): TextPath,
-    ApiJson(body): ApiJson,
+    ApiJson(Change(asked)): ApiJson<Change>,
 ) -> ApiResult<Response> {
-    let asked = asked(body, &RULES)?;
     let id = client_id(id)?;
     let change = hashed(&app, asked).await?;
     let put = id.clone();

@@ -4,23 +4,25 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::http::header::HeaderValue;
-use axum::response::Response;
+use axum::http::header::{HeaderName, HeaderValue};
 
-use crate::api::wire::job::claimed;
+use crate::api::wire::job::{Shown, claimed};
+use crate::api::wire::search::NamedQueues;
 use crate::app::App;
-use crate::http::{ApiError, ApiQuery, ApiResult, reply};
+use crate::http::{Answer, ApiError, ApiQuery, ApiResult};
 use crate::ops::{self, By};
 use crate::store::Ask;
+
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// Hands out a job. An empty poll reads a snapshot; one that is held then waits where jobs become claimable.
 pub(in crate::api) async fn get(
     State(app): State<App>,
     by: By,
     headers: HeaderMap,
-    query: ApiQuery,
-) -> ApiResult<Response> {
-    let ask = ask(&by, &query)?;
+    ApiQuery(named): ApiQuery<NamedQueues>,
+) -> ApiResult<Answer<Shown>> {
+    let ask = ask(&by, named)?;
     let preferred = preferred_wait(&headers);
     let hold = hold(preferred, by.agent.is_some(), app.longest_hold());
     let job = if hold.is_zero() && !app.read(|tx| ops::has_something(tx, &ask))? {
@@ -28,23 +30,23 @@ pub(in crate::api) async fn get(
     } else {
         app.claim(ask, by, hold).await?
     };
-    let mut response = job.map_or_else(reply::nothing, |job| reply::json_text(claimed(&job)));
-    if preferred.is_some()
-        && let Ok(applied) = HeaderValue::from_str(&format!("wait={}", hold.as_secs()))
-    {
-        response.headers_mut().insert("preference-applied", applied);
+    let answer = job.map_or_else(Answer::nothing, |job| Answer::text(claimed(&job)));
+    match HeaderValue::from_str(&format!("wait={}", hold.as_secs())) {
+        Ok(applied) if preferred.is_some() => Ok(answer.header((PREFERENCE_APPLIED, applied))),
+        _ => Ok(answer),
     }
-    Ok(response)
 }
 
 /// `HEAD` says what `GET` would say to a poll that finds nothing: it must not take a job.
-pub(in crate::api) async fn head(by: By, query: ApiQuery) -> ApiResult<Response> {
-    ask(&by, &query)?;
-    Ok(reply::nothing())
+pub(in crate::api) async fn head(
+    by: By,
+    ApiQuery(named): ApiQuery<NamedQueues>,
+) -> ApiResult<Answer<Shown>> {
+    ask(&by, named)?;
+    Ok(Answer::nothing())
 }
 
-fn ask(by: &By, query: &ApiQuery) -> ApiResult<Ask> {
-    let queues = query.queues()?;
+fn ask(by: &By, NamedQueues { queues }: NamedQueues) -> ApiResult<Ask> {
     if queues.is_empty() {
         return Err(ApiError::bad_request("No queue(s) specified in request"));
     }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::api::wire::event::{event, refused};
+use crate::api::wire::event::{Events, refused};
 use crate::app::App;
 use crate::http::{ApiError, ApiJson, ApiResult, JobPath, reply};
 use crate::webhook::Error;
@@ -13,10 +13,9 @@ use crate::webhook::Error;
 pub(in crate::api) async fn post(
     State(app): State<App>,
     JobPath(_): JobPath,
-    ApiJson(body): ApiJson,
+    ApiJson(Events { webhook, body }): ApiJson<Events>,
 ) -> ApiResult<Response> {
-    let event = event(body)?;
-    let answer = app.webhook(event.webhook, event.body).await?.map_err(|error| match error {
+    let answer = app.webhook(webhook, body).await?.map_err(|error| match error {
         Error::Refused(message) => refused(message),
         Error::Timeout => ApiError::text(StatusCode::GATEWAY_TIMEOUT, "Webhook Timeout"),
         Error::Unreachable => ApiError::new(StatusCode::BAD_GATEWAY, "Webhook unreachable"),

@@ -1,20 +1,18 @@
 //! `POST /v1/job`
 
 use axum::extract::State;
-use axum::response::Response;
 
-use crate::api::wire::job::{Submitted, submission};
+use crate::api::wire::job::Submitted;
 use crate::app::App;
-use crate::http::{ApiJson, ApiResult, reply};
-use crate::ops::{self, By};
+use crate::http::{Answer, ApiJson, ApiResult};
+use crate::ops::{self, By, Submission};
 
 /// Puts a job into its queue.
 pub(in crate::api) async fn post(
     State(app): State<App>,
     by: By,
-    ApiJson(body): ApiJson,
-) -> ApiResult<Response> {
-    let submission = submission(body)?;
+    ApiJson(submission): ApiJson<Submission>,
+) -> ApiResult<Answer<Submitted>> {
     let job_id = app.write(move |tx, now| ops::submit(tx, now, &submission, &by)).await?;
-    Ok(reply::json(&Submitted { job_id }))
+    Ok(Answer::of(&Submitted { job_id }))
 }

@@ -3,38 +3,32 @@
 use axum::extract::State;
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING, USER_AGENT};
 use axum::http::{HeaderMap, Method, StatusCode};
-use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
-use serde_json::json;
 
-use super::not_stored;
-use crate::app::{App, TOKEN_LIFETIME};
+use super::NOT_STORED;
+use crate::api::wire::token::{Form, Tokens};
+use crate::app::App;
 use crate::http::body::is_json;
-use crate::http::{ApiError, ApiQuery, ApiResult, Caller, reply};
+use crate::http::{Answer, ApiError, ApiQuery, ApiResult, Caller, reply};
 
-/// A token for whoever knows a client's secret.
+/// A token for whoever knows a client's secret: both tokens as an object, or the access token alone as text.
 pub(in crate::api) async fn issue(
     State(app): State<App>,
     caller: Caller,
     method: Method,
     headers: HeaderMap,
-    query: ApiQuery,
-) -> ApiResult<Response> {
+    ApiQuery(form): ApiQuery<Form>,
+) -> ApiResult<Answer<Tokens<'static>>> {
     let (id, secret) = credentials(&headers)?;
     let client = app.log_in(&id, secret, caller.source()).await?;
     let token = app.access_token(&client, caller.source())?;
-    if wants_text(&method, &headers, &query) {
-        return Ok(not_stored(reply::text(token)));
+    if wants_text(&method, &headers, &form) {
+        return Ok(Answer::from(reply::text(token)).header(NOT_STORED));
     }
     let refresh = app.refresh_token(&client, caller.source()).await?;
-    Ok(not_stored(reply::json(&json!({
-        "access_token": token,
-        "expires_in": TOKEN_LIFETIME,
-        "refresh_token": refresh.expose(),
-        "token_type": "Bearer",
-    }))))
+    Ok(Answer::of(&Tokens::new(&token, Some(refresh.expose()))).header(NOT_STORED))
 }
 
 /// Which of two answers the caller can read; each generation of clients crashes on the other's (wire contract 3.24).
@@ -42,8 +36,8 @@ pub(in crate::api) async fn issue(
 /// The older one and the document's `GET` read the bare token; the older one says that it sends JSON, the newer one
 /// sends an empty body and says so. Plain curl says nothing of a body; a proxy that drops an empty body's length must
 /// not turn a newer client into curl.
-fn wants_text(method: &Method, headers: &HeaderMap, query: &ApiQuery) -> bool {
-    match query.first("format") {
+fn wants_text(method: &Method, headers: &HeaderMap, form: &Form) -> bool {
+    match form.format.as_deref() {
         Some("jwt") => return true,
         Some("json") => return false,
         _ => {}

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::owner;
+use crate::api::wire::queue::Owner;
 use crate::app::App;
 use crate::app::audit::Event;
 use crate::auth::MayManage;
@@ -16,9 +16,8 @@ pub(in crate::api) async fn delete(
     caller: Caller,
     may: MayManage,
     QueuePath(queue): QueuePath,
-    ApiJson(body): ApiJson,
+    ApiJson(Owner(owner)): ApiJson<Owner>,
 ) -> ApiResult<Response> {
-    let owner = owner(body)?;
     let detail = format!("queue {queue:?} taken");
     let id = owner.clone();
     app.write(move |tx, _| ops::remove_owner(tx, &queue, &id, &may)).await?;

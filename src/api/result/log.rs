@@ -1,30 +1,40 @@
 //! `/v1/result/<id>/log/<output|serial>`: fragments, read from a number on as often as one likes.
 
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::Method;
+use axum::http::request::Parts;
 use axum::response::Response;
 
 use super::pieces::Pieces;
-use crate::api::wire::log::{fragment, wanted};
+use crate::api::wire::log::{Shown, Wanted};
 use crate::app::App;
-use crate::domain::{JobId, LogKind};
-use crate::http::{ApiError, ApiJson, ApiQuery, ApiResult, TextPaths, reply};
+use crate::domain::{Fragment, JobId, LogKind};
+use crate::http::{Answer, ApiError, ApiJson, ApiQuery, ApiResult, TextPaths, reply};
 use crate::ops::{self, By};
 use crate::store::Log;
 
-fn log(id: &str, kind: &str, bad: &str) -> Result<Log, ApiError> {
-    let kind = LogKind::parse(kind).ok_or_else(ApiError::no_route)?;
-    let id = JobId::from_path(id).ok_or_else(|| ApiError::bad_request(bad))?;
-    Ok(Log(id, kind))
+/// The log in a path. What is said of a bad id depends on the method, as it always has.
+pub(in crate::api) struct LogPath(Log);
+
+impl<S: Sync> FromRequestParts<S> for LogPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let TextPaths([id, kind]) = TextPaths::from_request_parts(parts, state).await?;
+        let kind = LogKind::parse(&kind).ok_or_else(ApiError::no_route)?;
+        let writes = parts.method == Method::POST;
+        let bad = if writes { "Invalid job_id specified" } else { "Invalid job id\n" };
+        let id = JobId::from_path(&id).ok_or_else(|| ApiError::bad_request(bad))?;
+        Ok(Self(Log(id, kind)))
+    }
 }
 
 /// The fragments of each phase put together, and the number of the last one: the cursor of whoever reads on.
 pub(in crate::api) async fn get(
     State(app): State<App>,
-    TextPaths([id, kind]): TextPaths<2>,
-    query: ApiQuery,
-) -> ApiResult<Response> {
-    let log = log(&id, &kind, "Invalid job id\n")?;
-    let wanted = wanted(&query)?;
+    LogPath(log): LogPath,
+    ApiQuery(wanted): ApiQuery<Wanted>,
+) -> ApiResult<Answer<Shown>> {
     let phases =
         app.scan(move |tx| ops::log(tx, log, &wanted.phases, wanted.from, wanted.since)).await?;
     let mut pieces = Pieces::new(log.0);
@@ -40,18 +50,16 @@ pub(in crate::api) async fn get(
         pieces.text("}");
     }
     pieces.text("}}\n");
-    Ok(pieces.reply(app))
+    Ok(pieces.reply(app).into())
 }
 
 /// Takes a fragment; the same one again changes nothing.
 pub(in crate::api) async fn post(
     State(app): State<App>,
     by: By,
-    TextPaths([id, kind]): TextPaths<2>,
-    ApiJson(body): ApiJson,
+    LogPath(log): LogPath,
+    ApiJson(fragment): ApiJson<Fragment>,
 ) -> ApiResult<Response> {
-    let log = log(&id, &kind, "Invalid job_id specified")?;
-    let fragment = fragment(body)?;
     app.write(move |tx, now| ops::append_fragment(tx, now, log, &fragment, &by)).await?;
     Ok(reply::ok())
 }

@@ -3,19 +3,17 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use crate::api::wire::result::posted;
 use crate::app::App;
-use crate::http::{ApiResult, JobPath, ResultJson, reply};
-use crate::ops::{self, By};
+use crate::http::{ApiJson, ApiResult, JobPath, reply};
+use crate::ops::{self, By, Posted};
 
 /// Merges a result. Unknown ids are accepted too: agents send a refused result again and again.
 pub(in crate::api) async fn post(
     State(app): State<App>,
     by: By,
     JobPath(id): JobPath,
-    ResultJson(body): ResultJson,
+    ApiJson(posted): ApiJson<Posted>,
 ) -> ApiResult<Response> {
-    let posted = posted(body)?;
     app.write(move |tx, now| ops::post_result(tx, now, id, &posted, &by)).await?;
     Ok(reply::ok())
 }

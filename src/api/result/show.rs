@@ -2,13 +2,13 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::Response;
 
 use super::pieces::Pieces;
+use crate::api::wire::result::Shown;
 use crate::app::App;
 use crate::domain::JobId;
 use crate::http::etag::Tag;
-use crate::http::{ApiResult, JobPath, json, reply};
+use crate::http::{Answer, ApiResult, JobPath, json};
 use crate::ops::{self, By, MemberView, ResultView};
 use crate::store::Member;
 
@@ -18,20 +18,20 @@ pub(in crate::api) async fn get(
     by: By,
     JobPath(id): JobPath,
     headers: HeaderMap,
-) -> ApiResult<Response> {
+) -> ApiResult<Answer<Shown>> {
     let result = app.read(|tx| ops::result(tx, id, &by))?;
     if result.acknowledges {
         // The agent's first sign of life about this job; no later look writes.
         app.write(move |tx, _| ops::acknowledge(tx, id, &by)).await?;
     }
     if result.members.is_empty() {
-        return Ok(reply::nothing());
+        return Ok(Answer::nothing());
     }
     let tag = Tag::of(&result.fingerprint());
     if let Some(not_modified) = tag.not_modified(&headers) {
-        return Ok(not_modified);
+        return Ok(not_modified.into());
     }
-    Ok(tag.on(pieces(id, result).reply(app)))
+    Ok(tag.on(pieces(id, result).reply(app)).into())
 }
 
 /// The members as one JSON object, whose large values are read while it is sent.

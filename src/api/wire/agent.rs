@@ -2,35 +2,123 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{QueueName, Timestamp};
-use crate::http::{ApiError, Fields, json as text};
+use serde::{Deserialize, Serialize};
+
+use super::{NAMES, TIME};
+use crate::domain::{Agent, AgentPost, Provision, QueueName, Timestamp};
+use crate::http::shape::kind::{INTEGER, NAME, TEXT, at_least, list, map, one_of};
+use crate::http::shape::{Input, Kind, Member, Members, Others, Output, Shape, may, must};
+use crate::http::{ApiResult, json as text};
 use crate::ops::AgentView;
-use crate::store::{Agent, AgentPost, Provision};
+
+/// The most lines of its log that an agent sends at once.
+const LINES: usize = 10_000;
+
+const STATE: Member = may("state", TEXT, "What it does: waiting, a phase, offline and so on.");
+const QUEUES: Member = may("queues", list(&NAME).up_to(NAMES), "The queues that it serves.");
+const LOCATION: Member = may("location", TEXT, "Where it stands.");
+const PROVISION_TYPE: Member = may("provision_type", TEXT, "How it installs its device.");
+const JOB_ID: Member = may("job_id", TEXT, "The job that it runs.");
+const COMMENT: Member = may("comment", TEXT, "Why it is offline, in words.");
+const IDENTIFIER: Member = may("identifier", TEXT, "Its name in another system.");
+const NAME_OF_AGENT: Member = must("name", TEXT, "Its name.");
+
+static POSTED: Shape = Shape {
+    name: "AgentPost",
+    doc: "What an agent says about itself. What is absent stays as it was; what is not listed is kept and shown.",
+    others: Others::Kept,
+    members: &[
+        STATE,
+        QUEUES,
+        LOCATION,
+        PROVISION_TYPE,
+        JOB_ID,
+        COMMENT,
+        IDENTIFIER,
+        may("log", list(&TEXT).up_to(LINES), "Lines to be added to its own log."),
+    ],
+};
+
+static SHOWN: Shape = Shape {
+    name: "Agent",
+    doc: "An agent: what it said about itself, and what the server knows of it.",
+    others: Others::Kept,
+    members: &[
+        NAME_OF_AGENT,
+        STATE,
+        QUEUES,
+        LOCATION,
+        PROVISION_TYPE,
+        JOB_ID,
+        COMMENT,
+        IDENTIFIER,
+        must("updated_at", TIME, "When it last said something about itself."),
+        must(
+            "restricted_to",
+            map(&list(&TEXT)),
+            "Its restricted queues and the clients that own each. If there are any, it takes jobs of these alone.",
+        ),
+        may(
+            "provision_streak_type",
+            one_of(&["pass", "fail"]),
+            "How its last provisionings ended.",
+        ),
+        may("provision_streak_count", at_least(1), "How many in a row ended so."),
+    ],
+};
+
+static IN_QUEUE: Shape = Shape {
+    name: "QueueAgent",
+    doc: "An agent that serves a queue.",
+    others: Others::Refused,
+    members: &[NAME_OF_AGENT, STATE, QUEUES, LOCATION, PROVISION_TYPE, JOB_ID, COMMENT],
+};
 
 /// Members that this server answers itself, so that an agent cannot set them.
 const OURS: [&str; 5] =
     ["name", "updated_at", "provision_streak_type", "provision_streak_count", "restricted_to"];
 
-/// Reads what an agent posts about itself. Members that this server does not know are kept and returned: today's
-/// agents grow some.
-pub(in crate::api) fn post(mut body: Fields) -> Result<AgentPost, ApiError> {
-    for name in ["identifier", "job_id", "location", "provision_type", "state", "comment"] {
-        body.string(name);
+impl Input for AgentPost {
+    const SHAPE: &'static Shape = &POSTED;
+
+    fn read(mut members: Members<'_>) -> ApiResult<Self> {
+        #[derive(Deserialize)]
+        struct Known {
+            queues: Option<Vec<QueueName>>,
+            #[serde(default)]
+            log: Vec<String>,
+        }
+        let Known { queues, log } = members.to()?;
+        for name in OURS.into_iter().chain(["log"]) {
+            members.remove(name);
+        }
+        Ok(Self { fields: members.into_texts(), queues, log })
     }
-    let queues = body.strings("queues").map(|queues| {
-        let names = queues.into_iter().map(QueueName::try_from);
-        names.collect::<Result<Vec<_>, _>>()
+}
+
+/// What an agent's post is answered with.
+#[derive(Serialize)]
+pub(in crate::api) struct Done {
+    status: &'static str,
+}
+
+/// It was done.
+pub(in crate::api) const DONE: Done = Done { status: "OK" };
+
+impl Output for Done {
+    const KIND: Kind = Kind::Object(&Shape {
+        name: "Done",
+        doc: "It was done.",
+        others: Others::Refused,
+        members: &[must("status", one_of(&["OK"]), "Always OK.")],
     });
-    if let Some(Err(error)) = &queues {
-        body.refuse("queues", &error.to_string());
-    }
-    let log = body.strings("log").unwrap_or_default();
-    let mut fields = body.finish()?;
-    fields.remove("log");
-    for name in OURS {
-        fields.remove(name);
-    }
-    Ok(AgentPost { fields, queues: queues.and_then(Result::ok), log })
+}
+
+/// An agent as it is shown.
+pub(in crate::api) enum Shown {}
+
+impl Output for Shown {
+    const KIND: Kind = Kind::Object(&SHOWN);
 }
 
 /// An agent, as JSON text.
@@ -48,11 +136,17 @@ pub(in crate::api) fn shown(AgentView { agent, restricted_to }: &AgentView) -> S
     text::object(&members)
 }
 
+/// An agent in the list of a queue's.
+pub(in crate::api) enum InQueue {}
+
+impl Output for InQueue {
+    const KIND: Kind = Kind::Object(&IN_QUEUE);
+}
+
 /// An agent in the list of a queue's, as JSON text.
 pub(in crate::api) fn of_queue(agent: &Agent) -> String {
-    const SHOWN: [&str; 6] = ["state", "queues", "location", "provision_type", "job_id", "comment"];
     let mut members = agent.fields.clone();
-    members.retain(|name, _| SHOWN.contains(&name.as_str()));
+    members.retain(|name, _| IN_QUEUE.has(name));
     members.insert("name".to_owned(), text::text(&agent.name));
     with_state(&mut members);
     text::object(&members)
@@ -63,16 +157,37 @@ fn with_state(members: &mut BTreeMap<String, String>) {
     members.entry("state".to_owned()).or_insert_with(|| text::text(&"unknown"));
 }
 
-/// Reads how a provisioning ended.
-pub(in crate::api) fn provision(mut body: Fields, now: Timestamp) -> Result<Provision, ApiError> {
-    body.only(&["job_id", "exit_code", "detail"]);
-    body.require("job_id");
-    body.require("exit_code");
-    let entry = Provision {
-        at: now,
-        job_id: body.string("job_id").unwrap_or_default(),
-        exit_code: body.integer("exit_code").unwrap_or_default(),
-        detail: body.string("detail").unwrap_or_default(),
-    };
-    body.finish().map(|_| entry)
+static PROVISIONED: Shape = Shape {
+    name: "ProvisionLog",
+    doc: "How a provisioning ended.",
+    others: Others::Refused,
+    members: &[
+        must("job_id", TEXT, "The job that it was made for."),
+        must("exit_code", INTEGER, "Zero for success.").like("0"),
+        may("detail", TEXT, "What there is to say about it."),
+    ],
+};
+
+/// How a provisioning ended.
+#[derive(Deserialize)]
+pub(in crate::api) struct Provisioned {
+    job_id: String,
+    exit_code: i64,
+    #[serde(default)]
+    detail: String,
+}
+
+impl Provisioned {
+    /// The same, reported now.
+    pub(in crate::api) fn at(self, now: Timestamp) -> Provision {
+        Provision { at: now, job_id: self.job_id, exit_code: self.exit_code, detail: self.detail }
+    }
+}
+
+impl Input for Provisioned {
+    const SHAPE: &'static Shape = &PROVISIONED;
+
+    fn read(members: Members<'_>) -> ApiResult<Self> {
+        members.to()
+    }
 }

@@ -3,121 +3,84 @@
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::domain::{ClientId, QueueName, Role};
-use crate::http::{ApiError, Fields, json as text};
+use super::NAMES;
+use crate::domain::{Client, ClientId, QueueName, Role};
+use crate::http::shape::kind::{INTEGER, NAME, TEXT, list, map, one_of, text, text_by};
+use crate::http::shape::{
+    Input, Kind, Member, Members, Others, Output, Shape, may, may_be_null, must,
+};
+use crate::http::{ApiError, ApiResult};
 use crate::ops::ClientChange;
-use crate::store::Client;
 
-/// The shortest secret that is set for a client; the document's `POST` takes any.
-pub(in crate::api) const SHORTEST_SECRET: usize = 15;
+/// The shortest secret that is set for a client, in characters; `POST` takes any that is not empty.
+const SHORTEST_SECRET: usize = 15;
 
-/// A client as it is shown: without its secret, and without what was never set.
-#[derive(Serialize)]
-struct Shown<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    allowed_queues: Option<&'a Vec<QueueName>>,
-    client_id: &'a ClientId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email: Option<&'a str>,
-    max_priority: &'a BTreeMap<String, i64>,
-    max_reservation_time: &'a BTreeMap<String, i64>,
-    role: &'a str,
-}
+const CLIENT_ID: Member = may_be_null("client_id", TEXT, "The id of the client.").like("lab-7");
+const SECRET: Member =
+    may_be_null("client_secret", text(SHORTEST_SECRET, usize::MAX), "A new secret.");
+const EMAIL: Member = may_be_null("email", ADDRESS, "How to reach whoever is behind the client.");
+const PRIORITY: Member =
+    may_be_null("max_priority", map(&INTEGER), "The highest priority by queue; `*` for all.")
+        .like(r#"{"*":100}"#);
+const RESERVATION: Member = may_be_null(
+    "max_reservation_time",
+    map(&INTEGER),
+    "The longest reservation by queue, in seconds; `*` for all.",
+);
+const ROLE: Member =
+    may_be_null("role", one_of(&Role::WORDS), "What the client may do.").like("contributor");
 
-/// A client, as JSON text.
-pub(in crate::api) fn shown(client: &Client) -> String {
-    text::text(&Shown {
-        allowed_queues: client.allowed_queues.as_ref(),
-        client_id: &client.id,
-        email: client.email.as_deref(),
-        max_priority: &client.max_priority,
-        max_reservation_time: &client.max_reservation_time,
-        role: client.role.as_str(),
-    })
-}
+static NEW: Shape = Shape {
+    name: "NewClient",
+    doc: "A client to be created. Null stands for absent.",
+    others: Others::Refused,
+    members: &[
+        may_be_null("client_id", TEXT, "The id of the client; required.").like("lab-7"),
+        may_be_null("client_secret", TEXT, "Its secret; required."),
+        EMAIL,
+        PRIORITY,
+        RESERVATION,
+        may_be_null("role", OLD_ROLE, "What the client may do; contributor without it."),
+    ],
+};
 
-/// What was asked to change, with the secret still to be hashed.
-pub(in crate::api) struct Asked {
-    pub(in crate::api) id: Option<String>,
-    pub(in crate::api) secret: Option<SecretString>,
-    pub(in crate::api) change: ClientChange,
-}
+static CHANGE: Shape = Shape {
+    name: "ClientChange",
+    doc: "What is to change of a client. What is absent or null stays.",
+    others: Others::Refused,
+    members: &[CLIENT_ID, SECRET, EMAIL, PRIORITY, RESERVATION, ROLE],
+};
 
-/// How strictly a body is read.
-pub(in crate::api) struct Rules {
-    /// The shortest secret in characters; shorter ones are refused with 422.
-    pub(in crate::api) shortest_secret: usize,
-    /// The roles that the error for a wrong one lists.
-    pub(in crate::api) roles: &'static [Role],
-    /// What only the local administrator may set: queues and hashes.
-    pub(in crate::api) local: bool,
-}
+static LOCAL_CHANGE: Shape = Shape {
+    name: "LocalClientChange",
+    doc: "The same with what only the local administrator may set.",
+    others: Others::Refused,
+    members: &[
+        CLIENT_ID,
+        SECRET,
+        EMAIL,
+        PRIORITY,
+        RESERVATION,
+        ROLE,
+        may_be_null(
+            "allowed_queues",
+            list(&NAME).up_to(NAMES),
+            "The restricted queues it may use.",
+        ),
+        may_be_null("secret_hash", TEXT, "The hash of its secret, from another server."),
+    ],
+};
 
-/// Reads a client to be created or changed. Members that are null count as absent.
-pub(in crate::api) fn asked(mut body: Fields, rules: &Rules) -> Result<Asked, ApiError> {
-    const KNOWN: [&str; 6] =
-        ["client_id", "client_secret", "email", "max_priority", "max_reservation_time", "role"];
-    const LOCAL: [&str; 8] = [
-        "client_id",
-        "client_secret",
-        "email",
-        "max_priority",
-        "max_reservation_time",
-        "role",
-        "allowed_queues",
-        "secret_hash",
-    ];
-    let known: &[&str] = if rules.local { &LOCAL } else { &KNOWN };
-    body.only(known);
-    for name in known {
-        body.drop_null(name);
-    }
-    let id = body.string("client_id");
-    let secret = body.string("client_secret");
-    let length = secret.as_ref().map(|secret| secret.chars().count());
-    if length.is_some_and(|length| length < rules.shortest_secret) {
-        let message = format!("Shorter than minimum length {}.", rules.shortest_secret);
-        body.refuse("client_secret", &message);
-    }
-    let role = role(&mut body, rules.roles);
-    let email = body.string("email");
-    if email.as_deref().is_some_and(|email| !is_email(email)) {
-        body.refuse("email", "Not a valid email address.");
-    }
-    let change = ClientChange {
-        secret_hash: body.string("secret_hash"),
-        role,
-        max_priority: body.integers("max_priority"),
-        max_reservation_time: body.integers("max_reservation_time"),
-        allowed_queues: queues(&mut body),
-        email,
-    };
-    body.finish()?;
-    Ok(Asked { id, secret: secret.map(SecretString::from), change })
-}
+/// `POST` takes the role `agent` too, but never listed it.
+const OLD_ROLE: Kind = text_by(
+    |word| Role::parse(word).is_some(),
+    "Must be one of: admin, manager, contributor, user.",
+    ("pattern", "^(admin|manager|contributor|agent|user)$"),
+);
 
-fn role(body: &mut Fields, listed: &[Role]) -> Option<Role> {
-    let word = body.string("role")?;
-    let role = Role::parse(&word);
-    if role.is_none() {
-        let words: Vec<&str> = listed.iter().map(|role| role.as_str()).collect();
-        body.refuse("role", &format!("Must be one of: {}.", words.join(", ")));
-    }
-    role
-}
-
-fn queues(body: &mut Fields) -> Option<Vec<QueueName>> {
-    let names = body.strings("allowed_queues")?.into_iter().map(QueueName::try_from);
-    match names.collect() {
-        Ok(queues) => Some(queues),
-        Err(error) => {
-            body.refuse("allowed_queues", &error.to_string());
-            None
-        }
-    }
-}
+const ADDRESS: Kind = text_by(is_email, "Not a valid email address.", ("format", "email"));
 
 fn is_email(text: &str) -> bool {
     let Some((user, host)) = text.split_once('@') else {
@@ -129,4 +92,129 @@ fn is_email(text: &str) -> bool {
         && plain(host)
         && host.split('.').all(|label| !label.is_empty())
         && host.contains('.')
+}
+
+/// What was asked to change, with the secret still to be hashed.
+pub(in crate::api) struct Asked {
+    pub(in crate::api) secret: Option<SecretString>,
+    pub(in crate::api) change: ClientChange,
+}
+
+fn asked(members: &Members<'_>) -> ApiResult<Asked> {
+    #[derive(Deserialize)]
+    struct Known {
+        client_secret: Option<String>,
+        secret_hash: Option<String>,
+        role: Option<String>,
+        max_priority: Option<BTreeMap<String, i64>>,
+        max_reservation_time: Option<BTreeMap<String, i64>>,
+        allowed_queues: Option<Vec<QueueName>>,
+        email: Option<String>,
+    }
+    let known: Known = members.to()?;
+    let change = ClientChange {
+        secret_hash: known.secret_hash,
+        role: known.role.as_deref().and_then(Role::parse),
+        max_priority: known.max_priority,
+        max_reservation_time: known.max_reservation_time,
+        allowed_queues: known.allowed_queues,
+        email: known.email,
+    };
+    Ok(Asked { secret: known.client_secret.map(SecretString::from), change })
+}
+
+/// A client to be created.
+pub(in crate::api) struct NewClient(pub(in crate::api) ClientId, pub(in crate::api) Asked);
+
+impl Input for NewClient {
+    const SHAPE: &'static Shape = &NEW;
+
+    fn first(sent: &Members<'_>) -> ApiResult<()> {
+        let given = |name| sent.get(name).is_some_and(|json| !matches!(json, "null" | r#""""#));
+        if given("client_id") && given("client_secret") {
+            return Ok(());
+        }
+        let message = "Error: Missing client_id or client_secret in request body";
+        Err(ApiError::bad_request(message))
+    }
+
+    fn read(members: Members<'_>) -> ApiResult<Self> {
+        #[derive(Deserialize)]
+        struct Known {
+            client_id: String,
+        }
+        let Known { client_id } = members.to()?;
+        let id = ClientId::try_from(client_id)
+            .map_err(|error| ApiError::bad_request(format!("Error: client_id: {error}")))?;
+        Ok(Self(id, asked(&members)?))
+    }
+}
+
+/// What is to change of a client.
+pub(in crate::api) struct Change(pub(in crate::api) Asked);
+
+impl Input for Change {
+    const SHAPE: &'static Shape = &CHANGE;
+
+    fn read(members: Members<'_>) -> ApiResult<Self> {
+        asked(&members).map(Self)
+    }
+}
+
+/// What the local administrator wants to change of a client.
+pub(in crate::api) struct LocalChange(pub(in crate::api) Asked);
+
+impl Input for LocalChange {
+    const SHAPE: &'static Shape = &LOCAL_CHANGE;
+
+    fn read(members: Members<'_>) -> ApiResult<Self> {
+        asked(&members).map(Self)
+    }
+}
+
+static SHOWN: Shape = Shape {
+    name: "Client",
+    doc: "A client, without its secret and without what was never set.",
+    others: Others::Refused,
+    members: &[
+        must("client_id", TEXT, "The id of the client."),
+        must("role", one_of(&Role::WORDS), "What the client may do."),
+        must("max_priority", map(&INTEGER), "The highest priority by queue."),
+        must(
+            "max_reservation_time",
+            map(&INTEGER),
+            "The longest reservation by queue, in seconds.",
+        ),
+        may("allowed_queues", list(&TEXT), "The restricted queues that it may use."),
+        may("email", TEXT, "How to reach whoever is behind the client."),
+    ],
+};
+
+/// A client as it is shown.
+#[derive(Serialize)]
+pub(in crate::api) struct Shown<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed_queues: Option<&'a Vec<QueueName>>,
+    client_id: &'a ClientId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    max_priority: &'a BTreeMap<String, i64>,
+    max_reservation_time: &'a BTreeMap<String, i64>,
+    role: &'a str,
+}
+
+impl Output for Shown<'_> {
+    const KIND: Kind = Kind::Object(&SHOWN);
+}
+
+/// A client as it is shown.
+pub(in crate::api) fn shown(client: &Client) -> Shown<'_> {
+    Shown {
+        allowed_queues: client.allowed_queues.as_ref(),
+        client_id: &client.id,
+        email: client.email.as_deref(),
+        max_priority: &client.max_priority,
+        max_reservation_time: &client.max_reservation_time,
+        role: client.role.as_str(),
+    }
 }

@@ -1,52 +1,39 @@
 //! Events on the wire: what an agent reports and a webhook gets.
 
 use axum::http::StatusCode;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::NAMES;
 use crate::http::error::Place;
-use crate::http::{ApiError, Fields, json as text};
+use crate::http::shape::kind::{TEXT, list, text_by};
+use crate::http::shape::{Input, Kind, Members, Others, Shape, may, must};
+use crate::http::{ApiError, ApiResult, json as text};
 
-/// Where an event goes, and the body.
-pub(in crate::api) struct Event {
-    pub(in crate::api) webhook: String,
-    pub(in crate::api) body: String,
-}
+static EVENTS: Shape = Shape {
+    name: "Events",
+    doc: "Events of a job, to be passed on to its webhook. What is not listed is passed on too.",
+    others: Others::Kept,
+    members: &[
+        must("job_status_webhook", URL, "Where the events go.").like("http://webhook.example/"),
+        may("agent_id", TEXT, "The agent that reports them."),
+        may("job_queue", TEXT, "The queue of the job."),
+        may("events", list(&Kind::Object(&EVENT)).up_to(NAMES), "The events, oldest first."),
+    ],
+};
 
-/// Reads events. What the document does not name is forwarded too. Errors are 400, as the document says.
-pub(in crate::api) fn event(mut body: Fields) -> Result<Event, ApiError> {
-    body.string("agent_id");
-    body.string("job_queue");
-    body.require("job_status_webhook");
-    let webhook = body.string("job_status_webhook").unwrap_or_default();
-    if body.has("job_status_webhook") && !is_url(&webhook) {
-        body.refuse("job_status_webhook", "Not a valid URL.");
-    }
-    body.objects("events", |event| {
-        for name in ["event_name", "timestamp"] {
-            event.require(name);
-            event.string(name);
-        }
-        event.drop_null("detail");
-        event.string("detail");
-    });
-    let mut members = body.finish().map_err(|error| error.status(StatusCode::BAD_REQUEST))?;
-    members.remove("job_status_webhook");
-    Ok(Event { webhook, body: ordered(members.into_iter().collect()) })
-}
+static EVENT: Shape = Shape {
+    name: "Event",
+    doc: "Something that happened to a job.",
+    others: Others::Kept,
+    members: &[
+        must("event_name", TEXT, "What happened, as one word.").like("provision_start"),
+        must("timestamp", TEXT, "When it happened."),
+        may("detail", Kind::OrNull(&TEXT), "What there is to say about it."),
+    ],
+};
 
-/// The object in upstream's order and spacing: its webhooks may compare text.
-fn ordered(mut members: Vec<(String, String)>) -> String {
-    let place = |name: &str| match name {
-        "agent_id" => 0,
-        "job_queue" => 1,
-        "events" => 2,
-        _ => 3,
-    };
-    members.sort_by_key(|(name, _)| place(name));
-    let members: Vec<String> =
-        members.iter().map(|(name, value)| format!("{}:{value}", text::text(name))).collect();
-    text::spaced(&format!("{{{}}}", members.join(",")))
-}
+const URL: Kind = text_by(is_url, "Not a valid URL.", ("format", "uri"));
 
 fn is_url(text: &str) -> bool {
     let uri = text.parse::<axum::http::Uri>();
@@ -57,9 +44,47 @@ fn is_url(text: &str) -> bool {
     })
 }
 
+/// Where events go, and the body.
+pub(in crate::api) struct Events {
+    pub(in crate::api) webhook: String,
+    pub(in crate::api) body: String,
+}
+
+impl Input for Events {
+    const SHAPE: &'static Shape = &EVENTS;
+
+    fn read(mut members: Members<'_>) -> ApiResult<Self> {
+        #[derive(Deserialize)]
+        struct Known {
+            job_status_webhook: String,
+        }
+        let Known { job_status_webhook: webhook } = members.to()?;
+        members.remove("job_status_webhook");
+        Ok(Self { webhook, body: ordered(&members) })
+    }
+
+    /// 400, as the API always said.
+    fn refused(place: Place, errors: &Map<String, Value>) -> ApiError {
+        ApiError::validation(place, errors).status(StatusCode::BAD_REQUEST)
+    }
+}
+
+/// The object in the order and spacing of the servers before this one: webhooks may compare text.
+fn ordered(members: &Members<'_>) -> String {
+    let place = |name: &str| match name {
+        "agent_id" => 0,
+        "job_queue" => 1,
+        "events" => 2,
+        _ => 3,
+    };
+    let mut members: Vec<(&str, &str)> = members.iter().collect();
+    members.sort_by_key(|(name, _)| place(name));
+    text::spaced(&text::object(members))
+}
+
 /// A refusal of the target, in the form of a wrong member.
 pub(in crate::api) fn refused(message: &str) -> ApiError {
-    let mut errors = Map::<String, Value>::new();
+    let mut errors = Map::new();
     errors.insert("job_status_webhook".to_owned(), json!([message]));
-    ApiError::validation(Place::Body, &errors).status(StatusCode::BAD_REQUEST)
+    Events::refused(Place::Body, &errors)
 }

@@ -2,111 +2,97 @@
 
 use std::time::Duration;
 
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use crate::domain::{AgentName, JobId, JobState, QueueName, Tag, Timestamp};
-use crate::http::{ApiError, Fields, json as text};
+use super::{ID, NAMES, TIME, distinct};
+use crate::domain::{AgentName, Job, JobId, JobState, QueueName, Tag, Timestamp};
+use crate::http::shape::kind::{
+    BOOLEAN, INTEGER, MAPPING, NAME, TEXT, list, one_of, text, text_by,
+};
+use crate::http::shape::{Input, Kind, Members, Others, Output, Shape, may, may_be_null, must};
+use crate::http::{ApiResult, json as text_of};
 use crate::ops::{Claimed, Submission};
-use crate::store::Job;
 
-/// Reads a submitted job: checks and normalises the members that upstream knows, keeps all others for the agent.
-pub(in crate::api) fn submission(mut body: Fields) -> Result<Submission, ApiError> {
-    for name in ["job_id", "parent_job_id", "name", "job_status_webhook"] {
-        body.string(name);
-    }
-    for name in ["global_timeout", "output_timeout", "allocation_timeout"] {
-        body.integer(name);
-    }
-    for name in ["firmware_update_data", "allocate_data"] {
-        body.mapping(name);
-    }
-    body.boolean("debug");
-    body.require("job_queue");
-    let queue = name::<QueueName>(&mut body, "job_queue");
-    if queue.as_ref().is_some_and(|queue| queue.as_str().is_empty()) {
-        body.refuse("job_queue", "Shorter than minimum length 1.");
-    }
-    let priority = body.integer("job_priority").unwrap_or(0);
-    let tags: Vec<Tag> = names(&mut body, "tags");
-    let exclude_agents: Vec<AgentName> = names(&mut body, "exclude_agents");
-    provision_data(&mut body);
-    body.nested("test_data", test_data);
-    let reserve_seconds = body.nested("reserve_data", reserve_data).flatten();
-    body.drop_null("queue_timeout");
-    let queue_timeout = seconds(&mut body, "queue_timeout").map(u64::try_from);
-    if let Some(Err(_)) = queue_timeout {
-        body.refuse("queue_timeout", "Must be greater than or equal to 0.");
-    }
-    let queue_timeout = queue_timeout.and_then(Result::ok);
-    let attachments =
-        body.names().any(|name| name.ends_with("_data") && names_attachments(&body, name));
-    let id = body.take("job_id").and_then(|json| serde_json::from_str::<String>(&json).ok());
-    let members = body.finish()?;
-    Ok(Submission {
-        id: id.filter(|id| !id.is_empty()),
-        // `finish` has refused a body without one.
-        queue: queue.ok_or_else(ApiError::internal)?,
-        priority,
-        tags,
-        exclude_agents,
-        reserve_seconds,
-        queue_timeout: queue_timeout.map(Duration::from_secs),
-        attachments,
-        body: text::object(&members),
-    })
-}
+static SUBMISSION: Shape = Shape {
+    name: "Submission",
+    doc: "A job to be put into a queue. What is not listed is kept for the agent.",
+    others: Others::Kept,
+    members: &[
+        must("job_queue", QUEUE, "The queue that the job waits in.").like("rack-7"),
+        may("name", TEXT, "A name for people to read."),
+        may("job_id", TEXT, "A UUID: the job with this id is submitted again, as a new attempt."),
+        may("parent_job_id", TEXT, "The id of the job that this one is a part of."),
+        may("tags", list(&NAME).up_to(NAMES), "Words to search the job by.").like(r#"["smoke"]"#),
+        may("job_priority", INTEGER, "Jobs of a higher priority go first. Zero needs no rights.")
+            .like("100"),
+        may("exclude_agents", list(&NAME).up_to(NAMES), "The agents that must not get the job."),
+        may_be_null(
+            "queue_timeout",
+            Kind::Seconds { least: 0 },
+            "The job is cancelled when it has waited this long.",
+        )
+        .like("3600"),
+        may("global_timeout", INTEGER, "How long the job may run, in seconds.").like("14400"),
+        may("output_timeout", INTEGER, "How long the job may print nothing, in seconds."),
+        may("allocation_timeout", INTEGER, "How long its devices may be kept, in seconds."),
+        may("debug", BOOLEAN, "Whether the agent tells more."),
+        may_be_null(
+            "provision_data",
+            Kind::By(&MAPPING, provision_data),
+            "What the device is installed with; each kind of device has members of its own.",
+        )
+        .like(r#"{"distro":"noble"}"#),
+        may("firmware_update_data", MAPPING, "Which firmware the device gets."),
+        may("test_data", Kind::Object(&TEST_DATA), "What is run on the device."),
+        may("allocate_data", MAPPING, "Whether the device is only allocated."),
+        may("reserve_data", Kind::Object(&RESERVE_DATA), "For whom the device is reserved."),
+        may("job_status_webhook", TEXT, "Where the agent reports events of the job."),
+    ],
+};
 
-/// Any mapping is taken: each generation of agents has its own shapes, and refusing one's would break its jobs.
-fn provision_data(body: &mut Fields) {
-    body.drop_null("provision_data");
-    match body.value("provision_data") {
-        None | Some(Value::Object(_)) => {}
-        Some(Value::String(word)) => {
-            body.refuse_value(
-                "provision_data",
-                json!({ "_schema": format!("Invalid data type: {word}") }),
-            );
-        }
-        Some(_) => {
-            body.refuse_value("provision_data", json!({ "_schema": ["Invalid input type."] }));
-        }
-    }
-}
+static TEST_DATA: Shape = Shape {
+    name: "TestData",
+    doc: "What is run on the device.",
+    others: Others::Kept,
+    members: &[
+        may("test_cmds", TEXT, "The commands.").like("echo hello"),
+        may("test_username", TEXT, "The user that the agent logs in as."),
+        may("test_password", TEXT, "The password of that user."),
+        may("attachments", list(&Kind::Object(&ATTACHMENT)).up_to(NAMES), "Files that go along."),
+    ],
+};
 
-fn test_data(data: &mut Fields) {
-    for name in ["test_cmds", "test_username", "test_password"] {
-        data.string(name);
-    }
-    data.objects("attachments", |attachment| {
-        attachment.require("agent");
-        attachment.string("agent");
-        attachment.string("device");
-    });
-}
+static ATTACHMENT: Shape = Shape {
+    name: "Attachment",
+    doc: "A file in the archive that is sent after the job.",
+    others: Others::Kept,
+    members: &[
+        must("agent", TEXT, "Where the agent puts it."),
+        may("device", TEXT, "Where it is put on the device."),
+    ],
+};
 
-/// Checks a reservation and gives its length in seconds, if it says one.
-fn reserve_data(data: &mut Fields) -> Option<i64> {
-    let keys = data.strings("ssh_keys").unwrap_or_default();
-    let bad = keys.iter().enumerate().filter(|(_, key)| !is_key(key));
-    let errors: serde_json::Map<String, Value> = bad
-        .map(|(index, _)| (index.to_string(), json!(["String does not match expected pattern."])))
-        .collect();
-    if !errors.is_empty() {
-        data.refuse_value("ssh_keys", Value::Object(errors));
-    }
-    data.drop_null("timeout");
-    seconds(data, "timeout")
-}
+static RESERVE_DATA: Shape = Shape {
+    name: "ReserveData",
+    doc: "For whom the device is reserved, and for how long.",
+    others: Others::Kept,
+    members: &[
+        may("ssh_keys", list(&SSH_KEY).up_to(NAMES), "Whose keys may log in.").like(r#"["lp:me"]"#),
+        may_be_null(
+            "timeout",
+            Kind::Seconds { least: i64::MIN },
+            "How long. More than six hours needs a right.",
+        )
+        .like("3600"),
+    ],
+};
 
-/// A time in whole seconds, which may be written as `1h30m`; it is handed on as a number.
-fn seconds(data: &mut Fields, name: &str) -> Option<i64> {
-    if let Some(Value::String(text)) = data.peek(name)
-        && let Some(seconds) = duration(&text)
-    {
-        data.set(name, &json!(seconds));
-    }
-    data.integer(name)
-}
+const QUEUE: Kind = text(1, crate::domain::MAX_NAME);
+
+const SSH_KEY: Kind =
+    text_by(is_key, "String does not match expected pattern.", ("pattern", r"^(lp|gh):(\S+)$"));
 
 /// `^(lp|gh):(\S+)$`
 fn is_key(key: &str) -> bool {
@@ -114,94 +100,174 @@ fn is_key(key: &str) -> bool {
     user.is_some_and(|user| !user.is_empty() && !user.contains(char::is_whitespace))
 }
 
-/// The seconds of `1h30m`, `2d`, `90s`.
-fn duration(text: &str) -> Option<i64> {
-    let mut seconds: i64 = 0;
-    let mut rest = text.trim();
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).filter(|&at| at > 0)?;
-        let number: i64 = rest[..digits].parse().ok()?;
-        let unit = match rest[digits..].chars().next()? {
-            'd' => 86_400,
-            'h' => 3_600,
-            'm' => 60,
-            's' => 1,
-            _ => return None,
-        };
-        seconds = seconds.checked_add(number.checked_mul(unit)?)?;
-        rest = rest[digits + 1..].trim_start();
+/// Any mapping is taken: each generation of agents has its own shapes, and refusing one's would break its jobs.
+fn provision_data(json: &str) -> Result<(), Value> {
+    if json.starts_with('{') {
+        return Ok(());
     }
-    (!text.trim().is_empty()).then_some(seconds)
+    let word: Option<String> = serde_json::from_str(json).ok();
+    let error = match word {
+        Some(word) => json!(format!("Invalid data type: {word}")),
+        None => json!(["Invalid input type."]),
+    };
+    Err(json!({ "_schema": error }))
 }
 
-fn names_attachments(body: &Fields, section: &str) -> bool {
-    body.peek(section).is_some_and(|value| value.get("attachments").is_some())
+impl Input for Submission {
+    const SHAPE: &'static Shape = &SUBMISSION;
+
+    fn read(mut members: Members<'_>) -> ApiResult<Self> {
+        #[derive(Deserialize)]
+        struct Known {
+            job_id: Option<String>,
+            job_queue: QueueName,
+            #[serde(default)]
+            job_priority: i64,
+            #[serde(default)]
+            tags: Vec<Tag>,
+            #[serde(default)]
+            exclude_agents: Vec<AgentName>,
+            reserve_data: Option<Reservation>,
+            queue_timeout: Option<u64>,
+        }
+        #[derive(Deserialize)]
+        struct Reservation {
+            timeout: Option<i64>,
+        }
+        let known: Known = members.to()?;
+        members.remove("job_id");
+        Ok(Self {
+            id: known.job_id.filter(|id| !id.is_empty()),
+            queue: known.job_queue,
+            priority: known.job_priority,
+            tags: distinct(known.tags),
+            exclude_agents: distinct(known.exclude_agents),
+            reserve_seconds: known.reserve_data.and_then(|data| data.timeout),
+            queue_timeout: known.queue_timeout.map(Duration::from_secs),
+            attachments: members
+                .iter()
+                .any(|(name, json)| name.ends_with("_data") && names_attachments(json)),
+            body: members.object(),
+        })
+    }
 }
 
-fn name<T: TryFrom<String, Error = crate::domain::NameError>>(
-    body: &mut Fields,
-    member: &str,
-) -> Option<T> {
-    match T::try_from(body.string(member)?) {
-        Ok(name) => Some(name),
-        Err(error) => {
-            body.refuse(member, &error.to_string());
-            None
+fn names_attachments(section: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Section {
+        #[serde(default)]
+        attachments: Named,
+    }
+    /// Whether a member is there, be it null.
+    #[derive(Default)]
+    struct Named(bool);
+    impl<'de> Deserialize<'de> for Named {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            IgnoredAny::deserialize(deserializer).map(|_| Self(true))
         }
     }
+    // An object fails to be read only when it names them twice.
+    section.starts_with('{')
+        && serde_json::from_str(section).map_or(true, |Section { attachments }| attachments.0)
 }
 
-/// A list of names without repetition.
-fn names<T: TryFrom<String, Error = crate::domain::NameError> + PartialEq>(
-    body: &mut Fields,
-    member: &str,
-) -> Vec<T> {
-    let mut names = Vec::new();
-    for text in body.strings(member).unwrap_or_default() {
-        match T::try_from(text) {
-            Ok(name) if names.contains(&name) => {}
-            Ok(name) => names.push(name),
-            Err(error) => body.refuse(member, &error.to_string()),
-        }
+/// What is to be done with a job.
+pub(in crate::api) enum Action {
+    Cancel,
+}
+
+impl Input for Action {
+    const SHAPE: &'static Shape = &Shape {
+        name: "Action",
+        doc: "What is to be done with a job.",
+        others: Others::Refused,
+        members: &[must("action", one_of(&["cancel"]), "`cancel` ends the job.").like("cancel")],
+    };
+
+    fn read(_: Members<'_>) -> ApiResult<Self> {
+        Ok(Self::Cancel)
     }
-    names
 }
 
 /// The answer to a submission.
-#[derive(serde::Serialize)]
+#[derive(Serialize)]
 pub(in crate::api) struct Submitted {
     pub(in crate::api) job_id: JobId,
 }
 
+impl Output for Submitted {
+    const KIND: Kind = Kind::Object(&Shape {
+        name: "Submitted",
+        doc: "The job is in its queue.",
+        others: Others::Refused,
+        members: &[must("job_id", ID, "The id of the job.")],
+    });
+}
+
+/// A job as it was submitted, with what the server adds.
+pub(in crate::api) enum Shown {}
+
+impl Output for Shown {
+    const KIND: Kind = Kind::Object(&Shape {
+        name: "Job",
+        doc: "A job: all that was submitted, and what the server adds.",
+        others: Others::Kept,
+        members: &[
+            must("job_id", ID, "The id of the job."),
+            must("job_queue", TEXT, "The queue that the job was submitted to."),
+            may("started_at", TIME, "When it was handed to an agent; only the agent sees it."),
+            may(
+                "attachments_status",
+                one_of(&["waiting", "complete"]),
+                "Whether the archive of the attachments has arrived.",
+            ),
+        ],
+    });
+}
+
 /// The job that an agent gets: what was submitted, with its id and what the agent needs to know of its state.
 pub(in crate::api) fn claimed(claimed: &Claimed) -> String {
-    let mut members = text::members(&claimed.body);
-    members.insert("job_id".to_owned(), text::text(&claimed.job.id));
+    let mut members = text_of::members(&claimed.body);
+    members.insert("job_id".to_owned(), text_of::text(&claimed.job.id));
     if let Some(started) = claimed.job.started_at {
-        members.insert("started_at".to_owned(), text::text(&started));
+        members.insert("started_at".to_owned(), text_of::text(&started));
     }
     match claimed.job.attachments.status() {
-        Some(status) => members.insert("attachments_status".to_owned(), text::text(&status)),
+        Some(status) => members.insert("attachments_status".to_owned(), text_of::text(&status)),
         None => members.remove("attachments_status"),
     };
-    text::object(&members)
+    text_of::object(&members)
 }
 
 /// What was submitted, with its id.
 pub(in crate::api) fn shown(id: JobId, body: &str) -> String {
-    let mut members = text::members(body);
-    members.insert("job_id".to_owned(), text::text(&id));
-    text::object(&members)
+    let mut members = text_of::members(body);
+    members.insert("job_id".to_owned(), text_of::text(&id));
+    text_of::object(&members)
 }
 
-/// A row of a search.
-#[derive(serde::Serialize)]
-pub(in crate::api) struct Found<'a> {
+/// A job in a list.
+#[derive(Serialize)]
+pub(in crate::api) struct Row<'a> {
     created_at: Timestamp,
     job_id: JobId,
     #[serde(skip_serializing_if = "Option::is_none")]
     job_queue: Option<&'a QueueName>,
     job_state: &'a JobState,
+}
+
+impl Output for Row<'_> {
+    const KIND: Kind = Kind::Object(&Shape {
+        name: "JobRow",
+        doc: "A job in a list.",
+        others: Others::Refused,
+        members: &[
+            must("created_at", TIME, "When it was submitted."),
+            must("job_id", ID, "Its id."),
+            may("job_queue", TEXT, "Its queue, in the list of a queue."),
+            must("job_state", TEXT, "Its state: waiting, running, a phase, or how it ended."),
+        ],
+    });
 }
 
 /// A row of a search, as JSON text.
@@ -215,49 +281,10 @@ pub(in crate::api) fn queued(job: &Job) -> String {
 }
 
 fn row(job: &Job, job_queue: Option<&QueueName>) -> String {
-    text::text(&Found {
+    text_of::text(&Row {
         created_at: job.created_at,
         job_id: job.id,
         job_queue,
         job_state: &job.state,
     })
-}
-
-/// The states that a search knows, in the order of its error.
-pub(in crate::api) const SEARCHED: [&str; 14] = [
-    "setup",
-    "provision",
-    "firmware_update",
-    "test",
-    "allocate",
-    "allocated",
-    "reserve",
-    "cleanup",
-    "cancelled",
-    "completed",
-    "active",
-    "waiting",
-    "running",
-    "complete",
-];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_seconds() {
-        for (text, seconds) in [("1h30m", 5400), ("2d", 172_800), ("90s", 90), ("1d 2h", 93_600)] {
-            assert_eq!(duration(text), Some(seconds), "{text}");
-        }
-        for text in ["", "soon", "h", "5", "1w", "99999999999999999999d"] {
-            assert_eq!(duration(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn ssh_keys_name_a_launchpad_or_github_user() {
-        assert!(is_key("lp:me") && is_key("gh:you"));
-        assert!(!is_key("lp:") && !is_key("zz:me") && !is_key("lp:a b"));
-    }
 }

@@ -1,46 +1,57 @@
 //! Fragments of logs on the wire.
 
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use crate::domain::{Phase, Timestamp};
-use crate::http::{ApiError, ApiQuery, Fields};
-use crate::store::Fragment;
+use super::{TIME, timestamp};
+use crate::domain::{Fragment, Phase, Timestamp};
+use crate::http::error::Place;
+use crate::http::shape::kind::{INTEGER, TEXT, at_least, map_of, one_of};
+use crate::http::shape::{Input, Kind, Members, Others, Output, Shape, may, must};
+use crate::http::{ApiError, ApiResult};
 
-/// Reads a fragment.
-pub(in crate::api) fn fragment(mut body: Fields) -> Result<Fragment, ApiError> {
-    const KNOWN: [&str; 4] = ["fragment_number", "timestamp", "phase", "log_data"];
-    body.only(&KNOWN);
-    for name in KNOWN {
-        body.require(name);
+static FRAGMENT: Shape = Shape {
+    name: "Fragment",
+    doc: "A piece of one of a job's two logs.",
+    others: Others::Refused,
+    members: &[
+        must("fragment_number", INTEGER, "Its number, which grows over the whole job.").like("0"),
+        must("timestamp", TIME, "When its agent wrote it.").like("2026-01-01T00:00:00+00:00"),
+        must("phase", one_of(&Phase::WORDS), "The phase that printed it.").like("test"),
+        must("log_data", TEXT, "The text.").like("hello\n"),
+    ],
+};
+
+impl Input for Fragment {
+    const SHAPE: &'static Shape = &FRAGMENT;
+
+    fn read(members: Members<'_>) -> ApiResult<Self> {
+        #[derive(Deserialize)]
+        struct Known {
+            fragment_number: i64,
+            timestamp: String,
+            phase: String,
+            log_data: String,
+        }
+        let known: Known = members.to()?;
+        // The shape has refused every other word.
+        let (at, phase) = timestamp(&known.timestamp)
+            .zip(Phase::parse(&known.phase))
+            .ok_or_else(ApiError::internal)?;
+        Ok(Self { number: Some(known.fragment_number), phase, at, text: known.log_data })
     }
-    let number = body.integer("fragment_number");
-    let at = body.string("timestamp").map(|text| timestamp(&text));
-    if at == Some(None) {
-        body.refuse("timestamp", "Not a valid datetime.");
-    }
-    let phase = body.string("phase").map(|word| Phase::parse(&word));
-    if phase == Some(None) {
-        body.refuse("phase", &one_of_the_phases());
-    }
-    let text = body.string("log_data").unwrap_or_default();
-    body.finish()?;
-    // `finish` has refused a body without these.
-    let (at, phase) = at.flatten().zip(phase.flatten()).ok_or_else(ApiError::internal)?;
-    Ok(Fragment { number, phase, at, text })
 }
 
-fn one_of_the_phases() -> String {
-    format!("Must be one of: {}.", Phase::ALL.map(Phase::as_str).join(", "))
-}
-
-/// `2026-01-01T00:00:00+00:00`, with `Z`, with fractions, or without a zone, which then is UTC.
-fn timestamp(text: &str) -> Option<Timestamp> {
-    let moment = text.parse::<jiff::Timestamp>().ok().or_else(|| {
-        let local = text.parse::<jiff::civil::DateTime>().ok()?;
-        jiff::tz::Offset::UTC.to_timestamp(local).ok()
-    })?;
-    Some(Timestamp::from_micros(moment.as_microsecond()))
-}
+static WANTED: Shape = Shape {
+    name: "LogPart",
+    doc: "Which part of a log is read.",
+    others: Others::Refused,
+    members: &[
+        may("start_fragment", at_least(0), "Fragments from this number on."),
+        may("start_timestamp", TIME, "Fragments that were written then or later."),
+        may("phase", one_of(&Phase::WORDS), "Fragments of this phase."),
+    ],
+};
 
 /// What part of a log is asked for.
 #[derive(Clone, Debug)]
@@ -53,38 +64,59 @@ pub(in crate::api) struct Wanted {
     pub(in crate::api) phases: Vec<Phase>,
 }
 
-/// Reads the query. Here an error is 400 and its message is an object, and unknown keys are errors too.
-pub(in crate::api) fn wanted(query: &ApiQuery) -> Result<Wanted, ApiError> {
-    let mut errors = Map::new();
-    for key in query.keys() {
-        if !["start_fragment", "start_timestamp", "phase"].contains(&key) {
-            errors.insert(key.to_owned(), json!(["Unknown field."]));
+impl Input for Wanted {
+    const SHAPE: &'static Shape = &WANTED;
+
+    fn read(members: Members<'_>) -> ApiResult<Self> {
+        #[derive(Deserialize)]
+        struct Known {
+            #[serde(default)]
+            start_fragment: i64,
+            start_timestamp: Option<String>,
+            phase: Option<String>,
         }
+        let known: Known = members.to()?;
+        let phase = known.phase.as_deref().and_then(Phase::parse);
+        Ok(Self {
+            from: known.start_fragment,
+            since: known.start_timestamp.as_deref().and_then(timestamp),
+            phases: phase.map_or_else(|| Phase::ALL.to_vec(), |phase| vec![phase]),
+        })
     }
-    let from = query.first("start_fragment").map_or(Ok(0), |text| {
-        let number: i64 = text.trim().parse().map_err(|_| "Not a valid integer.")?;
-        if number < 0 { Err("Must be greater than or equal to 0.") } else { Ok(number) }
-    });
-    let since = query.first("start_timestamp").map(|text| {
-        // A plus sign stands for a blank in a query; clients send it as it is.
-        timestamp(&text.replace(' ', "+")).ok_or("Not a valid datetime.")
-    });
-    let phase = query.first("phase").map(|word| Phase::parse(word).ok_or_else(one_of_the_phases));
-    if let Err(message) = from {
-        errors.insert("start_fragment".to_owned(), json!([message]));
+
+    /// 400, and the errors stand where the message usually is.
+    fn refused(_: Place, errors: &Map<String, Value>) -> ApiError {
+        ApiError::object(&Value::Object(errors.clone()))
     }
-    if let Some(Err(message)) = &since {
-        errors.insert("start_timestamp".to_owned(), json!([message]));
-    }
-    if let Some(Err(message)) = &phase {
-        errors.insert("phase".to_owned(), json!([message]));
-    }
-    if !errors.is_empty() {
-        return Err(ApiError::object(&Value::Object(errors)));
-    }
-    Ok(Wanted {
-        from: from.unwrap_or_default(),
-        since: since.and_then(Result::ok),
-        phases: phase.and_then(Result::ok).map_or_else(|| Phase::ALL.to_vec(), |phase| vec![phase]),
-    })
+}
+
+static PHASE: Shape = Shape {
+    name: "PhaseLog",
+    doc: "The log of a phase.",
+    others: Others::Refused,
+    members: &[
+        must("last_fragment_number", at_least(-1), "The number of the last fragment, or -1."),
+        must("log_data", TEXT, "The text of all fragments."),
+    ],
+};
+
+static LOG: Shape = Shape {
+    name: "Log",
+    doc: "One of the two logs of a job. Whoever reads on asks for the fragments after the highest number.",
+    others: Others::Refused,
+    members: &[
+        may("output", BY_PHASE, "What was printed, by phase."),
+        may("serial", BY_PHASE, "What came over the serial line, by phase."),
+    ],
+};
+
+static OF_PHASE: Kind = Kind::Object(&PHASE);
+
+const BY_PHASE: Kind = map_of(&Phase::WORDS, &OF_PHASE);
+
+/// A log as it is shown: under its own name, by phase.
+pub(in crate::api) enum Shown {}
+
+impl Output for Shown {
+    const KIND: Kind = Kind::Object(&LOG);
 }

@@ -2,86 +2,170 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
 
 use crate::domain::wait::PERCENTILES;
-use crate::domain::{ClientId, QueueName};
-use crate::http::error::Place;
-use crate::http::{ApiError, Fields, json as text};
-use crate::ops::WaitTimes;
-use crate::store::Advertised;
+use crate::domain::{Advertised, ClientId, QueueName};
+use crate::http::shape::kind::{TEXT, list, map};
+use crate::http::shape::{Input, Kind, Members, Others, Output, Shape, may_be_null, must};
+use crate::http::{ApiError, ApiResult, json as text_of};
+use crate::ops::{self, WaitTimes};
 
-/// Reads advertised queues: names and descriptions.
-pub(in crate::api) fn descriptions(body: Fields) -> Result<BTreeMap<QueueName, String>, ApiError> {
-    queues(body, |name, value| match value {
-        Value::String(text) => Ok(text),
-        _ => Err(format!("Description for queue '{name}' must be a string")),
-    })
-}
+static DESCRIPTIONS: Shape = Shape {
+    name: "Queues",
+    doc: "Queues by name, each with what its agents say about it.",
+    others: Others::EachBy(TEXT, description),
+    members: &[],
+};
 
-/// Reads images: an object of names and provision data for each queue, as JSON text.
-pub(in crate::api) fn images(body: Fields) -> Result<BTreeMap<QueueName, String>, ApiError> {
-    queues(body, |name, value| {
-        let Value::Object(images) = value else {
-            return Err(format!("Images for queue '{name}' must be a dict"));
-        };
-        for (image, data) in &images {
-            if image.is_empty() || image.starts_with('$') || image.contains('\0') {
-                return Err(format!(
-                    "Names for queue '{name}' must be non-empty strings, must not start with '$' or contain null bytes"
-                ));
-            }
-            if !data.is_string() {
-                return Err(format!(
-                    "Provision data for image '{image}' in queue '{name}' must be a string"
-                ));
-            }
-        }
-        Ok(text::text(&images))
-    })
-}
+static IMAGES: Shape = Shape {
+    name: "Images",
+    doc: "Queues by name, each with its images: the provision data by the name of the image.",
+    others: Others::EachBy(IMAGES_OF_QUEUE, images),
+    members: &[],
+};
 
-fn queues(
-    body: Fields,
-    read: impl Fn(&str, Value) -> Result<String, String>,
-) -> Result<BTreeMap<QueueName, String>, ApiError> {
-    let mut found = BTreeMap::new();
-    for (name, json) in body.finish()? {
-        if name.is_empty() {
-            return Err(refused("Queue names must be non-empty strings"));
-        }
-        let value = serde_json::from_str(&json).unwrap_or(Value::Null);
-        let value = read(&name, value).map_err(|message| refused(&message))?;
-        let name = QueueName::try_from(name).map_err(|error| refused(&error.to_string()))?;
-        found.insert(name, value);
+const IMAGES_OF_QUEUE: Kind = map(&TEXT);
+
+fn description(queue: &str, json: &str) -> Result<(), String> {
+    name(queue)?;
+    if !json.starts_with('"') {
+        return Err(format!("Description for queue '{queue}' must be a string"));
     }
-    Ok(found)
+    Ok(())
 }
 
-fn refused(message: &str) -> ApiError {
-    let mut errors = Map::new();
-    errors.insert("_schema".to_owned(), json!([message]));
-    ApiError::validation(Place::Body, &errors)
-}
-
-/// A restricted queue and its owners, as JSON text.
-pub(in crate::api) fn restricted(queue: &QueueName, owners: &[ClientId]) -> String {
-    #[derive(serde::Serialize)]
-    struct Restricted<'a> {
-        owners: &'a [ClientId],
-        queue: &'a QueueName,
+fn images(queue: &str, json: &str) -> Result<(), String> {
+    name(queue)?;
+    if !json.starts_with('{') {
+        return Err(format!("Images for queue '{queue}' must be a dict"));
     }
-    text::text(&Restricted { owners, queue })
+    for (image, data) in Members::parse(json)?.iter() {
+        if image.is_empty() || image.starts_with('$') || image.contains('\0') {
+            return Err(format!(
+                "Names for queue '{queue}' must be non-empty strings, must not start with '$' or contain null bytes"
+            ));
+        }
+        if !data.starts_with('"') {
+            return Err(format!(
+                "Provision data for image '{image}' in queue '{queue}' must be a string"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn name(queue: &str) -> Result<(), String> {
+    if queue.is_empty() {
+        return Err("Queue names must be non-empty strings".to_owned());
+    }
+    QueueName::try_from(queue.to_owned()).map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// Queues and their descriptions.
+pub(in crate::api) struct Descriptions(pub(in crate::api) BTreeMap<QueueName, String>);
+
+impl Input for Descriptions {
+    const SHAPE: &'static Shape = &DESCRIPTIONS;
+
+    fn read(members: Members<'_>) -> ApiResult<Self> {
+        members.to().map(Self)
+    }
+}
+
+impl Output for Descriptions {
+    const KIND: Kind = Kind::Object(&DESCRIPTIONS);
+}
+
+/// Queues, and the images of each as the JSON text of an object.
+pub(in crate::api) struct Images(pub(in crate::api) BTreeMap<QueueName, String>);
+
+impl Input for Images {
+    const SHAPE: &'static Shape = &IMAGES;
+
+    fn read(members: Members<'_>) -> ApiResult<Self> {
+        let queues: BTreeMap<QueueName, BTreeMap<String, String>> = members.to()?;
+        let texts = queues.into_iter().map(|(queue, images)| (queue, text_of::text(&images)));
+        Ok(Self(texts.collect()))
+    }
+}
+
+/// The images of one queue.
+pub(in crate::api) enum ImagesOfQueue {}
+
+impl Output for ImagesOfQueue {
+    const KIND: Kind = IMAGES_OF_QUEUE;
+}
+
+static RESTRICTED: Shape = Shape {
+    name: "RestrictedQueue",
+    doc: "A queue that only its owners submit to.",
+    others: Others::Refused,
+    members: &[must("owners", list(&TEXT), "Clients."), must("queue", TEXT, "The queue.")],
+};
+
+/// A restricted queue and its owners.
+#[derive(Serialize)]
+pub(in crate::api) struct Restricted<'a> {
+    pub(in crate::api) owners: &'a [ClientId],
+    pub(in crate::api) queue: &'a QueueName,
+}
+
+impl Output for Restricted<'_> {
+    const KIND: Kind = Kind::Object(&RESTRICTED);
+}
+
+static OWNER: Shape = Shape {
+    name: "Owner",
+    doc: "A client that owns a restricted queue.",
+    others: Others::Refused,
+    members: &[may_be_null("client_id", TEXT, "The client; required.").like("lab-7")],
+};
+
+/// The client that a request names as owner.
+pub(in crate::api) struct Owner(pub(in crate::api) ClientId);
+
+impl Input for Owner {
+    const SHAPE: &'static Shape = &OWNER;
+
+    fn read(members: Members<'_>) -> ApiResult<Self> {
+        #[derive(Deserialize)]
+        struct Known {
+            client_id: Option<String>,
+        }
+        let Known { client_id } = members.to()?;
+        let id = client_id.filter(|id| !id.is_empty());
+        let id = id.ok_or_else(|| ApiError::bad_request("Error: Missing client ID."))?;
+        ClientId::try_from(id).map(Self).map_err(|_| ops::Error::NoClient.into())
+    }
 }
 
 /// An advertised queue, as a member of an object: its name and what its agents say about it.
 pub(in crate::api) fn advertised(queue: &Advertised) -> String {
-    format!("{}:{}", text::text(&queue.name), text::text(&queue.description))
+    format!("{}:{}", text_of::text(&queue.name), text_of::text(&queue.description))
+}
+
+/// How long the jobs of a queue waited.
+pub(in crate::api) enum Waits {}
+
+impl Output for Waits {
+    const KIND: Kind = Kind::Object(&Shape {
+        name: "WaitTimes",
+        doc: "Percentiles of how long the jobs of a queue waited, in seconds; they may have a fraction.",
+        others: Others::Refused,
+        members: &[
+            must("5", Kind::Any, "5 % waited no longer."),
+            must("10", Kind::Any, "10 % waited no longer."),
+            must("50", Kind::Any, "Half of them waited no longer."),
+            must("90", Kind::Any, "90 % waited no longer."),
+            must("95", Kind::Any, "95 % waited no longer."),
+        ],
+    });
 }
 
 /// A queue's wait times, as a member of an object: its name and the percentiles in seconds.
 pub(in crate::api) fn wait_times((queue, values): &WaitTimes) -> String {
     let values = PERCENTILES.iter().zip(values);
-    let values = values.map(|(percent, value)| format!("\"{percent}\":{}", text::text(value)));
-    format!("{}:{{{}}}", text::text(queue), values.collect::<Vec<_>>().join(","))
+    let values = values.map(|(percent, value)| format!("\"{percent}\":{}", text_of::text(value)));
+    format!("{}:{{{}}}", text_of::text(queue), values.collect::<Vec<_>>().join(","))
 }

@@ -1,64 +1,90 @@
 //! Results on the wire: posted flat or with a `status` object, always answered flat.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-use crate::domain::member::{log_of, status_of};
-use crate::domain::{JobState, LogKind, Phase};
-use crate::http::fields::as_integer;
-use crate::http::{ApiError, Fields, json as text};
+use serde::Deserialize;
+
+use crate::domain::member::status_of;
+use crate::domain::{JobState, Phase};
+use crate::http::ApiResult;
+use crate::http::shape::kind::{INTEGER, MAPPING, TEXT, map_of};
+use crate::http::shape::{Input, Kind, Members, Others, Output, Shape, Size, may};
 use crate::ops::Posted;
 
-/// Reads a result. Members that this server does not know are kept and answered as they were sent.
-pub(in crate::api) fn posted(mut body: Fields) -> Result<Posted, ApiError> {
-    for phase in Phase::ALL {
-        body.integer(&status_of(phase));
-        for log in LogKind::ALL {
-            body.string(&log_of(phase, log));
-        }
-    }
-    body.mapping("device_info");
-    let state = body.string("job_state").map(|word| JobState::new(&word));
-    let statuses = statuses(&mut body);
-    let mut members = body.finish()?;
-    members.remove("job_state");
-    members.remove("status");
-    for (phase, code) in statuses.iter().flatten() {
-        members.insert(status_of(*phase), text::text(code));
-    }
-    Ok(Posted {
-        members,
-        replaced: statuses.map_or_else(Vec::new, |_| Phase::ALL.map(status_of).to_vec()),
-        state,
-    })
+/// The members of a result: three of each phase, and a few more.
+macro_rules! result {
+    ($($phase:literal)*; $($member:expr),*) => {
+        &[
+            $(
+                may(concat!($phase, "_status"), INTEGER, concat!("The exit code of ", $phase, ".")),
+                may(concat!($phase, "_output"), TEXT, concat!("What ", $phase, " printed.")),
+                may(concat!($phase, "_serial"), TEXT, concat!("The serial line during ", $phase, ".")),
+            )*
+            $($member),*
+        ]
+    };
 }
 
-/// The `status` object of today's agents: phase and exit code, replaced as a whole.
-fn statuses(body: &mut Fields) -> Option<Vec<(Phase, i64)>> {
-    let map = body.mapping("status")?;
-    let mut found = Vec::new();
-    let mut errors = serde_json::Map::new();
-    for (word, value) in map {
-        let phase = Phase::parse(&word);
-        let mut error = serde_json::Map::new();
-        if phase.is_none() {
-            let all = Phase::ALL.map(Phase::as_str).join(", ");
-            error.insert("key".to_owned(), json!([format!("Must be one of: {all}.")]));
+static RESULT: Shape = Shape {
+    name: "Result",
+    doc: "What came out of a job. A post replaces the members that it has; what is not listed is kept and shown.",
+    others: Others::Kept,
+    members: result![
+        "setup" "provision" "firmware_update" "test" "allocate" "reserve" "cleanup";
+        may("job_state", TEXT, "The state of the job: a phase, or how it ended.").like("test"),
+        may("device_info", MAPPING, "What the agent says about its device."),
+        may("status", map_of(&Phase::WORDS, &INTEGER), "All exit codes by phase; only in posts.")
+            .like(r#"{"test":0}"#)
+    ],
+};
+
+impl Input for Posted {
+    const SHAPE: &'static Shape = &RESULT;
+    const SIZE: Size = Size::Result;
+
+    fn read(mut members: Members<'_>) -> ApiResult<Self> {
+        #[derive(Deserialize)]
+        struct Known {
+            job_state: Option<String>,
+            status: Option<BTreeMap<String, i64>>,
         }
-        let code = as_integer(&value);
-        if code.is_none() {
-            let null = value == Value::Null;
-            let message = if null { "Field may not be null." } else { "Not a valid integer." };
-            error.insert("value".to_owned(), json!([message]));
+        let Known { job_state, status } = members.to()?;
+        members.remove("job_state");
+        members.remove("status");
+        let mut members = members.into_texts();
+        for (phase, code) in status.iter().flatten() {
+            let phase = Phase::parse(phase);
+            members.extend(phase.map(|phase| (status_of(phase), code.to_string())));
         }
-        match (phase, code) {
-            (Some(phase), Some(code)) => found.push((phase, code)),
-            _ => {
-                errors.insert(word, Value::Object(error));
+        Ok(Self {
+            members,
+            // Today's agents send all exit codes each time.
+            replaced: status.map_or_else(Vec::new, |_| Phase::ALL.map(status_of).to_vec()),
+            state: job_state.map(|word| JobState::new(&word)),
+        })
+    }
+}
+
+/// A result as it is shown.
+pub(in crate::api) enum Shown {}
+
+impl Output for Shown {
+    const KIND: Kind = Kind::Object(&RESULT);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::LogKind;
+    use crate::domain::member::log_of;
+
+    #[test]
+    fn every_phase_has_its_members() {
+        for phase in Phase::ALL {
+            for name in LogKind::ALL.map(|log| log_of(phase, log)).iter().chain([&status_of(phase)])
+            {
+                assert!(RESULT.has(name), "{name}");
             }
         }
     }
-    if !errors.is_empty() {
-        body.refuse_value("status", Value::Object(errors));
-    }
-    Some(found)
 }

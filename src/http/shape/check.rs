@@ -98,7 +98,7 @@ impl Check {
                 (Some(json), _) => findings.add(member.name, self.value(&member.kind, json)),
             }
         }
-        for (name, json) in members.iter().filter(|(name, _)| shape.kind_of(name).is_none()) {
+        for (name, json) in members.iter().filter(|(name, _)| !shape.has(name)) {
             match &shape.others {
                 Others::Kept => break,
                 _ if self.left == 0 => break,
@@ -214,15 +214,21 @@ impl Check {
             );
         }
         let changed = findings.apply(&mut members).map_err(Value::Object)?;
-        Ok(changed.then(|| members.object()))
+        Ok(rewritten(changed, &members, json))
     }
 
     fn object(&mut self, shape: &Shape, json: &str) -> Found {
         let mut members =
             Members::parse(json).map_err(|message| json!({ "_schema": self.wrong(message) }))?;
         let changed = self.members(shape, &mut members).map_err(Value::Object)?;
-        Ok(changed.then(|| members.object()))
+        Ok(rewritten(changed, &members, json))
     }
+}
+
+/// The text of an object whose members have changed, or that had one of them twice: whoever reads it next may not know
+/// that the last one counts. The order of its members alone is no reason to write it anew.
+fn rewritten(changed: bool, members: &Members<'_>, sent: &str) -> Option<String> {
+    Some(members.object()).filter(|text| changed || text.len() != sent.len())
 }
 
 /// A text that is not the one that was sent.

@@ -29,7 +29,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub use self::kind::Kind;
 pub use self::members::Members;
@@ -49,6 +49,12 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// Whether a member is listed.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.kind_of(name).is_some()
+    }
+
     /// The kind of a member that is listed.
     fn kind_of(&self, name: &str) -> Option<&Kind> {
         self.members.iter().find(|member| member.name == name).map(|member| &member.kind)
@@ -115,10 +121,22 @@ impl Member {
     }
 }
 
+/// How large a body may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// As large as the setting `max_json_size` says.
+    Usual,
+    /// As large as the setting `max_result_size` says: a result holds whole logs.
+    Result,
+}
+
 /// Something that a request says, in its body or in its query.
 pub trait Input: Sized {
     /// What it looks like.
     const SHAPE: &'static Shape;
+
+    /// How large it may be as a body.
+    const SIZE: Size = Size::Usual;
 
     /// Reads it from members that [`Self::SHAPE`] has checked.
     fn read(members: Members<'_>) -> ApiResult<Self>;
@@ -139,4 +157,16 @@ pub trait Input: Sized {
 pub trait Output {
     /// What it looks like.
     const KIND: Kind;
+}
+
+/// Reads what a part of a request says.
+pub(super) fn read<T: Input>(place: Place, sent: Result<Members<'_>, String>) -> ApiResult<T> {
+    let members = sent.map_err(|message| {
+        let mut errors = Map::new();
+        errors.insert("_schema".to_owned(), json!([message]));
+        T::refused(place, &errors)
+    })?;
+    T::first(&members)?;
+    let members = T::SHAPE.check(members).map_err(|errors| T::refused(place, &errors))?;
+    T::read(members)
 }

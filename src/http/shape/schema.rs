@@ -32,6 +32,16 @@ impl Shape {
     }
 }
 
+impl Shape {
+    /// An object of the examples of its members.
+    #[must_use]
+    pub fn example(&self) -> Value {
+        let example =
+            |member: &Member| member.example().map(|example| (member.name.to_owned(), example));
+        Value::Object(self.members.iter().filter_map(example).collect())
+    }
+}
+
 impl Member {
     fn schema(&self) -> Value {
         let mut schema = match self.need {
@@ -48,7 +58,7 @@ impl Member {
     }
 
     /// The example as a value: text for a text, and else what the JSON says.
-    pub(super) fn example(&self) -> Option<Value> {
+    fn example(&self) -> Option<Value> {
         let example = self.example?;
         match self.kind {
             Kind::Text(_) => Some(json!(example)),

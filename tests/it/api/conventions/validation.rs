@@ -147,3 +147,22 @@ fn an_empty_queue_is_too_short() {
     let wrong = json!({ "job_queue": ["Shorter than minimum length 1."] });
     assert_eq!(errors("/v1/job", &json!({ "job_queue": "" })), wrong);
 }
+
+#[test]
+fn lists_are_not_endless() {
+    let many = vec!["a"; 1001];
+    let wrong = json!(["Longer than maximum length 1000."]);
+    let body = json!({ "job_queue": "q", "tags": many, "exclude_agents": many });
+    assert_eq!(errors("/v1/job", &body), json!({ "tags": wrong, "exclude_agents": wrong }));
+    assert_eq!(errors("/v1/agents/data/a", &json!({ "queues": many })), json!({ "queues": wrong }));
+}
+
+#[test]
+fn a_member_of_a_known_section_is_read_once_even_if_it_is_sent_twice() {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    let body = r#"{"job_queue":"q","reserve_data":{"timeout":"1m","timeout":"1h"}}"#;
+    assert_eq!(anyone.json("POST", "/v1/job", body).status, 200);
+    let text = anyone.get("/v1/job?queue=q").text().to_owned();
+    assert!(text.contains(r#""reserve_data":{"timeout":3600}"#), "{text}");
+}
