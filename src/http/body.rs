@@ -24,6 +24,8 @@ impl<T: Input + Send + 'static> FromRequest<App> for ApiJson<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let limit = match T::SIZE {
+            Size::Small => 64 << 10,
+            Size::Medium => 1 << 20,
             Size::Usual => app.limits().json,
             Size::Result => app.limits().result,
         };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{NAMES, TIME};
 use crate::domain::{Agent, AgentPost, Provision, QueueName, Timestamp};
 use crate::http::shape::kind::{INTEGER, NAME, TEXT, at_least, list, map, one_of};
-use crate::http::shape::{Input, Kind, Member, Members, Others, Output, Shape, may, must};
+use crate::http::shape::{Input, Kind, Member, Members, Others, Output, Shape, Size, may, must};
 use crate::http::{ApiResult, json as text};
 use crate::ops::AgentView;
 
@@ -80,6 +80,7 @@ const OURS: [&str; 5] =
 
 impl Input for AgentPost {
     const SHAPE: &'static Shape = &POSTED;
+    const SIZE: Size = Size::Medium;
 
     fn read(mut members: Members<'_>) -> ApiResult<Self> {
         #[derive(Deserialize)]
@@ -186,6 +187,7 @@ impl Provisioned {
 
 impl Input for Provisioned {
     const SHAPE: &'static Shape = &PROVISIONED;
+    const SIZE: Size = Size::Medium;
 
     fn read(members: Members<'_>) -> ApiResult<Self> {
         members.to()

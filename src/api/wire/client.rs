@@ -9,7 +9,7 @@ use super::NAMES;
 use crate::domain::{Client, ClientId, QueueName, Role};
 use crate::http::shape::kind::{INTEGER, NAME, TEXT, list, map, one_of, text, text_by};
 use crate::http::shape::{
-    Input, Kind, Member, Members, Others, Output, Shape, may, may_be_null, must,
+    Input, Kind, Member, Members, Others, Output, Shape, Size, may, may_be_null, must,
 };
 use crate::http::{ApiError, ApiResult};
 use crate::ops::ClientChange;
@@ -128,6 +128,7 @@ pub(in crate::api) struct NewClient(pub(in crate::api) ClientId, pub(in crate::a
 
 impl Input for NewClient {
     const SHAPE: &'static Shape = &NEW;
+    const SIZE: Size = Size::Small;
 
     fn first(sent: &Members<'_>) -> ApiResult<()> {
         let given = |name| sent.get(name).is_some_and(|json| !matches!(json, "null" | r#""""#));
@@ -155,6 +156,7 @@ pub(in crate::api) struct Change(pub(in crate::api) Asked);
 
 impl Input for Change {
     const SHAPE: &'static Shape = &CHANGE;
+    const SIZE: Size = Size::Small;
 
     fn read(members: Members<'_>) -> ApiResult<Self> {
         asked(&members).map(Self)

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::NAMES;
 use crate::http::error::Place;
 use crate::http::shape::kind::{TEXT, list, text_by};
-use crate::http::shape::{Input, Kind, Members, Others, Shape, may, must};
+use crate::http::shape::{Input, Kind, Members, Others, Shape, Size, may, must};
 use crate::http::{ApiError, ApiResult, json as text};
 
 static EVENTS: Shape = Shape {
@@ -52,6 +52,7 @@ pub(in crate::api) struct Events {
 
 impl Input for Events {
     const SHAPE: &'static Shape = &EVENTS;
+    const SIZE: Size = Size::Medium;
 
     fn read(mut members: Members<'_>) -> ApiResult<Self> {
         #[derive(Deserialize)]

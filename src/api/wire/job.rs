@@ -11,7 +11,9 @@ use crate::domain::{AgentName, Job, JobId, JobState, QueueName, Tag, Timestamp};
 use crate::http::shape::kind::{
     BOOLEAN, INTEGER, MAPPING, NAME, TEXT, list, one_of, text, text_by,
 };
-use crate::http::shape::{Input, Kind, Members, Others, Output, Shape, may, may_be_null, must};
+use crate::http::shape::{
+    Input, Kind, Members, Others, Output, Shape, Size, excerpt, may, may_be_null, must,
+};
 use crate::http::{ApiResult, json as text_of};
 use crate::ops::{Claimed, Submission};
 
@@ -107,7 +109,7 @@ fn provision_data(json: &str) -> Result<(), Value> {
     }
     let word: Option<String> = serde_json::from_str(json).ok();
     let error = match word {
-        Some(word) => json!(format!("Invalid data type: {word}")),
+        Some(word) => json!(format!("Invalid data type: {}", excerpt(&word))),
         None => json!(["Invalid input type."]),
     };
     Err(json!({ "_schema": error }))
@@ -183,6 +185,8 @@ impl Input for Action {
         others: Others::Refused,
         members: &[must("action", one_of(&["cancel"]), "`cancel` ends the job.").like("cancel")],
     };
+
+    const SIZE: Size = Size::Small;
 
     fn read(_: Members<'_>) -> ApiResult<Self> {
         Ok(Self::Cancel)

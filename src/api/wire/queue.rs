@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::domain::wait::PERCENTILES;
 use crate::domain::{Advertised, ClientId, QueueName};
 use crate::http::shape::kind::{TEXT, list, map};
-use crate::http::shape::{Input, Kind, Members, Others, Output, Shape, may_be_null, must};
+use crate::http::shape::{
+    Input, Kind, Members, Others, Output, Shape, Size, excerpt, may_be_null, must,
+};
 use crate::http::{ApiError, ApiResult, json as text_of};
 use crate::ops::{self, WaitTimes};
 
@@ -48,7 +50,8 @@ fn images(queue: &str, json: &str) -> Result<(), String> {
         }
         if !data.starts_with('"') {
             return Err(format!(
-                "Provision data for image '{image}' in queue '{queue}' must be a string"
+                "Provision data for image '{}' in queue '{queue}' must be a string",
+                excerpt(image)
             ));
         }
     }
@@ -67,6 +70,7 @@ pub(in crate::api) struct Descriptions(pub(in crate::api) BTreeMap<QueueName, St
 
 impl Input for Descriptions {
     const SHAPE: &'static Shape = &DESCRIPTIONS;
+    const SIZE: Size = Size::Medium;
 
     fn read(members: Members<'_>) -> ApiResult<Self> {
         members.to().map(Self)
@@ -82,6 +86,7 @@ pub(in crate::api) struct Images(pub(in crate::api) BTreeMap<QueueName, String>)
 
 impl Input for Images {
     const SHAPE: &'static Shape = &IMAGES;
+    const SIZE: Size = Size::Medium;
 
     fn read(members: Members<'_>) -> ApiResult<Self> {
         let queues: BTreeMap<QueueName, BTreeMap<String, String>> = members.to()?;
@@ -127,6 +132,7 @@ pub(in crate::api) struct Owner(pub(in crate::api) ClientId);
 
 impl Input for Owner {
     const SHAPE: &'static Shape = &OWNER;
+    const SIZE: Size = Size::Small;
 
     fn read(members: Members<'_>) -> ApiResult<Self> {
         #[derive(Deserialize)]

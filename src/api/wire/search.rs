@@ -9,12 +9,15 @@ use crate::http::shape::kind::{NAME, TEXT, list, one_of};
 use crate::http::shape::{Input, Members, Others, Shape, may};
 use crate::ops::{Match, Search};
 
+/// The most tags, and the most states, of one search: each costs a look into an index.
+const SEARCHED: usize = 100;
+
 static SEARCH: Shape = Shape {
     name: "Search",
     doc: "Which jobs are looked for; without anything, all.",
     others: Others::Kept,
     members: &[
-        may("tags", list(&NAME).up_to(NAMES), "Jobs that have one of these tags."),
+        may("tags", list(&NAME).up_to(SEARCHED), "Jobs that have one of these tags."),
         may("match", one_of(&["any", "all"]), "`all`: jobs that have all of the tags."),
         may(
             "state",
@@ -34,7 +37,7 @@ static SEARCH: Shape = Shape {
                 "running",
                 "complete",
             ]))
-            .up_to(NAMES),
+            .up_to(SEARCHED),
             "Jobs in one of these states; `active` stands for all jobs that have not ended.",
         ),
     ],

@@ -6,7 +6,7 @@ use crate::app::TOKEN_LIFETIME;
 use crate::auth::refresh::RefreshToken;
 use crate::http::ApiResult;
 use crate::http::shape::kind::{INTEGER, TEXT, one_of, text};
-use crate::http::shape::{Input, Kind, Members, Others, Output, Shape, may, must};
+use crate::http::shape::{Input, Kind, Members, Others, Output, Shape, Size, may, must};
 
 static FORM: Shape = Shape {
     name: "TokenForm",
@@ -46,6 +46,7 @@ pub(in crate::api) struct Digest(pub(in crate::api) [u8; 32]);
 
 impl Input for Digest {
     const SHAPE: &'static Shape = &REFRESH;
+    const SIZE: Size = Size::Small;
 
     fn read(members: Members<'_>) -> ApiResult<Self> {
         #[derive(Deserialize)]

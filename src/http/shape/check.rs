@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::json::has_more_items;
 use super::kind::Text;
-use super::{Kind, Members, Need, Others, Shape, coerce};
+use super::{Kind, Members, Need, Others, Shape, coerce, excerpt};
 
 /// The most errors that are listed in one answer.
 const MOST_ERRORS: usize = 100;
@@ -48,7 +48,7 @@ impl Findings {
             Ok(None) => {}
             Ok(json) => self.changed.push((name.to_owned(), json)),
             Err(error) => {
-                self.errors.insert(name.to_owned(), error);
+                self.errors.insert(excerpt(name).into_owned(), error);
             }
         }
     }

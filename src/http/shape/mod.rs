@@ -29,6 +29,8 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 pub use self::kind::Kind;
@@ -124,6 +126,10 @@ impl Member {
 /// How large a body may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
+    /// 64 KiB: a few words.
+    Small,
+    /// 1 MiB: some text.
+    Medium,
     /// As large as the setting `max_json_size` says.
     Usual,
     /// As large as the setting `max_result_size` says: a result holds whole logs.
@@ -157,6 +163,15 @@ pub trait Input: Sized {
 pub trait Output {
     /// What it looks like.
     const KIND: Kind;
+}
+
+/// The beginning of a text that an error repeats.
+#[must_use]
+pub fn excerpt(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(100) {
+        Some((end, _)) => format!("{}...", &text[..end]).into(),
+        None => text.into(),
+    }
 }
 
 /// Reads what a part of a request says.

@@ -1,6 +1,7 @@
 //! Conventions of every endpoint.
 
 mod bodies;
+mod limits;
 mod methods;
 mod paths;
 mod validation;

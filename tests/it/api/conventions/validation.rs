@@ -149,15 +149,6 @@ fn an_empty_queue_is_too_short() {
 }
 
 #[test]
-fn lists_are_not_endless() {
-    let many = vec!["a"; 1001];
-    let wrong = json!(["Longer than maximum length 1000."]);
-    let body = json!({ "job_queue": "q", "tags": many, "exclude_agents": many });
-    assert_eq!(errors("/v1/job", &body), json!({ "tags": wrong, "exclude_agents": wrong }));
-    assert_eq!(errors("/v1/agents/data/a", &json!({ "queues": many })), json!({ "queues": wrong }));
-}
-
-#[test]
 fn a_member_of_a_known_section_is_read_once_even_if_it_is_sent_twice() {
     let server = TestServer::start();
     let anyone = server.anonymous();
