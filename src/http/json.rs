@@ -1,6 +1,5 @@
 //! JSON text as it goes over the wire: compact, non-ASCII escaped, keys sorted where this server makes the object.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -221,14 +220,6 @@ pub fn object<N: AsRef<str>, V: AsRef<str>>(members: impl IntoIterator<Item = (N
     }
     out.push('}');
     out
-}
-
-/// The members of an object that this server stored, as JSON text each.
-#[must_use]
-pub fn members(object: &str) -> BTreeMap<String, String> {
-    let parsed: BTreeMap<String, Box<serde_json::value::RawValue>> =
-        serde_json::from_str(object).unwrap_or_default();
-    parsed.into_iter().map(|(name, value)| (name, value.get().to_owned())).collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{NAMES, TIME};
 use crate::domain::{Agent, AgentPost, Provision, QueueName, Timestamp};
 use crate::http::shape::kind::{INTEGER, NAME, TEXT, at_least, list, map, one_of};
 use crate::http::shape::{Input, Kind, Member, Members, Others, Output, Shape, Size, may, must};
-use crate::http::{ApiResult, json as text};
+use crate::http::{ApiResult, json};
 use crate::ops::AgentView;
 
 /// The most lines of its log that an agent sends at once.
@@ -126,15 +126,15 @@ impl Output for Shown {
 pub(in crate::api) fn shown(AgentView { agent, restricted_to }: &AgentView) -> String {
     let mut members = agent.fields.clone();
     let mut add = |name: &str, value: String| members.insert(name.to_owned(), value);
-    add("name", text::text(&agent.name));
-    add("updated_at", text::text(&agent.updated_at));
-    add("restricted_to", text::text(restricted_to));
+    add("name", json::text(&agent.name));
+    add("updated_at", json::text(&agent.updated_at));
+    add("restricted_to", json::text(restricted_to));
     if let Some((passed, count)) = agent.streak {
-        add("provision_streak_type", text::text(&if passed { "pass" } else { "fail" }));
-        add("provision_streak_count", text::text(&count));
+        add("provision_streak_type", json::text(&if passed { "pass" } else { "fail" }));
+        add("provision_streak_count", json::text(&count));
     }
     with_state(&mut members);
-    text::object(&members)
+    json::object(&members)
 }
 
 /// An agent in the list of a queue's.
@@ -148,14 +148,14 @@ impl Output for InQueue {
 pub(in crate::api) fn of_queue(agent: &Agent) -> String {
     let mut members = agent.fields.clone();
     members.retain(|name, _| IN_QUEUE.has(name));
-    members.insert("name".to_owned(), text::text(&agent.name));
+    members.insert("name".to_owned(), json::text(&agent.name));
     with_state(&mut members);
-    text::object(&members)
+    json::object(&members)
 }
 
 /// Clients read the state without asking whether it is there.
 fn with_state(members: &mut BTreeMap<String, String>) {
-    members.entry("state".to_owned()).or_insert_with(|| text::text(&"unknown"));
+    members.entry("state".to_owned()).or_insert_with(|| json::text(&"unknown"));
 }
 
 static PROVISIONED: Shape = Shape {

@@ -8,7 +8,7 @@ use super::NAMES;
 use crate::http::error::Place;
 use crate::http::shape::kind::{TEXT, list, text_by};
 use crate::http::shape::{Input, Kind, Members, Others, Shape, Size, may, must};
-use crate::http::{ApiError, ApiResult, json as text};
+use crate::http::{ApiError, ApiResult, json};
 
 static EVENTS: Shape = Shape {
     name: "Events",
@@ -80,7 +80,7 @@ fn ordered(members: &Members<'_>) -> String {
     };
     let mut members: Vec<(&str, &str)> = members.iter().collect();
     members.sort_by_key(|(name, _)| place(name));
-    text::spaced(&text::object(members))
+    json::spaced(&json::object(members))
 }
 
 /// A refusal of the target, in the form of a wrong member.

@@ -14,7 +14,7 @@ use crate::http::shape::kind::{
 use crate::http::shape::{
     Input, Kind, Members, Others, Output, Shape, Size, excerpt, may, may_be_null, must,
 };
-use crate::http::{ApiResult, json as text_of};
+use crate::http::{ApiResult, json};
 use crate::ops::{Claimed, Submission};
 
 static SUBMISSION: Shape = Shape {
@@ -231,23 +231,23 @@ impl Output for Shown {
 
 /// The job that an agent gets: what was submitted, with its id and what the agent needs to know of its state.
 pub(in crate::api) fn claimed(claimed: &Claimed) -> String {
-    let mut members = text_of::members(&claimed.body);
-    members.insert("job_id".to_owned(), text_of::text(&claimed.job.id));
+    let mut members = Members::stored(&claimed.body);
+    members.set("job_id", json::text(&claimed.job.id));
     if let Some(started) = claimed.job.started_at {
-        members.insert("started_at".to_owned(), text_of::text(&started));
+        members.set("started_at", json::text(&started));
     }
     match claimed.job.attachments.status() {
-        Some(status) => members.insert("attachments_status".to_owned(), text_of::text(&status)),
+        Some(status) => members.set("attachments_status", json::text(&status)),
         None => members.remove("attachments_status"),
-    };
-    text_of::object(&members)
+    }
+    members.object()
 }
 
 /// What was submitted, with its id.
 pub(in crate::api) fn shown(id: JobId, body: &str) -> String {
-    let mut members = text_of::members(body);
-    members.insert("job_id".to_owned(), text_of::text(&id));
-    text_of::object(&members)
+    let mut members = Members::stored(body);
+    members.set("job_id", json::text(&id));
+    members.object()
 }
 
 /// A job in a list.
@@ -285,7 +285,7 @@ pub(in crate::api) fn queued(job: &Job) -> String {
 }
 
 fn row(job: &Job, job_queue: Option<&QueueName>) -> String {
-    text_of::text(&Row {
+    json::text(&Row {
         created_at: job.created_at,
         job_id: job.id,
         job_queue,

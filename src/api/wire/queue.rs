@@ -10,7 +10,7 @@ use crate::http::shape::kind::{TEXT, list, map};
 use crate::http::shape::{
     Input, Kind, Members, Others, Output, Shape, Size, excerpt, may_be_null, must,
 };
-use crate::http::{ApiError, ApiResult, json as text_of};
+use crate::http::{ApiError, ApiResult, json};
 use crate::ops::{self, WaitTimes};
 
 static DESCRIPTIONS: Shape = Shape {
@@ -90,7 +90,7 @@ impl Input for Images {
 
     fn read(members: Members<'_>) -> ApiResult<Self> {
         let queues: BTreeMap<QueueName, BTreeMap<String, String>> = members.to()?;
-        let texts = queues.into_iter().map(|(queue, images)| (queue, text_of::text(&images)));
+        let texts = queues.into_iter().map(|(queue, images)| (queue, json::text(&images)));
         Ok(Self(texts.collect()))
     }
 }
@@ -148,7 +148,7 @@ impl Input for Owner {
 
 /// An advertised queue, as a member of an object: its name and what its agents say about it.
 pub(in crate::api) fn advertised(queue: &Advertised) -> String {
-    format!("{}:{}", text_of::text(&queue.name), text_of::text(&queue.description))
+    format!("{}:{}", json::text(&queue.name), json::text(&queue.description))
 }
 
 /// How long the jobs of a queue waited.
@@ -172,6 +172,6 @@ impl Output for Waits {
 /// A queue's wait times, as a member of an object: its name and the percentiles in seconds.
 pub(in crate::api) fn wait_times((queue, values): &WaitTimes) -> String {
     let values = PERCENTILES.iter().zip(values);
-    let values = values.map(|(percent, value)| format!("\"{percent}\":{}", text_of::text(value)));
-    format!("{}:{{{}}}", text_of::text(queue), values.collect::<Vec<_>>().join(","))
+    let values = values.map(|(percent, value)| format!("\"{percent}\":{}", json::text(value)));
+    format!("{}:{{{}}}", json::text(queue), values.collect::<Vec<_>>().join(","))
 }

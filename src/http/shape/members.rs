@@ -27,9 +27,18 @@ impl<'a> Members<'a> {
         if object.starts_with('{') && json::has_more_items(object, MOST) {
             return Err(format!("Longer than maximum length {MOST}."));
         }
-        let members: BTreeMap<String, &RawValue> =
-            serde_json::from_str(object).map_err(|_| "Invalid input type.")?;
-        Ok(Self(members.into_iter().map(|(name, json)| (name, Cow::Borrowed(json))).collect()))
+        Self::of(object).ok_or_else(|| "Invalid input type.".to_owned())
+    }
+
+    /// The members of an object that this server stored.
+    #[must_use]
+    pub fn stored(object: &'a str) -> Self {
+        Self::of(object).unwrap_or_default()
+    }
+
+    fn of(object: &'a str) -> Option<Self> {
+        let members: BTreeMap<String, &RawValue> = serde_json::from_str(object).ok()?;
+        Some(Self(members.into_iter().map(|(name, json)| (name, Cow::Borrowed(json))).collect()))
     }
 
     /// The pairs of a query as members: texts, and lists of texts where the shape says so. Of a repeated key that is not
@@ -66,7 +75,7 @@ impl<'a> Members<'a> {
     }
 
     /// Sets a member to JSON text; text that is not JSON sets nothing.
-    pub(super) fn set(&mut self, name: &str, json: String) {
+    pub fn set(&mut self, name: &str, json: String) {
         if let Ok(json) = RawValue::from_string(json) {
             self.0.insert(name.to_owned(), Cow::Owned(json));
         }
