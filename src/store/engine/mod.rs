@@ -16,7 +16,7 @@ pub(crate) use backend::{Direction, StorageBackend};
 pub(crate) use database::Database;
 pub use error::Error;
 pub(crate) use key::{Key, Tail, leading_name, name_in};
-pub(crate) use rows::{IndexRow, Rows};
+pub(crate) use rows::{ALL, IndexRow, Rows};
 pub use rows::{ReadTx, WriteTx};
 pub(crate) use tables::Table;
 

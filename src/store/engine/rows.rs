@@ -5,9 +5,12 @@ use std::ops::{Bound, ControlFlow};
 use super::Error;
 use super::backend::{Direction, Range, Snapshot, Source, Tables, Visit};
 use super::codec::{self, Record};
-use super::key::Key;
+use super::key::{Key, name_in};
 use super::tables::Table;
 use crate::domain::{BlobName, QueueName};
+
+/// From the beginning and to the end: see [`Rows::list`].
+pub(crate) const ALL: (Option<u64>, usize) = (None, usize::MAX);
 
 /// A key and its value.
 pub(crate) type Row = (Vec<u8>, Vec<u8>);
@@ -59,30 +62,85 @@ pub(crate) trait Rows {
     ) -> Result<(), Error> {
         let from = after.map(|number| prefix.clone().number(number));
         let end = prefix.after_prefix();
-        let from = match &from {
-            Some(key) => Bound::Excluded(key.as_slice()),
-            None => Bound::Included(prefix.as_slice()),
-        };
-        let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        self.scan(table, (from, to), Direction::Forward, visit)
+        let range = within(prefix, from.as_ref(), end.as_deref());
+        self.scan(table, range, Direction::Forward, visit)
+    }
+
+    /// What `read` makes of the rows of a range, in order, at most `limit` of them.
+    fn collect<T>(
+        &self,
+        table: Table,
+        range: Range<'_>,
+        limit: usize,
+        read: impl Fn(&[u8], &[u8]) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error>
+    where
+        Self: Sized,
+    {
+        let mut found = Vec::new();
+        self.scan(table, range, Direction::Forward, &mut |key, value| {
+            if found.len() == limit {
+                return Ok(ControlFlow::Break(()));
+            }
+            found.push(read(key, value)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(found)
+    }
+
+    /// The same of the rows whose keys begin with `prefix`, those after `prefix | after` only.
+    fn list<T>(
+        &self,
+        table: Table,
+        prefix: &Key,
+        (after, limit): (Option<u64>, usize),
+        read: impl Fn(&[u8], &[u8]) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error>
+    where
+        Self: Sized,
+    {
+        let from = after.map(|number| prefix.clone().number(number));
+        let end = prefix.after_prefix();
+        self.collect(table, within(prefix, from.as_ref(), end.as_deref()), limit, read)
+    }
+
+    /// The same of the rows of a table whose keys are names, those after the name `after` only.
+    fn list_names<T>(
+        &self,
+        table: Table,
+        after: Option<&str>,
+        limit: usize,
+        read: impl Fn(String, &[u8]) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error>
+    where
+        Self: Sized,
+    {
+        let from = after.map_or(Bound::Unbounded, |name| Bound::Excluded(name.as_bytes()));
+        self.collect(table, (from, Bound::Unbounded), limit, |key, value| {
+            read(name_in(key)?, value)
+        })
     }
 
     /// The last row whose key begins with `prefix`.
     fn last(&self, table: Table, prefix: &Key) -> Result<Option<Row>, Error> {
         let end = prefix.after_prefix();
-        let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let range = within(prefix, None, end.as_deref());
         let mut found = None;
-        self.scan(
-            table,
-            (Bound::Included(prefix.as_slice()), to),
-            Direction::Backward,
-            &mut |key, value| {
-                found = Some((key.to_vec(), value.to_vec()));
-                Ok(ControlFlow::Break(()))
-            },
-        )?;
+        self.scan(table, range, Direction::Backward, &mut |key, value| {
+            found = Some((key.to_vec(), value.to_vec()));
+            Ok(ControlFlow::Break(()))
+        })?;
         Ok(found)
     }
+}
+
+/// The keys that begin with `prefix`, those after `from` only; `end` is the first that no longer does.
+fn within<'a>(prefix: &'a Key, from: Option<&'a Key>, end: Option<&'a [u8]>) -> Range<'a> {
+    let from = match from {
+        Some(key) => Bound::Excluded(key.as_slice()),
+        None => Bound::Included(prefix.as_slice()),
+    };
+    (from, end.map_or(Bound::Unbounded, Bound::Excluded))
 }
 
 /// A snapshot: sees what was committed when it was taken. Drop it before streaming an answer, since it keeps old pages.
@@ -166,11 +224,7 @@ impl<'t> WriteTx<'t> {
 
     /// Removes every row whose key begins with `prefix`.
     pub(crate) fn remove_prefix(&mut self, table: Table, prefix: &Key) -> Result<(), Error> {
-        let mut keys = Vec::new();
-        self.scan_prefix(table, prefix, None, &mut |key, _| {
-            keys.push(Key::new().raw(key));
-            Ok(ControlFlow::Continue(()))
-        })?;
+        let keys = self.list(table, prefix, ALL, |key, _| Ok(Key::new().raw(key)))?;
         for key in &keys {
             self.remove(table, key)?;
         }

@@ -1,13 +1,11 @@
 //! Agents: what they posted about themselves, their log lines and how their provisionings ended.
 
-use std::ops::ControlFlow;
-
 use serde::{Deserialize, Serialize};
 
 use super::aging::Kind;
 use crate::domain::{Agent, AgentName, Provision, QueueName, Timestamp};
 use crate::store::engine::codec::first_version;
-use crate::store::engine::{Error, IndexRow, Key, Rows, Table, Tail, WriteTx, codec};
+use crate::store::engine::{ALL, Error, IndexRow, Key, Rows, Table, Tail, WriteTx, codec};
 
 /// An agent; its name is the key. `fields` is the JSON object of what it last posted, member by member.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,21 +49,11 @@ impl Agent {
             (Table::Expiry, Kind::Agent.key(self.updated_at, &name), Vec::new()),
         ];
         for queue in &self.queues {
-            let key = Key::new().name(queue.as_str()).number(self.seq);
+            let key = queue.prefix().number(self.seq);
             rows.push((Table::AgentByQueue, key, name.clone()));
         }
         rows
     }
-}
-
-fn key(name: &AgentName) -> Key {
-    Key::new().text(name.as_str())
-}
-
-fn agent_name(value: &[u8]) -> Result<AgentName, Error> {
-    String::from_utf8(value.to_vec())
-        .map(AgentName::trusted)
-        .map_err(|_| Error::Corrupt("an agent's name is no text".to_owned()))
 }
 
 /// What can be read of agents.
@@ -89,7 +77,7 @@ pub trait AgentReads {
 
 impl<R: Rows> AgentReads for R {
     fn agent(&self, name: &AgentName) -> Result<Option<Agent>, Error> {
-        let record = self.record(Table::Agent, &key(name))?;
+        let record = self.record(Table::Agent, &name.key())?;
         Ok(record.map(|record| agent(name.clone(), record)))
     }
 
@@ -103,23 +91,17 @@ impl<R: Rows> AgentReads for R {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Agent>, Error> {
-        let prefix = Key::new().name(queue.as_str());
+        let prefix = queue.prefix();
         page(self, Table::AgentByQueue, &prefix, after, limit)
     }
 
     fn agent_log(&self, name: &AgentName) -> Result<Vec<String>, Error> {
-        let log: Option<AgentLogV1> = self.record(Table::AgentLog, &key(name))?;
+        let log: Option<AgentLogV1> = self.record(Table::AgentLog, &name.key())?;
         Ok(log.unwrap_or_default().lines)
     }
 
     fn provisions(&self, name: &AgentName) -> Result<Vec<Provision>, Error> {
-        let mut found = Vec::new();
-        let prefix = Key::new().name(name.as_str());
-        self.scan_prefix(Table::ProvisionLog, &prefix, None, &mut |_, value| {
-            found.push(read_provision(value)?);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(found)
+        self.list(Table::ProvisionLog, &name.prefix(), ALL, |_, value| read_provision(value))
     }
 }
 
@@ -139,7 +121,7 @@ fn agent(name: AgentName, record: AgentV1) -> Agent {
 
 /// The index rows of a stored agent.
 pub(crate) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
-    Ok(agent(agent_name(key)?, codec::decode(value)?).index_rows())
+    Ok(agent(AgentName::stored(key)?, codec::decode(value)?).index_rows())
 }
 
 /// Reads a stored log.
@@ -165,14 +147,8 @@ fn page(
     after: u64,
     limit: usize,
 ) -> Result<Vec<Agent>, Error> {
-    let mut names = Vec::new();
-    rows.scan_prefix(table, prefix, Some(after), &mut |_, value| {
-        if names.len() == limit {
-            return Ok(ControlFlow::Break(()));
-        }
-        names.push(agent_name(value)?);
-        Ok(ControlFlow::Continue(()))
-    })?;
+    let names =
+        rows.list(table, prefix, (Some(after), limit), |_, value| AgentName::stored(value))?;
     let mut agents = Vec::new();
     for name in names {
         let agent = rows.agent(&name)?;
@@ -198,15 +174,15 @@ impl WriteTx<'_> {
             streak_type,
             streak_count,
         };
-        self.put_record(Table::Agent, &key(&new.name), &record)
+        self.put_record(Table::Agent, &new.name.key(), &record)
     }
 
     /// Removes an agent with its log; its history has a removal of its own.
     pub fn remove_agent(&mut self, agent: &Agent) -> Result<(), Error> {
         self.replace_rows(&agent.index_rows(), &[])?;
-        self.remove(Table::AgentLog, &key(&agent.name))?;
-        self.remove_prefix(Table::ProvisionLog, &Key::new().name(agent.name.as_str()))?;
-        self.remove(Table::Agent, &key(&agent.name))?;
+        self.remove(Table::AgentLog, &agent.name.key())?;
+        self.remove_prefix(Table::ProvisionLog, &agent.name.prefix())?;
+        self.remove(Table::Agent, &agent.name.key())?;
         Ok(())
     }
 
@@ -218,17 +194,13 @@ impl WriteTx<'_> {
         let mut log = self.agent_log(name)?;
         log.extend_from_slice(lines);
         log.drain(..log.len().saturating_sub(KEPT));
-        self.put_record(Table::AgentLog, &key(name), &AgentLogV1 { lines: log })
+        self.put_record(Table::AgentLog, &name.key(), &AgentLogV1 { lines: log })
     }
 
     /// Adds the end of a provisioning and forgets all but the last [`KEPT`].
     pub fn append_provision(&mut self, name: &AgentName, entry: &Provision) -> Result<(), Error> {
-        let prefix = Key::new().name(name.as_str());
-        let mut seqs = Vec::new();
-        self.scan_prefix(Table::ProvisionLog, &prefix, None, &mut |key, _| {
-            seqs.push(Tail(key).number());
-            Ok(ControlFlow::Continue(()))
-        })?;
+        let prefix = name.prefix();
+        let seqs = self.list(Table::ProvisionLog, &prefix, ALL, |key, _| Ok(Tail(key).number()))?;
         for seq in &seqs[..(seqs.len() + 1).saturating_sub(KEPT)] {
             self.remove(Table::ProvisionLog, &prefix.clone().number(*seq))?;
         }

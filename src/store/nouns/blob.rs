@@ -1,14 +1,13 @@
 //! Artifacts and attachments: their rows. The bytes are files of their own.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
 use super::aging::Kind;
 use crate::domain::{Blob, BlobKind, BlobName, JobId, Timestamp};
 use crate::store::engine::codec::first_version;
-use crate::store::engine::{Error, IndexRow, Key, ReadTx, Rows, Table, WriteTx, codec};
+use crate::store::engine::{ALL, Error, IndexRow, Key, ReadTx, Rows, Table, WriteTx, codec};
 
 /// An artifact or attachments; the bytes are the file `name`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,7 +43,7 @@ impl Blob {
 }
 
 fn key(job: JobId, kind: BlobKind) -> Key {
-    Key::new().raw(job.as_bytes()).byte(kind.byte())
+    job.key().byte(kind.byte())
 }
 
 /// The job and kind in a blob's key.
@@ -91,12 +90,9 @@ pub(crate) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error>
 impl ReadTx {
     /// The names of all blobs.
     pub(crate) fn blob_names(&self) -> Result<BTreeSet<BlobName>, Error> {
-        let mut names = BTreeSet::new();
-        self.scan_prefix(Table::Blob, &Key::new(), None, &mut |_, value| {
-            names.insert(stored(value)?.name);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(names)
+        let names = self
+            .list(Table::Blob, &Key::new(), ALL, |_, value| stored(value).map(|blob| blob.name));
+        Ok(names?.into_iter().collect())
     }
 }
 

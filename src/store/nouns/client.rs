@@ -1,13 +1,11 @@
 //! Clients, the queues that are restricted to some of them, and their refresh tokens.
 
-use std::ops::{Bound, ControlFlow};
-
 use serde::{Deserialize, Serialize};
 
 use super::aging::Kind;
 use crate::domain::{Client, ClientId, QueueName, Refresh, Role, Timestamp};
 use crate::store::engine::codec::first_version;
-use crate::store::engine::{Direction, Error, IndexRow, Key, Rows, Table, WriteTx, codec, name_in};
+use crate::store::engine::{ALL, Error, IndexRow, Key, Rows, Table, Tail, WriteTx, codec};
 
 /// A client; its id is the key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,7 +36,7 @@ impl Client {
     fn index_rows(&self) -> Vec<IndexRow> {
         let queues = self.allowed_queues.iter().flatten();
         queues
-            .map(|queue| (Table::Owner, owner(queue).text(self.id.as_str()), Vec::new()))
+            .map(|queue| (Table::Owner, queue.prefix().text(self.id.as_str()), Vec::new()))
             .collect()
     }
 }
@@ -47,14 +45,14 @@ impl Refresh {
     fn index_rows(&self, digest: &[u8; 32]) -> Vec<IndexRow> {
         vec![
             (Table::Expiry, Kind::Refresh.key(self.used_at, digest), Vec::new()),
-            (Table::RefreshByClient, by_client(&self.client).raw(digest), Vec::new()),
+            (Table::RefreshByClient, self.client.prefix().raw(digest), Vec::new()),
         ]
     }
 }
 
 /// The index rows of a stored client.
 pub(crate) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
-    Ok(client(ClientId::trusted(name_in(key)?), codec::decode(value)?)?.index_rows())
+    Ok(client(ClientId::stored(key)?, codec::decode(value)?)?.index_rows())
 }
 
 /// The index rows of a stored refresh token.
@@ -68,22 +66,6 @@ pub(crate) fn index_of_refresh(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>
 pub(crate) fn without_secret(value: &[u8]) -> Result<Vec<u8>, Error> {
     let record: ClientV1 = codec::decode(value)?;
     codec::encode(&ClientV1 { secret_hash: String::new(), ..record })
-}
-
-fn key(id: &ClientId) -> Key {
-    Key::new().text(id.as_str())
-}
-
-fn owner(queue: &QueueName) -> Key {
-    Key::new().name(queue.as_str())
-}
-
-fn by_client(id: &ClientId) -> Key {
-    Key::new().name(id.as_str())
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// What can be read of clients.
@@ -108,21 +90,18 @@ pub trait ClientReads {
 
 impl<R: Rows> ClientReads for R {
     fn client(&self, id: &ClientId) -> Result<Option<Client>, Error> {
-        let record = self.record(Table::Client, &key(id))?;
+        let record = self.record(Table::Client, &id.key())?;
         record.map(|record| client(id.clone(), record)).transpose()
     }
 
     fn clients_after(&self, after: Option<&ClientId>, limit: usize) -> Result<Vec<Client>, Error> {
-        let mut found = Vec::new();
-        after_name(self, Table::Client, after.map(ClientId::as_str), limit, &mut |name, value| {
-            found.push(client(ClientId::trusted(name), codec::decode(value)?)?);
-            Ok(())
-        })?;
-        Ok(found)
+        self.list_names(Table::Client, after.map(ClientId::as_str), limit, |name, value| {
+            client(ClientId::trusted(name), codec::decode(value)?)
+        })
     }
 
     fn is_restricted(&self, queue: &QueueName) -> Result<bool, Error> {
-        Ok(self.get(Table::Restricted, &Key::new().text(queue.as_str()))?.is_some())
+        Ok(self.get(Table::Restricted, &queue.key())?.is_some())
     }
 
     fn restricted_after(
@@ -130,24 +109,17 @@ impl<R: Rows> ClientReads for R {
         after: Option<&QueueName>,
         limit: usize,
     ) -> Result<Vec<QueueName>, Error> {
-        let mut found = Vec::new();
-        let after = after.map(QueueName::as_str);
-        after_name(self, Table::Restricted, after, limit, &mut |name, _| {
-            found.push(QueueName::trusted(name));
-            Ok(())
-        })?;
-        Ok(found)
+        self.list_names(Table::Restricted, after.map(QueueName::as_str), limit, |name, _| {
+            Ok(QueueName::trusted(name))
+        })
     }
 
     fn owners(&self, queue: &QueueName) -> Result<Vec<ClientId>, Error> {
-        let prefix = owner(queue);
-        let mut found = Vec::new();
-        self.scan_prefix(Table::Owner, &prefix, None, &mut |key, _| {
-            let name = key.get(prefix.as_slice().len()..).unwrap_or_default();
-            found.push(ClientId::trusted(text(name)));
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(found)
+        let prefix = queue.prefix();
+        let length = prefix.as_slice().len();
+        self.list(Table::Owner, &prefix, ALL, |key, _| {
+            ClientId::stored(key.get(length..).unwrap_or_default())
+        })
     }
 
     fn refresh(&self, digest: &[u8; 32]) -> Result<Option<Refresh>, Error> {
@@ -163,29 +135,6 @@ fn refresh(record: RefreshV1) -> Refresh {
         used_at: Timestamp::from_micros(record.used_at),
         revoked: record.revoked,
     }
-}
-
-/// Looks at a row by its name.
-type VisitNamed<'a> = dyn FnMut(String, &[u8]) -> Result<(), Error> + 'a;
-
-/// Shows the next rows of a table whose keys are names.
-fn after_name(
-    rows: &impl Rows,
-    table: Table,
-    after: Option<&str>,
-    limit: usize,
-    visit: &mut VisitNamed<'_>,
-) -> Result<(), Error> {
-    let from = after.map_or(Bound::Unbounded, |name| Bound::Excluded(name.as_bytes()));
-    let mut left = limit;
-    rows.scan(table, (from, Bound::Unbounded), Direction::Forward, &mut |key, value| {
-        if left == 0 {
-            return Ok(ControlFlow::Break(()));
-        }
-        left -= 1;
-        visit(text(key), value)?;
-        Ok(ControlFlow::Continue(()))
-    })
 }
 
 fn client(id: ClientId, record: ClientV1) -> Result<Client, Error> {
@@ -220,24 +169,21 @@ impl WriteTx<'_> {
             email: new.email.clone(),
             created_at: new.created_at.as_micros(),
         };
-        self.put_record(Table::Client, &key(&new.id), &record)
+        self.put_record(Table::Client, &new.id.key(), &record)
     }
 
     /// Removes a client with its refresh tokens. Queues that it owned stay restricted.
     pub fn remove_client(&mut self, client: &Client) -> Result<(), Error> {
         self.remove_refresh_tokens(&client.id)?;
         self.replace_rows(&client.index_rows(), &[])?;
-        self.remove(Table::Client, &key(&client.id))?;
+        self.remove(Table::Client, &client.id.key())?;
         Ok(())
     }
 
     /// Removes all refresh tokens of a client.
     pub fn remove_refresh_tokens(&mut self, client: &ClientId) -> Result<(), Error> {
-        let prefix = by_client(client);
-        let mut digests: Vec<[u8; 32]> = Vec::new();
-        self.scan_prefix(Table::RefreshByClient, &prefix, None, &mut |key, _| {
-            digests.extend(key.last_chunk::<32>());
-            Ok(ControlFlow::Continue(()))
+        let digests = self.list(Table::RefreshByClient, &client.prefix(), ALL, |key, _| {
+            Ok(Tail(key).bytes::<32>())
         })?;
         for digest in digests {
             if let Some(token) = self.refresh(&digest)? {
@@ -249,12 +195,12 @@ impl WriteTx<'_> {
 
     /// Restricts a queue to those who own it.
     pub fn restrict(&mut self, queue: &QueueName) -> Result<(), Error> {
-        self.put(Table::Restricted, &Key::new().text(queue.as_str()), &[])
+        self.put(Table::Restricted, &queue.key(), &[])
     }
 
     /// Opens a queue to everybody.
     pub fn unrestrict(&mut self, queue: &QueueName) -> Result<(), Error> {
-        self.remove(Table::Restricted, &Key::new().text(queue.as_str()))?;
+        self.remove(Table::Restricted, &queue.key())?;
         Ok(())
     }
 

@@ -1,12 +1,10 @@
 //! The history of jobs and agents: every change, when, by whom, from what to what, and why.
 
-use std::ops::ControlFlow;
-
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Actor, AgentName, Change, ClientId, Event, JobState, Subject, Timestamp};
 use crate::store::engine::codec::first_version;
-use crate::store::engine::{Error, Key, Rows, Table, WriteTx, codec};
+use crate::store::engine::{ALL, Error, Key, Rows, Table, WriteTx, codec};
 
 /// One change of a job or an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,12 +42,7 @@ pub trait HistoryReads {
 
 impl<R: Rows> HistoryReads for R {
     fn history(&self, subject: &Subject) -> Result<Vec<Event>, Error> {
-        let mut events = Vec::new();
-        self.scan_prefix(Table::History, &subject.key(), None, &mut |key, value| {
-            events.push(event(key, value)?);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(events)
+        self.list(Table::History, &subject.key(), ALL, event)
     }
 }
 

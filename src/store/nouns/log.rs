@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::aging::Kind;
 use crate::domain::{Fragment, FragmentRow, JobId, Log, LogKind, Phase, Timestamp};
 use crate::store::engine::codec::first_version;
-use crate::store::engine::{Direction, Error, IndexRow, Key, Rows, Table, Tail, WriteTx, codec};
+use crate::store::engine::{
+    ALL, Direction, Error, IndexRow, Key, Rows, Table, Tail, WriteTx, codec,
+};
 
 /// Where a job's log ends.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,7 +33,7 @@ impl Log {
             LogKind::Output => b'o',
             LogKind::Serial => b's',
         };
-        Key::new().raw(self.0.as_bytes()).byte(kind)
+        self.0.key().byte(kind)
     }
 
     fn phase(self, phase: Phase) -> Key {
@@ -117,12 +119,7 @@ impl<R: Rows> LogReads for R {
     }
 
     fn drain_pieces(&self, log: Log) -> Result<Vec<(u64, usize)>, Error> {
-        let mut found = Vec::new();
-        self.scan_prefix(Table::Drain, &log.key(), None, &mut |key, value| {
-            found.push((Tail(key).number(), value.len()));
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(found)
+        self.list(Table::Drain, &log.key(), ALL, |key, value| Ok((Tail(key).number(), value.len())))
     }
 
     fn drain_piece(&self, log: Log, number: u64) -> Result<Option<Vec<u8>>, Error> {

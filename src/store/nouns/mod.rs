@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod history;
 pub(crate) mod job;
 pub(crate) mod log;
+mod names;
 pub(crate) mod queue;
 pub(crate) mod result;
 #[cfg(test)]

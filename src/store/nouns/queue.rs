@@ -1,13 +1,11 @@
 //! Queues as agents advertise them, and their images.
 
-use std::ops::ControlFlow;
-
 use serde::{Deserialize, Serialize};
 
 use super::aging::Kind;
 use crate::domain::{Advertised, QueueName, Timestamp};
 use crate::store::engine::codec::first_version;
-use crate::store::engine::{Direction, Error, IndexRow, Key, Rows, Table, WriteTx, codec, name_in};
+use crate::store::engine::{Error, IndexRow, Rows, Table, WriteTx, codec};
 
 /// A queue that agents advertised; its name is the key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,10 +15,6 @@ pub(super) struct QueueV1 {
     pub(super) updated_at: Option<i64>,
 }
 first_version!(QueueV1, 7);
-
-fn key(name: &QueueName) -> Key {
-    Key::new().text(name.as_str())
-}
 
 /// What can be read of queues.
 pub trait QueueReads {
@@ -38,7 +32,7 @@ pub trait QueueReads {
 
 impl<R: Rows> QueueReads for R {
     fn advertised(&self, name: &QueueName) -> Result<Option<Advertised>, Error> {
-        let record = self.record(Table::Queue, &key(name))?;
+        let record = self.record(Table::Queue, &name.key())?;
         Ok(record.map(|record| queue(name.clone(), record)))
     }
 
@@ -47,27 +41,13 @@ impl<R: Rows> QueueReads for R {
         after: Option<&QueueName>,
         limit: usize,
     ) -> Result<Vec<Advertised>, Error> {
-        use std::ops::Bound;
-        let from = after.map_or(Bound::Unbounded, |name| Bound::Excluded(name.as_str().as_bytes()));
-        let mut found = Vec::new();
-        self.scan(
-            Table::Queue,
-            (from, Bound::Unbounded),
-            Direction::Forward,
-            &mut |key, value| {
-                if found.len() == limit {
-                    return Ok(ControlFlow::Break(()));
-                }
-                let name = QueueName::trusted(String::from_utf8_lossy(key));
-                found.push(queue(name, codec::decode(value)?));
-                Ok(ControlFlow::Continue(()))
-            },
-        )?;
-        Ok(found)
+        self.list_names(Table::Queue, after.map(QueueName::as_str), limit, |name, value| {
+            Ok(queue(QueueName::trusted(name), codec::decode(value)?))
+        })
     }
 
     fn images(&self, name: &QueueName) -> Result<Option<String>, Error> {
-        let value = self.get(Table::Image, &key(name))?;
+        let value = self.get(Table::Image, &name.key())?;
         Ok(value.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 }
@@ -82,7 +62,7 @@ fn queue(name: QueueName, record: QueueV1) -> Advertised {
 
 /// The index rows of a stored queue.
 pub(crate) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
-    Ok(queue(QueueName::trusted(name_in(key)?), codec::decode(value)?).index_rows())
+    Ok(queue(QueueName::stored(key)?, codec::decode(value)?).index_rows())
 }
 
 impl Advertised {
@@ -106,19 +86,19 @@ impl WriteTx<'_> {
             description: queue.description.clone(),
             updated_at: queue.updated_at.map(Timestamp::as_micros),
         };
-        self.put_record(Table::Queue, &key(&queue.name), &record)
+        self.put_record(Table::Queue, &queue.name.key(), &record)
     }
 
     /// Forgets an advertised queue and its images. Its jobs stay.
     pub fn remove_advertised(&mut self, queue: &Advertised) -> Result<(), Error> {
         self.replace_rows(&queue.index_rows(), &[])?;
-        self.remove(Table::Image, &key(&queue.name))?;
-        self.remove(Table::Queue, &key(&queue.name))?;
+        self.remove(Table::Image, &queue.name.key())?;
+        self.remove(Table::Queue, &queue.name.key())?;
         Ok(())
     }
 
     /// Replaces the images of a queue.
     pub fn put_images(&mut self, name: &QueueName, images: &str) -> Result<(), Error> {
-        self.put(Table::Image, &key(name), images.as_bytes())
+        self.put(Table::Image, &name.key(), images.as_bytes())
     }
 }

@@ -45,10 +45,6 @@ pub(crate) fn index_of_since(key: &[u8], value: &[u8]) -> Vec<IndexRow> {
     vec![since_row(since_in(value), key)]
 }
 
-fn of(job: JobId) -> Key {
-    Key::new().raw(job.as_bytes())
-}
-
 fn chunks(job: JobId, member: &str) -> Key {
     chunks_of(job.as_bytes(), member)
 }
@@ -68,7 +64,7 @@ pub trait ResultReads {
 
 impl<R: Rows> ResultReads for R {
     fn result(&self, job: JobId) -> Result<BTreeMap<String, Member>, Error> {
-        let prefix = of(job);
+        let prefix = job.key();
         let mut members = BTreeMap::new();
         self.scan_prefix(Table::Result, &prefix, None, &mut |key, value| {
             let name = key.get(prefix.as_slice().len()..).unwrap_or_default();
@@ -113,12 +109,12 @@ impl WriteTx<'_> {
             let version = self.next_seq()?;
             [&[CHUNKED_MARK][..], &count.to_be_bytes(), &version.to_be_bytes()].concat()
         };
-        self.put(Table::Result, &of(job).text(member), &value)
+        self.put(Table::Result, &job.key().text(member), &value)
     }
 
     /// Removes one member, if it is there.
     pub fn remove_result_member(&mut self, job: JobId, member: &str) -> Result<(), Error> {
-        let key = of(job).text(member);
+        let key = job.key().text(member);
         match self.get(Table::Result, &key)? {
             None => return Ok(()),
             Some(old) if old.first() == Some(&CHUNKED_MARK) => {
@@ -133,20 +129,20 @@ impl WriteTx<'_> {
     /// Marks a result of an unknown job as posted now, so that retention finds it.
     pub fn expire_result(&mut self, job: JobId, now: Timestamp) -> Result<(), Error> {
         self.remove_result_since(job)?;
-        self.put(Table::ResultSince, &of(job), &now.as_micros().to_be_bytes())?;
+        self.put(Table::ResultSince, &job.key(), &now.as_micros().to_be_bytes())?;
         self.replace_rows(&[], &[since_row(now, job.as_bytes())])
     }
 
     /// When a result was last posted for a job that is unknown.
     pub(crate) fn result_since(&self, job: JobId) -> Result<Option<Timestamp>, Error> {
-        let value = self.get(Table::ResultSince, &of(job))?;
+        let value = self.get(Table::ResultSince, &job.key())?;
         Ok(value.map(|bytes| since_in(&bytes)))
     }
 
     fn remove_result_since(&mut self, job: JobId) -> Result<(), Error> {
         if let Some(since) = self.result_since(job)? {
             self.replace_rows(&[since_row(since, job.as_bytes())], &[])?;
-            self.remove(Table::ResultSince, &of(job))?;
+            self.remove(Table::ResultSince, &job.key())?;
         }
         Ok(())
     }
@@ -154,7 +150,7 @@ impl WriteTx<'_> {
     /// Removes all that was posted for a job.
     pub fn remove_result(&mut self, job: JobId) -> Result<(), Error> {
         self.remove_result_since(job)?;
-        self.remove_prefix(Table::Result, &of(job))?;
-        self.remove_prefix(Table::ResultChunk, &of(job))
+        self.remove_prefix(Table::Result, &job.key())?;
+        self.remove_prefix(Table::ResultChunk, &job.key())
     }
 }

@@ -5,16 +5,12 @@ use std::ops::ControlFlow;
 use super::job;
 use crate::domain::QueueName;
 use crate::domain::wait::KEPT;
-use crate::store::engine::{Error, Key, Rows, Table, Tail, WriteTx};
+use crate::store::engine::{Error, Rows, Table, Tail, WriteTx};
 
 /// Waits in one row.
 const BLOCK: usize = 256;
 /// Rows that may hold any of the newest [`KEPT`] waits.
 const BLOCKS: u64 = (KEPT / BLOCK) as u64 + 2;
-
-fn key(queue: &QueueName) -> Key {
-    Key::new().name(queue.as_str())
-}
 
 /// Reading wait times.
 pub trait WaitReads {
@@ -27,7 +23,7 @@ pub trait WaitReads {
 impl<R: Rows> WaitReads for R {
     fn waits(&self, queue: &QueueName) -> Result<Vec<u32>, Error> {
         let mut waits = Vec::new();
-        self.scan_prefix(Table::Wait, &key(queue), None, &mut |_, value| {
+        self.scan_prefix(Table::Wait, &queue.prefix(), None, &mut |_, value| {
             let (chunks, _) = value.as_chunks::<4>();
             waits.extend(chunks.iter().map(|bytes| u32::from_be_bytes(*bytes)));
             Ok(ControlFlow::Continue(()))
@@ -46,7 +42,7 @@ impl<R: Rows> WaitReads for R {
 impl WriteTx<'_> {
     /// Adds a wait of `seconds`.
     pub fn append_wait(&mut self, queue: &QueueName, seconds: u32) -> Result<(), Error> {
-        let prefix = key(queue);
+        let prefix = queue.prefix();
         let (block, mut value) = match self.last(Table::Wait, &prefix)? {
             None => (0, Vec::new()),
             Some((key, value)) => (Tail(&key).number(), value),

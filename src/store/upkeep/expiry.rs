@@ -3,13 +3,13 @@
 //! An expiry row says since when the age of a thing counts, not when it ends: a changed setting then holds at once for
 //! everything that is there. Rows sort by kind and time, so a sweep reads only what is due.
 
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::time::Duration;
 
 use crate::domain::{
     Advertised, AgentName, BlobKind, Job, JobId, Log, QueueName, Refresh, Subject, Timestamp,
 };
-use crate::store::engine::{Direction, Error, Key, Rows, Table, WriteTx};
+use crate::store::engine::{Error, Key, Rows, Table, WriteTx};
 use crate::store::nouns::aging::{Kind, split};
 use crate::store::nouns::{
     AgentReads, BlobReads, ClientReads, JobReads, LogReads, QueueReads, blob,
@@ -80,27 +80,16 @@ impl WriteTx<'_> {
         limit: usize,
     ) -> Result<Vec<(Key, Vec<u8>)>, Error> {
         let (from, to) = (Key::new().byte(kind.byte()), kind.key(before, &[]));
-        let mut due = Vec::new();
-        self.scan(
-            Table::Expiry,
-            (Bound::Included(from.as_slice()), Bound::Excluded(to.as_slice())),
-            Direction::Forward,
-            &mut |key, _| {
-                due.push((Key::new().raw(key), split(key).1.to_vec()));
-                Ok(if due.len() < limit {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
-                })
-            },
-        )?;
-        Ok(due)
+        let range = (Bound::Included(from.as_slice()), Bound::Excluded(to.as_slice()));
+        self.collect(Table::Expiry, range, limit, |key, _| {
+            Ok((Key::new().raw(key), split(key).1.to_vec()))
+        })
     }
 
     /// Whether something that is old enough must stay for now, and so be looked at again.
     fn is_kept(&self, kind: Kind, key: &[u8]) -> Result<bool, Error> {
         let id = match kind {
-            Kind::Job => Some(job_id(key)?),
+            Kind::Job => Some(JobId::stored(key)?),
             Kind::Blob => blob::parse_key(key).map(|(id, _)| id),
             Kind::Result | Kind::Agent | Kind::Queue | Kind::Refresh => None,
             // More may be written as long as the log is there.
@@ -122,7 +111,7 @@ impl WriteTx<'_> {
                     let ended = job.finished_at.unwrap_or(job.created_at);
                     job.state.is_finished() && !job.pinned && ended < before
                 };
-                let Some(job) = self.job(job_id(key)?)?.filter(due) else {
+                let Some(job) = self.job(JobId::stored(key)?)?.filter(due) else {
                     return Ok(false);
                 };
                 self.forget(job.id)?;
@@ -130,7 +119,7 @@ impl WriteTx<'_> {
                 self.remove_history(&Subject::Job(job.id))?;
             }
             Kind::Result => {
-                let id = job_id(key)?;
+                let id = JobId::stored(key)?;
                 let old = self.result_since(id)?.is_some_and(|since| since < before);
                 if !old || self.job(id)?.is_some() {
                     return Ok(false);
@@ -149,7 +138,7 @@ impl WriteTx<'_> {
                 self.remove_blob(id, which)?;
             }
             Kind::Agent => {
-                let agent = self.agent(&AgentName::trusted(text(key)))?;
+                let agent = self.agent(&AgentName::stored(key)?)?;
                 let Some(agent) = agent.filter(|agent| agent.updated_at < before) else {
                     return Ok(false);
                 };
@@ -157,7 +146,7 @@ impl WriteTx<'_> {
                 self.remove_history(&Subject::Agent(agent.name))?;
             }
             Kind::Queue => {
-                let queue = self.advertised(&QueueName::trusted(text(key)))?;
+                let queue = self.advertised(&QueueName::stored(key)?)?;
                 let due = |queue: &Advertised| queue.updated_at.is_some_and(|at| at < before);
                 let Some(queue) = queue.filter(due) else {
                     return Ok(false);
@@ -194,14 +183,4 @@ impl WriteTx<'_> {
         }
         Ok(())
     }
-}
-
-fn job_id(key: &[u8]) -> Result<JobId, Error> {
-    key.try_into()
-        .map(JobId::from_bytes)
-        .map_err(|_| Error::Corrupt("expiry row of a job".to_owned()))
-}
-
-fn text(key: &[u8]) -> String {
-    String::from_utf8_lossy(key).into_owned()
 }

@@ -7,7 +7,7 @@ pub(crate) use reads::names;
 pub use reads::{Ask, JobReads, Listed};
 pub(super) use record::JobV1;
 
-use crate::domain::{AgentName, Job, JobId, QueueName, Tag};
+use crate::domain::{Job, JobId};
 use crate::store::engine::{Error, IndexRow, Key, Table, WriteTx, codec};
 use crate::store::nouns::aging::Kind;
 
@@ -17,11 +17,15 @@ impl Job {
         let id = self.id.as_bytes().to_vec();
         let mut rows = vec![
             (Table::JobBySeq, Key::new().number(self.seq), id.clone()),
-            (Table::JobByQueue, by_queue(&self.queue).number(self.seq), id.clone()),
+            (Table::JobByQueue, self.queue.prefix().number(self.seq), id.clone()),
             (Table::JobByState, by_state(self.state.as_str()).number(self.seq), id.clone()),
         ];
         for tag in &self.tags {
-            rows.push((Table::JobByTag, by_tag(tag).number(self.seq), id.clone()));
+            rows.push((
+                Table::JobByTag,
+                Key::new().name(tag.as_str()).number(self.seq),
+                id.clone(),
+            ));
         }
         if let (true, Some(until)) = (self.state.is_waiting(), self.queue_until) {
             rows.push((
@@ -39,14 +43,14 @@ impl Job {
             rows.push((Table::Expiry, Kind::Job.key(since, self.id.as_bytes()), Vec::new()));
         } else if let Some(agent) = &self.agent {
             // Not while it waits: a job that was posted back into its queue is anybody's.
-            rows.push((Table::Held, held(agent).raw(&id), Vec::new()));
+            rows.push((Table::Held, agent.prefix().raw(&id), Vec::new()));
         }
         rows
     }
 
     /// Where the job stands in its queue.
     fn place(&self) -> Key {
-        by_queue(&self.queue).priority(self.priority).number(self.seq)
+        self.queue.prefix().priority(self.priority).number(self.seq)
     }
 
     /// What a claim needs to know of a job that it skips: id, flags, excluded agents.
@@ -60,37 +64,15 @@ impl Job {
     }
 }
 
-fn by_queue(queue: &QueueName) -> Key {
-    Key::new().name(queue.as_str())
-}
-
+/// Where jobs in a state are listed.
 fn by_state(word: &str) -> Key {
     Key::new().name(word)
-}
-
-fn by_tag(tag: &Tag) -> Key {
-    Key::new().name(tag.as_str())
-}
-
-fn held(agent: &AgentName) -> Key {
-    Key::new().name(agent.as_str())
-}
-
-fn key(id: &JobId) -> Key {
-    Key::new().raw(id.as_bytes())
-}
-
-fn id_of(value: &[u8]) -> Result<JobId, Error> {
-    value.first_chunk().map_or_else(
-        || Err(Error::Corrupt("an index row without a job id".to_owned())),
-        |id| Ok(JobId::from_bytes(*id)),
-    )
 }
 
 /// The index rows of a stored job.
 pub(crate) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
     let record: JobV1 = codec::decode(value)?;
-    Ok(record.into_job(id_of(key)?)?.index_rows())
+    Ok(record.into_job(JobId::stored(key)?)?.index_rows())
 }
 
 impl WriteTx<'_> {
@@ -101,10 +83,10 @@ impl WriteTx<'_> {
 
     /// Adds a job with its body.
     pub fn insert_job(&mut self, job: &Job, body: &str) -> Result<(), Error> {
-        self.put(Table::JobBody, &key(&job.id), body.as_bytes())?;
+        self.put(Table::JobBody, &job.id.key(), body.as_bytes())?;
         self.replace_rows(&[], &job.index_rows())?;
         self.wake_for(None, job);
-        self.put_record(Table::Job, &key(&job.id), &JobV1::from(job))
+        self.put_record(Table::Job, &job.id.key(), &JobV1::from(job))
     }
 
     /// Makes `old` into `new`, which has the same id, with all its index rows.
@@ -112,7 +94,7 @@ impl WriteTx<'_> {
         debug_assert_eq!(old.id, new.id);
         self.replace_rows(&old.index_rows(), &new.index_rows())?;
         self.wake_for(Some(old), new);
-        self.put_record(Table::Job, &key(&new.id), &JobV1::from(new))
+        self.put_record(Table::Job, &new.id.key(), &JobV1::from(new))
     }
 
     /// Offers a job that became claimable to whoever waits for its queue.
@@ -125,8 +107,8 @@ impl WriteTx<'_> {
     /// Removes a job and its body; its results, logs, files and history have removals of their own.
     pub fn remove_job(&mut self, job: &Job) -> Result<(), Error> {
         self.replace_rows(&job.index_rows(), &[])?;
-        self.remove(Table::JobBody, &key(&job.id))?;
-        self.remove(Table::Job, &key(&job.id))?;
+        self.remove(Table::JobBody, &job.id.key())?;
+        self.remove(Table::Job, &job.id.key())?;
         Ok(())
     }
 }

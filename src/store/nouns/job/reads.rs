@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::ops::{Bound, ControlFlow};
 
+use super::by_state;
 use super::record::JobV1;
-use super::{by_queue, by_state, by_tag, held, id_of, key};
 use crate::domain::{AgentName, Job, JobId, JobState, QueueName, Tag, Timestamp};
-use crate::store::engine::{Direction, Error, Key, Rows, Table, Tail, leading_name};
+use crate::store::engine::{ALL, Direction, Error, Key, Rows, Table, Tail, leading_name};
 
 /// Who asks for a job.
 #[derive(Clone, Debug, Default)]
@@ -91,11 +91,11 @@ pub trait JobReads {
 
 impl<R: Rows> JobReads for R {
     fn job(&self, id: JobId) -> Result<Option<Job>, Error> {
-        self.record::<JobV1>(Table::Job, &key(&id))?.map(|record| record.into_job(id)).transpose()
+        self.record::<JobV1>(Table::Job, &id.key())?.map(|record| record.into_job(id)).transpose()
     }
 
     fn job_body(&self, id: JobId) -> Result<Option<String>, Error> {
-        self.get(Table::JobBody, &key(&id))?
+        self.get(Table::JobBody, &id.key())?
             .map(|bytes| {
                 String::from_utf8(bytes).map_err(|_| Error::Corrupt(format!("body of job {id}")))
             })
@@ -105,7 +105,7 @@ impl<R: Rows> JobReads for R {
     fn first_claimable(&self, ask: &Ask) -> Result<Option<JobId>, Error> {
         let mut best: Option<((i64, u64), JobId)> = None;
         for queue in &ask.queues {
-            self.scan_prefix(Table::Waiting, &by_queue(queue), None, &mut |key, value| {
+            self.scan_prefix(Table::Waiting, &queue.prefix(), None, &mut |key, value| {
                 let mut tail = Tail(key);
                 let (seq, priority) = (tail.number(), tail.priority());
                 let rank = (priority.saturating_neg(), seq);
@@ -115,7 +115,7 @@ impl<R: Rows> JobReads for R {
                 if !ask.may_have(value) {
                     return Ok(ControlFlow::Continue(()));
                 }
-                best = Some((rank, id_of(value)?));
+                best = Some((rank, JobId::stored(value)?));
                 Ok(ControlFlow::Break(()))
             })?;
         }
@@ -141,28 +141,22 @@ impl<R: Rows> JobReads for R {
     }
 
     fn held_by(&self, agent: &AgentName) -> Result<Vec<JobId>, Error> {
-        held_ids(self, &held(agent))
+        held_ids(self, &agent.prefix())
     }
 
     fn waited_too_long(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, Error> {
         let to = Key::new().signed(now.as_micros());
-        let mut ids = Vec::new();
         let range = (Bound::Unbounded, Bound::Excluded(to.as_slice()));
-        self.scan(Table::QueueUntil, range, Direction::Forward, &mut |key, _| {
-            if ids.len() == limit {
-                return Ok(ControlFlow::Break(()));
-            }
-            ids.push(JobId::from_bytes(Tail(key).bytes()));
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(ids)
+        self.collect(Table::QueueUntil, range, limit, |key, _| {
+            Ok(JobId::from_bytes(Tail(key).bytes()))
+        })
     }
 
     fn position(&self, id: JobId) -> Result<Option<u64>, Error> {
         let Some(job) = self.job(id)?.filter(|job| job.state.is_waiting()) else {
             return Ok(None);
         };
-        let (queue, place) = (by_queue(&job.queue), job.place());
+        let (queue, place) = (job.queue.prefix(), job.place());
         let mut before = 0;
         for table in [Table::Waiting, Table::AwaitingAttachments] {
             self.scan_prefix(table, &queue, None, &mut |key, _| {
@@ -186,7 +180,7 @@ impl<R: Rows> JobReads for R {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Listed>, Error> {
-        page(self, &List(Table::JobByQueue, by_queue(queue)), after, limit)
+        page(self, &List(Table::JobByQueue, queue.prefix()), after, limit)
     }
 
     fn state_jobs_after(
@@ -206,30 +200,19 @@ impl<R: Rows> JobReads for R {
     }
 
     fn tag_jobs_after(&self, tags: &[Tag], after: u64, limit: usize) -> Result<Vec<Listed>, Error> {
-        let lists = tags.iter().map(|tag| List(Table::JobByTag, by_tag(tag)));
+        let lists = tags.iter().map(|tag| List(Table::JobByTag, Key::new().name(tag.as_str())));
         merged(self, lists, after, limit)
     }
 }
 
 fn held_ids(rows: &impl Rows, prefix: &Key) -> Result<Vec<JobId>, Error> {
-    let mut ids = Vec::new();
-    rows.scan_prefix(Table::Held, prefix, None, &mut |key, _| {
-        ids.push(JobId::from_bytes(Tail(key).bytes()));
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(ids)
+    rows.list(Table::Held, prefix, ALL, |key, _| Ok(JobId::from_bytes(Tail(key).bytes())))
 }
 
 fn page(rows: &impl Rows, list: &List, after: u64, limit: usize) -> Result<Vec<Listed>, Error> {
-    let mut found = Vec::new();
-    rows.scan_prefix(list.0, &list.1, Some(after), &mut |key, value| {
-        if found.len() == limit {
-            return Ok(ControlFlow::Break(()));
-        }
-        found.push(Listed { seq: Tail(key).number(), id: id_of(value)? });
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(found)
+    rows.list(list.0, &list.1, (Some(after), limit), |key, value| {
+        Ok(Listed { seq: Tail(key).number(), id: JobId::stored(value)? })
+    })
 }
 
 /// The next rows of several lists together: the first `limit` of the union lie within the first `limit` of each.
