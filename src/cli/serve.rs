@@ -1,11 +1,12 @@
 //! `serve`
 
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 use super::{Failure, environment};
 use crate::config::{Raw, Settings};
 use crate::logging;
-use crate::server::{Server, Signals};
+use crate::server::{Asked, Manager, Server, Signals, activation};
 
 /// Flags of `serve`.
 #[derive(clap::Args)]
@@ -22,24 +23,45 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let settings = Settings::load(args.settings, args.config.as_deref(), &environment())?;
     logging::init(&settings.logging).map_err(|message| Failure::new(2, message))?;
     raise_open_files();
+    let handed = activation::take();
+    let handed = handed
+        .map_err(|error| Failure::new(2, format!("the socket that was handed over: {error}")))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(1, error.to_string()))?;
-    runtime.block_on(serve(&settings))
+    runtime.block_on(serve(&settings, handed))
 }
 
-async fn serve(settings: &Settings) -> Result<(), Failure> {
+async fn serve(settings: &Settings, handed: Option<TcpListener>) -> Result<(), Failure> {
     let mut signals = Signals::listen().map_err(|error| Failure::new(1, error.to_string()))?;
-    let server = Server::bind(settings).await?;
+    let manager = Manager::from_env();
+    manager.starting();
+    let server = Server::bind_as_service(settings, handed, manager.clone()).await?;
     tracing::info!(data_dir = %settings.storage.data_dir.display(), "ready");
-    tokio::select! {
-        failed = server.join() => failed?,
-        () = signals.terminated() => {}
+    manager.ready(&status(&server));
+    loop {
+        let asked = tokio::select! {
+            failed = server.join() => return Ok(failed?),
+            asked = signals.next() => asked,
+        };
+        match asked {
+            Asked::Stop => break,
+            Asked::Reload => {
+                manager.reloading();
+                tracing::info!("SIGHUP: nothing to reload");
+                manager.ready(&status(&server));
+            }
+        }
     }
+    manager.stopping();
     server.shutdown().await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn status(server: &Server) -> String {
+    format!("Serving on {}", server.addr())
 }
 
 /// Allows as many open files as the system permits, because every agent holds a connection.

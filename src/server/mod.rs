@@ -1,9 +1,11 @@
 //! A running server: bound, joined, shut down.
 
+pub mod activation;
 mod admin;
 mod connection;
 mod keys;
 mod leases;
+mod notify;
 mod signals;
 mod sweeper;
 
@@ -19,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use admin::SOCKET;
-pub use signals::Signals;
+pub use notify::Manager;
+pub use signals::{Asked, Signals};
 
 use crate::api;
 use crate::app::{App, Auth, Limits, Parts};
@@ -83,7 +86,19 @@ pub struct Server {
 impl Server {
     /// Opens the data directory and listens; returns when requests are accepted.
     pub async fn bind(settings: &Settings) -> Result<Self, Error> {
-        Self::bind_with_clock(settings, Arc::new(SystemClock)).await
+        Self::start(settings, Arc::new(SystemClock), None, Manager::default()).await
+    }
+
+    /// The same as a service: on a socket that is handed over, if there is one, and with a manager that watches.
+    ///
+    /// # Errors
+    /// As [`Server::bind`].
+    pub async fn bind_as_service(
+        settings: &Settings,
+        handed: Option<std::net::TcpListener>,
+        manager: Manager,
+    ) -> Result<Self, Error> {
+        Self::start(settings, Arc::new(SystemClock), handed, manager).await
     }
 
     /// The same with a clock of the caller's.
@@ -91,10 +106,20 @@ impl Server {
         settings: &Settings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
+        Self::start(settings, clock, None, Manager::default()).await
+    }
+
+    async fn start(
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+        handed: Option<std::net::TcpListener>,
+        manager: Manager,
+    ) -> Result<Self, Error> {
         let secrets = settings.secrets()?;
         let (failed, fatal) = watch::channel(None);
         let store = Arc::new(open(settings, Arc::clone(&clock), failed).await?);
-        let listener = listen(settings.network.listen).await?;
+        let was_handed = handed.is_some();
+        let listener = listen(settings.network.listen, handed).await?;
         let addr = listener
             .local_addr()
             .map_err(|source| Error::Listen { addr: settings.network.listen, source })?;
@@ -121,7 +146,14 @@ impl Server {
         server.tasks.spawn(connection::accept(admin, router, server.tasks.clone(), tokens));
         // The first line: whoever starts the server on port 0 reads the port there.
         tracing::info!("listening on http://{addr}");
+        if was_handed && addr != settings.network.listen {
+            tracing::info!(
+                "the service manager chose this address: listen = {} is not used",
+                settings.network.listen
+            );
+        }
         hint_at_first_admin(&app, &settings.storage.data_dir);
+        server.tasks.spawn(manager.watch(app.clone(), server.stop.clone()));
         server.tasks.spawn(leases::watch(
             app.clone(),
             patience(&settings.agents, app.now()),
@@ -248,8 +280,16 @@ async fn open(
     Ok(opened.await.unwrap_or(Err(store::Error::Panicked))?)
 }
 
-async fn listen(addr: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(addr).await.map_err(|source| Error::Listen { addr, source })
+/// Listens where the settings say, unless a socket was handed over: that one lasts longer than this process.
+async fn listen(
+    addr: SocketAddr,
+    handed: Option<std::net::TcpListener>,
+) -> Result<TcpListener, Error> {
+    let listener = match handed {
+        Some(handed) => TcpListener::from_std(handed),
+        None => TcpListener::bind(addr).await,
+    };
+    listener.map_err(|source| Error::Listen { addr, source })
 }
 
 const fn patience(settings: &config::Agents, began: Timestamp) -> Patience {

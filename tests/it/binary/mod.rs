@@ -6,6 +6,7 @@ mod keys;
 mod login;
 mod memory;
 mod prompt;
+mod service;
 mod socket;
 mod start;
 mod stop;

@@ -56,8 +56,14 @@ impl Program {
 
     /// The same in an environment.
     pub(crate) fn serve_in(data_dir: &Path, more: &[&str], env: &[(&str, &str)]) -> Self {
-        let mut child = program()
-            .envs(env.iter().copied())
+        let mut command = program();
+        command.envs(env.iter().copied());
+        Self::spawn(command, data_dir, more)
+    }
+
+    /// The same by a command that leads to the program.
+    pub(crate) fn spawn(mut command: Command, data_dir: &Path, more: &[&str]) -> Self {
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
             .args(more)
