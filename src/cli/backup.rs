@@ -100,7 +100,7 @@ fn file_name() -> String {
     format!("{PREFIX}{}Z{SUFFIX}", stamp.trim_end_matches('Z'))
 }
 
-/// Whether a name was made by [`file_name`]; no other file is ever removed.
+/// Whether a name was made by [`file_name`]; no other file is ever removed or chosen.
 fn is_ours(name: &str) -> bool {
     let stamp = name.strip_prefix(PREFIX).and_then(|name| name.strip_suffix(SUFFIX));
     let shape: Option<String> = stamp
@@ -108,8 +108,8 @@ fn is_ours(name: &str) -> bool {
     shape.as_deref() == Some("00000000T000000Z")
 }
 
-/// Removes all but the newest backups; the one that was just verified is among the newest.
-fn remove_older(folder: &Path, keep: usize) -> Result<(), Failure> {
+/// The names of the backups in a folder, the oldest first.
+fn names(folder: &Path) -> Result<Vec<String>, Failure> {
     let failed = |error: io::Error| Failure::file(folder, &error);
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
@@ -117,6 +117,18 @@ fn remove_older(folder: &Path, keep: usize) -> Result<(), Failure> {
         names.extend(name.to_str().filter(|name| is_ours(name)).map(ToOwned::to_owned));
     }
     names.sort_unstable();
+    Ok(names)
+}
+
+/// The newest backup in a folder.
+pub(super) fn newest(folder: &Path) -> Result<PathBuf, Failure> {
+    let none = || Failure::new(1, format!("there is no backup in {}", folder.display()));
+    names(folder)?.pop().map(|name| folder.join(name)).ok_or_else(none)
+}
+
+/// Removes all but the newest; the one that was just verified is among those.
+fn remove_older(folder: &Path, keep: usize) -> Result<(), Failure> {
+    let names = names(folder)?;
     for name in &names[..names.len().saturating_sub(keep)] {
         let path = folder.join(name);
         fs::remove_file(&path).map_err(|error| Failure::file(&path, &error))?;

@@ -69,11 +69,20 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// The variables of the environment; those that are not UTF-8 are left out.
+/// Where the service of the packages keeps its data.
+const SERVICE_DATA: &str = "/var/lib/testflinger-server";
+
+/// The variables of the environment; those that are not UTF-8 are left out. Root gets the service's state directory, so that admin commands find the data
+/// that the service serves.
 fn environment() -> config::Env {
-    std::env::vars_os()
+    let mut env: config::Env = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
+        .collect();
+    let root = rustix::process::geteuid().is_root() && !env.contains_key("SNAP_COMMON");
+    if root && Path::new(SERVICE_DATA).is_dir() {
+        env.entry("STATE_DIRECTORY".to_owned()).or_insert_with(|| SERVICE_DATA.to_owned());
+    }
+    env
 }
 
 /// Why a command failed: what to print, and the exit code.

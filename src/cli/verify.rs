@@ -13,7 +13,7 @@ use crate::store::backup::{self, Manifest, Target};
 /// Arguments of `verify`.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The backup, or - for standard input
+    /// The backup, a directory for the newest backup in it, or - for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Restore the backup to a temporary directory, check that directory as a server would, and remove it
@@ -28,12 +28,14 @@ pub(super) struct Args {
 
 /// Runs `verify`.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let source = open(&args.file)?;
+    let file =
+        if args.file.is_dir() { super::backup::newest(&args.file)? } else { args.file.clone() };
+    let source = open(&file)?;
     let manifest = {
         let mut bar = Bar::new(if args.drill { &["restoring"] } else { &["verifying"] });
         if args.drill {
             let target = Target {
-                dir: drill_dir(args.data_dir.as_deref().unwrap_or(&args.file)),
+                dir: drill_dir(args.data_dir.as_deref().unwrap_or(&file)),
                 replace: false,
                 dry_run: true,
                 new_signing_key: false,
@@ -46,6 +48,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     };
     if args.format.json() {
         return output::json(&manifest);
+    }
+    if file != args.file {
+        say!("{}", file.display());
     }
     say!("{}", about(&manifest, args.drill));
     Ok(())

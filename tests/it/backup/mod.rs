@@ -7,7 +7,7 @@ mod keep;
 mod make;
 mod restore;
 mod secrets;
-mod timer;
+mod units;
 mod upgrade;
 mod verify;
 

@@ -121,3 +121,11 @@ fn entries_that_are_missing_moved_repeated_or_foreign_are_refused() {
         assert!(refused(&join(&foreign)), "something foreign before {}", whole[at].0);
     }
 }
+
+#[test]
+fn a_directory_without_backups_is_said_to_have_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&["verify", text(folder.path())], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no backup in"));
+}
