@@ -4,6 +4,8 @@ mod admin;
 mod backup;
 mod check;
 mod client;
+mod completions;
+mod man;
 mod output;
 mod progress;
 mod queue;
@@ -15,7 +17,7 @@ mod verify;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{config, server, store};
 
@@ -45,6 +47,10 @@ enum Command {
     Restore(restore::Args),
     /// Check the data of a stopped server, and repair its indexes
     Check(check::Args),
+    /// Print a script with which a shell completes commands and flags
+    Completions(completions::Args),
+    /// Print the manual page, or write a page for each command
+    Man(man::Args),
 }
 
 /// Parses the command line, runs the command and gives its exit code: 0 ok, 1 failed, 2 wrong usage or settings, 3 the
@@ -59,6 +65,11 @@ pub fn run() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Restore(args) => restore::run(args),
         Command::Check(args) => check::run(args),
+        Command::Completions(args) => {
+            completions::run(&args, Cli::command());
+            Ok(())
+        }
+        Command::Man(args) => man::run(&args, Cli::command()),
     };
     match ended.and_then(|()| output::all_shown()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -153,10 +164,10 @@ impl From<server::Error> for Failure {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
     }
 }

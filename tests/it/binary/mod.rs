@@ -4,6 +4,7 @@ mod crash;
 mod import;
 mod keys;
 mod login;
+mod manual;
 mod memory;
 mod prompt;
 mod service;
