@@ -20,7 +20,7 @@ pub struct Client {
     pub max_reservation_time: BTreeMap<String, i64>,
     /// The restricted queues that it may use; `None` until one was granted for the first time.
     pub allowed_queues: Option<Vec<QueueName>>,
-    /// How to reach whoever is behind it.
+    /// How to reach the person who is responsible for it.
     pub email: Option<String>,
     /// When it was created.
     pub created_at: Timestamp,

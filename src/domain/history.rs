@@ -63,7 +63,7 @@ pub enum Change {
         name: String,
         /// The value before; `None` when there was none.
         from: Option<String>,
-        /// The value now; `None` when there is none.
+        /// The value now; `None` when it has no value.
         to: Option<String>,
     },
 }

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// The longest name in bytes. Upstream has no limit; a name is part of index keys here, and nobody types a longer one.
+/// The longest name in bytes. A name is part of index keys, which must stay short.
 pub const MAX_NAME: usize = 1024;
 
-/// Why a text is no name.
+/// Why a text is not a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// The text is longer than [`MAX_NAME`] bytes.

@@ -154,7 +154,7 @@ fn identity(app: &App, headers: &HeaderMap) -> app::Result<Identity> {
 }
 
 /// Where the request comes from. What `X-Forwarded-For` says counts only as far as trusted proxies say it: read from the
-/// right, the first address that is none of theirs.
+/// right, the first address that is not one of theirs.
 fn address(app: &App, request: &Request) -> Option<IpAddr> {
     let mut address = request.extensions().get::<Peer>()?.0.to_canonical();
     let trusted = |address: &IpAddr| app.auth().proxies.iter().any(|net| net.contains(address));

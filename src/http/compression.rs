@@ -1,4 +1,5 @@
-//! gzip for whoever asks for it, where it is worth the time: long text, logs mostly. Archives are compressed already.
+//! Answers are compressed with gzip for callers that ask for it, where it is worth the time: long text, mostly logs.
+//! Archives are compressed already.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Extensions, HeaderMap, StatusCode, Version};

@@ -13,8 +13,8 @@ use crate::{app, ops, store};
 
 /// The answer to a request that was not done.
 ///
-/// Most errors are `{"detail": {}, "message": ".."}`; some sentences are plain text, because upstream's are and clients
-/// print them (wire contract section 1).
+/// Most errors are `{"detail": {}, "message": ".."}`; some sentences are plain text, because stock clients
+/// print them as they are: docs/API.md, "Errors".
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
@@ -61,7 +61,7 @@ impl ApiError {
         Self { status, body: Body::Text(message.into()), header: None }
     }
 
-    /// 400 with an object where the message usually is (wire contract 3.18).
+    /// 400 with an object where the message usually is: docs/API.md, "Errors".
     #[must_use]
     pub fn object(message: &Value) -> Self {
         let mut error = Self::bad_request("");

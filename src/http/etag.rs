@@ -1,4 +1,4 @@
-//! `ETag` and `If-None-Match`: whoever asks again learns cheaply that nothing has changed.
+//! `ETag` and `If-None-Match`: a caller that asks again learns cheaply that nothing has changed.
 
 use axum::http::header::{ETAG, HeaderValue, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};

@@ -35,7 +35,7 @@ pub fn has_something(tx: &impl JobReads, ask: &Ask) -> Result<bool, store::Error
 /// Hands out the job with the highest priority over all named queues, in submit order, to exactly one caller.
 ///
 /// An agent that says who it is and has not acknowledged the job that it was handed gets the same one again: the
-/// answer with it was lost. One that has acknowledged a job and asks for another proves that it no longer has it, since
+/// answer with it was lost. One that has acknowledged a job and asks for another proves that it no longer has it, because
 /// agents run one job at a time: that job ends.
 pub fn claim(
     tx: &mut WriteTx<'_>,

@@ -26,7 +26,7 @@ pub struct ClientChange {
     pub max_reservation_time: Option<BTreeMap<String, i64>>,
     /// The restricted queues that it may use.
     pub allowed_queues: Option<Vec<QueueName>>,
-    /// How to reach whoever is behind it.
+    /// How to reach the person who is responsible for it.
     pub email: Option<String>,
 }
 
@@ -99,7 +99,7 @@ fn check_rights(
     let Some(manager) = may.client() else {
         return Ok(());
     };
-    // Nor created: whoever holds this name could never be removed again over HTTP.
+    // It is not created either, because a client of this name could never be removed again over HTTP.
     if id.as_str() == SYSTEM_ADMIN {
         return Err(Error::SystemAdmin(ClientVerb::Modify));
     }

@@ -28,7 +28,7 @@ pub fn add_owner(
     Ok(tx.restrict(queue)?)
 }
 
-/// Takes a queue from a client. The queue opens when nobody owns it any more, never while others do.
+/// Takes a queue from a client. The queue opens to everybody when its last owner goes, and not before.
 ///
 /// # Errors
 /// [`Error::NotRestricted`].

@@ -82,7 +82,7 @@ pub fn submit(
     Ok(id)
 }
 
-/// A job that excludes agents needs one of its queue that it does not exclude (upstream's rule).
+/// A job that excludes agents needs one of its queue that it does not exclude.
 fn check_exclusions(tx: &WriteTx<'_>, submission: &Submission) -> Result<(), Error> {
     if submission.exclude_agents.is_empty() {
         return Ok(());
@@ -100,7 +100,7 @@ fn check_exclusions(tx: &WriteTx<'_>, submission: &Submission) -> Result<(), Err
     }
 }
 
-/// What needs rights: a priority, a restricted queue, a long reservation, refused in this order (upstream's).
+/// What needs rights: a priority, a restricted queue, a long reservation, refused in this order: docs/API.md, "POST /v1/job".
 fn check_permissions(
     tx: &WriteTx<'_>,
     submission: &Submission,

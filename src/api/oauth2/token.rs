@@ -31,11 +31,12 @@ pub(in crate::api) async fn issue(
     Ok(Answer::of(&Tokens::new(&token, Some(refresh.expose()))).header(NOT_STORED))
 }
 
-/// Which of two answers the caller can read; each generation of clients crashes on the other's (wire contract 3.24).
+/// Which of two answers the caller can read, because each generation of clients crashes on the answer that is meant for
+/// the other one: docs/API.md, "POST /v1/oauth2/token".
 ///
-/// The older one and the document's `GET` read the bare token; the older one says that it sends JSON, the newer one
-/// sends an empty body and says so. Plain curl says nothing of a body; a proxy that drops an empty body's length must
-/// not turn a newer client into curl.
+/// Clients of 2025 and callers of `GET` read the bare token. Clients of 2025 say that they send JSON; those of 2026 send
+/// an empty body and say so. Plain curl says nothing about a body. A proxy that drops the length of an empty body must
+/// not make a client of 2026 look like curl.
 fn wants_text(method: &Method, headers: &HeaderMap, form: &Form) -> bool {
     match form.format.as_deref() {
         Some("jwt") => return true,

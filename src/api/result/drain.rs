@@ -16,7 +16,7 @@ use crate::http::{ApiResult, JobPath, body, reply};
 use crate::ops::{self, By};
 use crate::store::Log;
 
-/// Takes text of any content type; what is no UTF-8 is replaced.
+/// Takes text of any content type; bytes that are not UTF-8 are replaced.
 async fn append(
     app: App,
     by: By,

@@ -1,6 +1,6 @@
 //! Values in other clothes: each of these reads compact JSON text as the servers before this one read it.
 
-/// `"12"` and `12.7` are 12. Numbers outside of 64 bits are none.
+/// `"12"` and `12.7` are 12. A number that does not fit into 64 bits is not an integer.
 pub(super) fn integer(json: &str) -> Option<i64> {
     if json.starts_with('"') {
         return string(json)?.trim().parse().ok();

@@ -222,7 +222,7 @@ impl<'t> Tables<'t> {
         Ok(self.table_mut(table)?.remove(key)?.is_some())
     }
 
-    /// Removes all rows of a table without reading them, since they may be damaged.
+    /// Removes all rows of a table without reading them, because they may be damaged.
     pub(super) fn clear(&mut self, table: Table) -> Result<(), Error> {
         self.open.0[table as usize].take();
         self.txn.delete_table(table.definition())?;

@@ -71,7 +71,7 @@ const fn ordered(number: i64) -> u64 {
 pub(crate) struct Tail<'a>(pub(crate) &'a [u8]);
 
 impl Tail<'_> {
-    /// The number at the end; zero for a key that is too short, which no key of ours is.
+    /// The number at the end; zero for a key that is too short; this program writes no such key.
     pub(crate) fn number(&mut self) -> u64 {
         u64::from_be_bytes(self.bytes())
     }

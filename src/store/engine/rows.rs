@@ -143,7 +143,7 @@ fn within<'a>(prefix: &'a Key, from: Option<&'a Key>, end: Option<&'a [u8]>) -> 
     (from, end.map_or(Bound::Unbounded, Bound::Excluded))
 }
 
-/// A snapshot: sees what was committed when it was taken. Drop it before streaming an answer, since it keeps old pages.
+/// A snapshot: sees what was committed when it was taken. Drop it before streaming an answer, because it keeps old pages.
 pub struct ReadTx(Snapshot);
 
 impl ReadTx {

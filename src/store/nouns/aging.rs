@@ -1,4 +1,4 @@
-//! The rows of `Table::Expiry`: what has an age, and since when that counts.
+//! The rows of `Table::Expiry`: what has an age, and from when on it counts.
 
 use crate::domain::Timestamp;
 use crate::store::engine::Key;

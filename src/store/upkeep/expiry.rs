@@ -1,7 +1,7 @@
 //! Retention: what is old enough goes, in small batches.
 //!
-//! An expiry row says since when the age of a thing counts, not when it ends: a changed setting then holds at once for
-//! everything that is there. Rows sort by kind and time, so a sweep reads only what is due.
+//! An expiry row says from when on the age of a thing counts, not when it ends: a changed setting then holds at once
+//! for everything that is there. Rows sort by kind and time, so a sweep reads only what is due.
 
 use std::ops::Bound;
 use std::time::Duration;
@@ -24,11 +24,11 @@ pub struct Ages {
     pub files: Duration,
     /// Agents that say nothing.
     pub agents: Duration,
-    /// Queues that nobody advertises any more.
+    /// Queues that are no longer advertised.
     pub queues: Duration,
-    /// Text of logs that is read once and nobody reads.
+    /// Text of logs that can be read only once and was not read.
     pub drain: Duration,
-    /// Refresh tokens that nobody uses.
+    /// Refresh tokens that are not used.
     pub refresh: Duration,
 }
 

@@ -99,7 +99,7 @@ impl World<'_> {
             body,
             ..submission(wish.queue)
         };
-        // Before the write, since the job may be handed out in the same one.
+        // Before the write, because the job may be handed out in the same one.
         let earlier = self.ledger.submitted(entry);
         let outcome =
             self.write(nothing_ends, move |tx, now| ops::submit(tx, now, &job, &by(None)))?;
