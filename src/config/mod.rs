@@ -19,7 +19,7 @@ pub use secret::Secret;
 pub use settings::{
     Agents, Auth, Limits, Logging, Network, Raw, Retention, Settings, Storage, Webhooks,
 };
-pub use value::{LogFormat, Mode, Origins, Proxies, Size, Span};
+pub use value::{Address, Filter, LogFormat, Mode, Origins, Proxies, Size, Span};
 
 /// The environment.
 pub type Env = BTreeMap<String, String>;
@@ -56,6 +56,11 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// A variable is named like a setting, and there is no such setting.
+    #[error(
+        "{0} is not a setting: correct its name, or unset it (testflinger-server serve --help lists all settings)"
+    )]
+    UnknownVariable(String),
     /// Nothing says where the data directory is.
     #[error("there is no data directory: give --data-dir, or set TESTFLINGER_DATA_DIR or HOME")]
     NoDataDir,
@@ -150,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
-        let file = file("keep_jobs = \"1d\"\nkeep_files = \"2d\"\nkeep_agents = 30\n");
+        let file = file("keep_jobs = \"1d\"\nkeep_files = \"2d\"\nkeep_agents = \"30s\"\n");
         let env = env(&[
             ("HOME", "/h"),
             ("TESTFLINGER_KEEP_JOBS", "3d"),
@@ -171,6 +176,8 @@ mod tests {
             ("colour = 1", "colour"),
             ("listen = \"here\"", "listen"),
             ("keep_jobs = \"soon\"", "keep_jobs"),
+            ("keep_jobs = 30", "\"30s\", \"30m\", \"30h\" or \"30d\""),
+            ("log = \"verbose\"", "verbose"),
         ] {
             let file = file(text);
             let error = Settings::load(Raw::default(), Some(file.path()), &env(&[("HOME", "/h")]));

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::found::{data_dir, webhook_origins};
 use super::secret::{Secret, jwt_signing_key, webhook_auth};
-use super::value::{LogFormat, Mode, Origins, Proxies, Size, Span};
+use super::value::{Address, Filter, LogFormat, Mode, Origins, Proxies, Size, Span};
 use super::{Env, Error};
 
 /// A setting, as documents list it.
@@ -33,6 +33,20 @@ pub(super) struct Setting {
     pub(super) bounds: String,
     /// What it does.
     pub(super) help: &'static str,
+}
+
+/// The variables that begin like settings and are none.
+const OTHER_VARIABLES: [&str; 1] = ["TESTFLINGER_CONFIG"];
+
+/// Refuses a variable that looks like a setting and is none, because a mistyped setting would be ignored.
+fn refuse_unknown(env: &Env, known: &[&str]) -> Result<(), Error> {
+    let ours =
+        |name: &&String| name.starts_with(PREFIX) && !OTHER_VARIABLES.contains(&name.as_str());
+    let unknown = |name: &&String| !known.iter().any(|key| **name == variable_name(key));
+    match env.keys().filter(ours).find(unknown) {
+        None => Ok(()),
+        Some(name) => Err(Error::UnknownVariable(name.clone())),
+    }
 }
 
 fn bounds(default: &str, least: Option<&str>, most: Option<&str>) -> String {
@@ -99,8 +113,10 @@ macro_rules! settings {
             /// The values of the environment.
             ///
             /// # Errors
-            /// [`Error::Variable`] names the variable whose value is unusable.
+            /// [`Error::Variable`] names the variable whose value is unusable, [`Error::UnknownVariable`] one that is
+            /// not a setting.
             pub(super) fn from_env(env: &Env) -> Result<Self, Error> {
+                refuse_unknown(env, &[$($(stringify!($name),)*)*])?;
                 Ok(Self { $($($name: variable(env, stringify!($name))?,)*)* })
             }
 
@@ -159,7 +175,7 @@ settings! {
             "How much memory the database may use to cache its pages";
     }
     "Network" network: Network {
-        listen: SocketAddr as SocketAddr = "127.0.0.1:8000", "ADDR:PORT",
+        listen: Address as SocketAddr = "127.0.0.1:8000", "ADDR:PORT",
             "The address to listen on; port 0 picks a free port, and the first log line says which";
         trusted_proxies: Proxies as Vec<IpNet> = "", "CIDR,..",
             "The networks of proxies whose X-Forwarded-For header is believed, separated by commas";
@@ -195,8 +211,8 @@ settings! {
     }
     "Agents" agents: Agents {
         hold: Span as Duration = "20s" (at most "25s"), "TIME",
-            "How long an agent's request for a job is held while there is no job for it; 0 answers \
-             at once. Stock agents give up after 30s";
+            "How long an agent's request for a job is held while there is no job for it; 0s \
+             answers at once. Stock agents give up after 30s";
         acknowledge_within: Span as Duration = "2m", "TIME",
             "How long an agent may take to acknowledge a job before the job goes back to its queue";
         suspect_after: Span as Duration = "150s", "TIME",
@@ -221,7 +237,7 @@ settings! {
             "How long a refresh token is valid after it was last used";
     }
     "Logging" logging: Logging {
-        log: String as String = "info", "FILTER",
+        log: Filter as String = "info", "FILTER",
             "Which log lines are written: error, warn, info, debug (each request) or trace, or a \
              filter by module in the syntax of RUST_LOG. Security events have the target audit";
         log_format: LogFormat as LogFormat = "text", "FORMAT",
@@ -260,8 +276,14 @@ where
     text.parse().map_err(|error: T::Err| Error::value(key, error.to_string()))
 }
 
+const PREFIX: &str = "TESTFLINGER_";
+
+fn variable_name(key: &str) -> String {
+    format!("{PREFIX}{}", key.to_ascii_uppercase())
+}
+
 fn variable<T: FromStr<Err: std::fmt::Display>>(env: &Env, key: &str) -> Result<Option<T>, Error> {
-    let name = format!("TESTFLINGER_{}", key.to_ascii_uppercase());
+    let name = variable_name(key);
     let Some(value) = env.get(&name).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };

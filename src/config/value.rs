@@ -1,11 +1,13 @@
 //! Values with units.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// A number or text in a file.
 #[derive(Deserialize)]
@@ -36,7 +38,8 @@ macro_rules! from_number_or_text {
     };
 }
 
-/// A duration: `90s`, `30m`, `4h`, `7d`, or whole seconds.
+/// A duration: `90s`, `30m`, `4h`, `7d`. A bare number is refused, because `keep_jobs = 30` would mean seconds and delete
+/// what was meant to stay for days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Deserialize)]
 #[serde(try_from = "NumberOrText")]
 pub struct Span(pub Duration);
@@ -46,10 +49,72 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let units = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("", 1)];
-        let seconds = with_unit(text, &units)
-            .ok_or_else(|| format!("{text:?} is not a duration (examples: 90s, 30m, 4h, 7d)"))?;
+        let units = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];
+        let seconds = with_unit(text, &units).ok_or_else(|| match text.trim().parse::<u64>() {
+            Ok(number) => format!(
+                "{number} has no unit: write \"{number}s\", \"{number}m\", \"{number}h\" or \"{number}d\""
+            ),
+            Err(_) => format!("{text:?} is not a duration (examples: 90s, 30m, 4h, 7d)"),
+        })?;
         Ok(Self(Duration::from_secs(seconds)))
+    }
+}
+
+/// An address and a port to listen on. `localhost:8000` is the loopback address of IPv4, whatever names resolve to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Address(pub SocketAddr);
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let local = || {
+            Some(SocketAddr::from(([127, 0, 0, 1], text.strip_prefix("localhost:")?.parse().ok()?)))
+        };
+        text.parse().ok().or_else(local).map(Self).ok_or_else(|| {
+            format!("{text:?} is not an address with a port (examples: 127.0.0.1:8000, localhost:8000, [::]:8000)")
+        })
+    }
+}
+
+impl TryFrom<String> for Address {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// Which log lines are written: a level, or a filter by module in the syntax of `RUST_LOG`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Filter(pub String);
+
+impl FromStr for Filter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // In that syntax a lone word that is not a level names a module. It would be a mistyped level here, and a server
+        // that logs nothing.
+        let lone = |part: &&str| !part.is_empty() && !part.contains(['=', '[']);
+        let mistyped = |part: &&str| part.parse::<LevelFilter>().is_err();
+        match text.split(',').map(str::trim).filter(lone).find(mistyped) {
+            Some(word) => Err(format!(
+                "{word:?} is not a level (error, warn, info, debug, trace or off); for a module, write {word}=debug"
+            )),
+            None => EnvFilter::try_new(text)
+                .map(|_| Self(text.to_owned()))
+                .map_err(|error| error.to_string()),
+        }
+    }
+}
+
+impl TryFrom<String> for Filter {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 
@@ -207,7 +272,9 @@ macro_rules! used_as {
     )*};
 }
 
-used_as!(Span => Duration, Size => u64, Proxies => Vec<IpNet>);
+used_as!(
+    Span => Duration, Size => u64, Address => SocketAddr, Proxies => Vec<IpNet>, Filter => String
+);
 
 #[cfg(test)]
 mod tests {
@@ -216,11 +283,21 @@ mod tests {
     #[test]
     fn units_are_understood() {
         assert_eq!("4h".parse(), Ok(Span(Duration::from_hours(4))));
-        assert_eq!("90".parse(), Ok(Span(Duration::from_secs(90))));
+        assert_eq!("0s".parse(), Ok(Span(Duration::ZERO)));
         assert_eq!("64MiB".parse(), Ok(Size(64 << 20)));
         assert_eq!("2 GB".parse(), Ok(Size(2_000_000_000)));
-        for bad in ["", "h", "-1d", "1w", "99999999999999999d"] {
+        for bad in ["", "h", "90", "0", "-1d", "1w", "99999999999999999d"] {
             assert!(bad.parse::<Span>().is_err(), "{bad}");
+        }
+        assert_eq!("localhost:80".parse(), Ok(Address(([127, 0, 0, 1], 80).into())));
+        for bad in ["localhost", "localhost:x", "example.com:80", "80"] {
+            assert!(bad.parse::<Address>().is_err(), "{bad}");
+        }
+        for good in ["info", "WARN", "off", "info,hyper=debug", "testflinger_server::store=trace"] {
+            assert!(good.parse::<Filter>().is_ok(), "{good}");
+        }
+        for bad in ["verbose", "info,verbose", "a=b=c"] {
+            assert!(bad.parse::<Filter>().is_err(), "{bad}");
         }
         for bad in ["", "MiB", "1.5GiB", "99999999999GiB"] {
             assert!(bad.parse::<Size>().is_err(), "{bad}");

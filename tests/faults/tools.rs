@@ -79,6 +79,7 @@ fn command(args: &[&str], fault: Option<&Fault>) -> Command {
             strace
         }
     };
+    command.env_remove("TESTFLINGER_BINARY").env_remove("TESTFLINGER_NO_SKIP");
     command.args(args).env_remove("RUST_LOG").stdin(Stdio::null());
     command
 }

@@ -78,10 +78,43 @@ fn a_bad_variable_or_flag_is_named() {
     failed(&run(&["serve", "--keep-jobs", "soon"], &[]), 2, &["--keep-jobs", "soon"]);
     failed(&run(&["serve", "--colour"], &[]), 2, &["--colour"]);
     let log = [("TESTFLINGER_LOG", "a=b=c"), ("TESTFLINGER_DATA_DIR", "/nowhere")];
-    failed(&run(&["serve"], &log), 2, &["log"]);
+    failed(&run(&["serve"], &log), 2, &["LOG"]);
     failed(&run(&["serve"], &[]), 2, &["--data-dir"]);
 }
 
+#[test]
+fn a_duration_without_a_unit_is_refused_with_a_proposal() {
+    let wants = ["\"30s\"", "\"30m\"", "\"30h\"", "\"30d\""];
+    failed(&run(&["serve", "--keep-jobs", "30"], &[]), 2, &wants);
+    failed(&run(&["serve"], &[("TESTFLINGER_KEEP_JOBS", "30")]), 2, &wants);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "keep_jobs = 30\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    failed(&run(&["serve", "--config", path], &[]), 2, &wants);
+    failed(&run(&["serve", "--config", path], &[]), 2, &["line 1: keep_jobs"]);
+}
+
+#[test]
+fn a_level_that_does_not_exist_stops_the_start() {
+    failed(&run(&["serve", "--log", "verbose"], &[]), 2, &["--log", "\"verbose\" is not a level"]);
+}
+
+#[test]
+fn a_variable_that_is_named_like_a_setting_and_is_none_stops_the_start() {
+    let mistyped = ("TESTFLINGER_KEEP_JOB", "30d");
+    failed(&run(&["serve"], &[mistyped]), 2, &["TESTFLINGER_KEEP_JOB is not a setting"]);
+}
+
+#[test]
+fn localhost_is_an_address() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let listen = format!("localhost:{port}");
+    let said = format!("cannot listen on 127.0.0.1:{port}");
+    failed(&run(&["serve", "--listen", &listen, "--data-dir", path], &[]), 1, &[&said]);
+}
 #[test]
 fn data_of_a_newer_program_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
