@@ -102,5 +102,6 @@ fn table(routes: Routes) -> Routes {
             may(LocalOnly, post(admin::client::create)),
             may(LocalOnly, put(admin::client::edit)),
         ])
+        .at("/admin/clock", [may(LocalOnly, post(admin::clock::confirm))])
         .at("/admin/restricted-queues/{queue}", [may(LocalOnly, delete(admin::queue::open))])
 }

@@ -4,6 +4,7 @@ mod admin;
 mod backup;
 mod check;
 mod client;
+mod clock;
 mod completions;
 mod man;
 mod output;
@@ -39,6 +40,8 @@ enum Command {
     /// Manage restricted queues: list, restrict, unrestrict
     #[command(name = "queue-admin", visible_alias = "queue")]
     QueueAdmin(queue::Args),
+    /// Say that the clock is right after it jumped, so that retention removes again what is old
+    ConfirmClock(clock::Args),
     /// Write everything into one file, on a running or a stopped server
     Backup(backup::Args),
     /// Check that a backup is complete and can be restored
@@ -61,6 +64,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(*args),
         Command::ClientAdmin(args) => client::run(args),
         Command::QueueAdmin(args) => queue::run(args),
+        Command::ConfirmClock(args) => clock::run(args),
         Command::Backup(args) => backup::run(args),
         Command::Verify(args) => verify::run(&args),
         Command::Restore(args) => restore::run(args),

@@ -1,5 +1,6 @@
 //! Values with units.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
@@ -57,6 +58,18 @@ impl FromStr for Span {
             Err(_) => format!("{text:?} is not a duration (examples: 90s, 30m, 4h, 7d)"),
         })?;
         Ok(Self(Duration::from_secs(seconds)))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        let fits = |factor: &u64| seconds > 0 && seconds.is_multiple_of(*factor);
+        let (factor, unit) = [(86_400, "d"), (3_600, "h"), (60, "m")]
+            .into_iter()
+            .find(|(factor, _)| fits(factor))
+            .unwrap_or((1, "s"));
+        write!(f, "{}{unit}", seconds / factor)
     }
 }
 
@@ -283,6 +296,9 @@ mod tests {
     #[test]
     fn units_are_understood() {
         assert_eq!("4h".parse(), Ok(Span(Duration::from_hours(4))));
+        for text in ["0s", "90s", "5m", "4h", "7d"] {
+            assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
+        }
         assert_eq!("0s".parse(), Ok(Span(Duration::ZERO)));
         assert_eq!("64MiB".parse(), Ok(Size(64 << 20)));
         assert_eq!("2 GB".parse(), Ok(Size(2_000_000_000)));

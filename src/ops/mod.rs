@@ -32,7 +32,7 @@ pub use read::*;
 pub use restriction::{add_owner, open_queue, remove_owner, restricted_to};
 pub use result::{Posted, post_result};
 pub use submit::{Submission, submit};
-pub use sweep::sweep;
+pub use sweep::{Sweep, confirm_clock, sweep};
 pub use token::{remember_refresh, revoke_refresh, use_refresh};
 
 use crate::auth::Identity;

@@ -29,7 +29,7 @@ use crate::app::{App, Auth, Limits, Parts};
 use crate::auth::jwt::SigningKey;
 use crate::auth::passwords::{self, Passwords};
 use crate::auth::throttle::{self, Throttle};
-use crate::config::{self, Mode, Secrets, Settings};
+use crate::config::{self, Mode, Secrets, Settings, Span};
 use crate::domain::{Access, Clock, SystemClock, Timestamp};
 use crate::ops::{self, Patience};
 use crate::store::{self, Ages, Options, Store};
@@ -81,6 +81,7 @@ pub struct Server {
     shutdown_timeout: Duration,
     data_dir: PathBuf,
     fatal: watch::Receiver<Option<Fatal>>,
+    ages: watch::Sender<Ages>,
 }
 
 impl Server {
@@ -134,6 +135,7 @@ impl Server {
             shutdown_timeout: settings.network.shutdown_timeout,
             data_dir: settings.storage.data_dir.clone(),
             fatal,
+            ages: watch::Sender::new(ages(&settings.retention)),
         };
         let router = api::routes(app.clone());
         let tokens = (server.stop.clone(), server.abort.clone());
@@ -159,7 +161,9 @@ impl Server {
             patience(&settings.agents, app.now()),
             server.stop.clone(),
         ));
-        server.tasks.spawn(sweeper::sweep(app, ages(&settings.retention), server.stop.clone()));
+        log_retention(&settings.retention);
+        let ages = server.ages.subscribe();
+        server.tasks.spawn(sweeper::sweep(app, ages, server.stop.clone()));
         Ok(server)
     }
 
@@ -250,6 +254,18 @@ fn hint_at_first_admin(app: &App, data_dir: &Path) {
             data_dir.display()
         );
     }
+}
+
+fn log_retention(settings: &config::Retention) {
+    tracing::info!(
+        jobs = %Span(settings.keep_jobs),
+        files = %Span(settings.keep_files),
+        agents = %Span(settings.keep_agents),
+        queues = %Span(settings.keep_queues),
+        output = %Span(settings.keep_output),
+        refresh_tokens = %Span(settings.keep_refresh_tokens),
+        "retention in force"
+    );
 }
 
 /// Opens the store of a data directory, which is created if need be.

@@ -2,4 +2,5 @@
 
 pub(super) mod backup;
 pub(super) mod client;
+pub(super) mod clock;
 pub(super) mod queue;

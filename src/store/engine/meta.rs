@@ -4,10 +4,12 @@ use super::Error;
 use super::key::{Key, Tail};
 use super::rows::{Rows, WriteTx};
 use super::tables::Table;
+use crate::domain::Timestamp;
 
 pub(crate) const SCHEMA: &str = "schema";
 pub(crate) const INSTANCE: &str = "instance";
 const SEQ: &str = "seq";
+const SWEPT: &str = "swept";
 
 pub(crate) fn meta(name: &str) -> Key {
     Key::new().text(name)
@@ -35,6 +37,17 @@ impl WriteTx<'_> {
         let next = seq(self)? + 1;
         self.set_seq(next)?;
         Ok(next)
+    }
+
+    /// When retention last looked at everything, to the hour.
+    pub fn last_sweep(&self) -> Result<Option<Timestamp>, Error> {
+        let micros = number(self, SWEPT)?;
+        Ok(micros.map(|micros| Timestamp::from_micros(micros.cast_signed())))
+    }
+
+    /// Notes that retention looked at everything.
+    pub fn set_last_sweep(&mut self, now: Timestamp) -> Result<(), Error> {
+        self.put(Table::Meta, &meta(SWEPT), &now.as_micros().to_be_bytes())
     }
 
     pub(crate) fn set_seq(&mut self, last: u64) -> Result<(), Error> {

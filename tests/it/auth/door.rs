@@ -70,6 +70,7 @@ const TABLE: &[(&str, &str, Verdicts, Verdicts, Verdicts)] = &[
     ("POST",   "/admin/backup",                             "4444444+", "4444444+", "4444444+"),
     ("POST",   "/admin/clients/{id}",                       "4444444+", "4444444+", "4444444+"),
     ("PUT",    "/admin/clients/{id}",                       "4444444+", "4444444+", "4444444+"),
+    ("POST",   "/admin/clock",                              "4444444+", "4444444+", "4444444+"),
     ("DELETE", "/admin/restricted-queues/{queue}",          "4444444+", "4444444+", "4444444+"),
 ];
 

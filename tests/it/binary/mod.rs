@@ -1,5 +1,6 @@
 mod audit;
 pub(crate) mod cli;
+mod clock;
 mod crash;
 mod import;
 mod keys;

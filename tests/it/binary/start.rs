@@ -3,7 +3,7 @@ use std::path::Path;
 use std::process::Output;
 
 use crate::store::open::set_schema;
-use crate::support::{Program, run};
+use crate::support::{Program, run, until};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -103,6 +103,16 @@ fn a_level_that_does_not_exist_stops_the_start() {
 fn a_variable_that_is_named_like_a_setting_and_is_none_stops_the_start() {
     let mistyped = ("TESTFLINGER_KEEP_JOB", "30d");
     failed(&run(&["serve"], &[mistyped]), 2, &["TESTFLINGER_KEEP_JOB is not a setting"]);
+}
+
+#[test]
+fn the_start_says_how_long_things_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Program::serve_with(dir.path(), &["--keep-jobs", "36h"]);
+    let found = || {
+        program.log().iter().any(|line| line.contains("retention in force") && line.contains("36h"))
+    };
+    until("the retention is logged", found);
 }
 
 #[test]

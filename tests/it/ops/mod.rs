@@ -1,4 +1,5 @@
 mod agent;
+mod clock;
 mod delivery;
 mod lease;
 mod model;
