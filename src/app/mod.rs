@@ -10,7 +10,7 @@ mod login;
 mod presence;
 
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -71,7 +71,7 @@ impl Auth {
 
 /// What an application is made of, besides its store and clock.
 pub struct Parts {
-    /// How large requests may be.
+    /// How large requests may be at the start.
     pub limits: Limits,
     /// How long a request for a job may be held; zero for not at all.
     pub longest_hold: Duration,
@@ -89,6 +89,7 @@ struct Shared {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
     parts: Parts,
+    limits: RwLock<Limits>,
     turns: Semaphore,
     presence: Presence,
     stopping: CancellationToken,
@@ -103,6 +104,7 @@ impl App {
             presence: Presence::new(clock.now()),
             store,
             clock,
+            limits: RwLock::new(parts.limits),
             parts,
             turns: Semaphore::new(WEBHOOKS),
             stopping: CancellationToken::new(),
@@ -113,13 +115,18 @@ impl App {
     /// How large requests may be.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        self.0.parts.limits
+        *self.0.limits.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long a request for a job may be held; zero for not at all.
     #[must_use]
     pub fn longest_hold(&self) -> Duration {
         self.0.parts.longest_hold
+    }
+
+    /// Changes how large requests may be, from the next request on.
+    pub fn set_limits(&self, limits: Limits) {
+        *self.0.limits.write().unwrap_or_else(PoisonError::into_inner) = limits;
     }
 
     /// Who may do what.

@@ -61,7 +61,7 @@ enum Command {
 #[must_use]
 pub fn run() -> ExitCode {
     let ended = match Cli::parse().command {
-        Command::Serve(args) => serve::run(*args),
+        Command::Serve(args) => serve::run(&args),
         Command::ClientAdmin(args) => client::run(args),
         Command::QueueAdmin(args) => queue::run(args),
         Command::ConfirmClock(args) => clock::run(args),

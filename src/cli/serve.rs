@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{Failure, environment};
 use crate::config::{Raw, Settings};
-use crate::logging;
+use crate::logging::{self, Reload};
 use crate::server::{Asked, Manager, Server, Signals, activation};
 
 /// Flags of `serve`.
@@ -18,10 +18,16 @@ pub(super) struct Args {
     config: Option<PathBuf>,
 }
 
+impl Args {
+    fn load(&self) -> Result<Settings, Failure> {
+        Ok(Settings::load(self.settings.clone(), self.config.as_deref(), &environment())?)
+    }
+}
+
 /// Serves until SIGTERM or SIGINT.
-pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let settings = Settings::load(args.settings, args.config.as_deref(), &environment())?;
-    logging::init(&settings.logging).map_err(|message| Failure::new(2, message))?;
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let settings = args.load()?;
+    let log = logging::init(&settings.logging).map_err(|message| Failure::new(2, message))?;
     raise_open_files();
     let handed = activation::take();
     let handed = handed
@@ -30,10 +36,15 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(1, error.to_string()))?;
-    runtime.block_on(serve(&settings, handed))
+    runtime.block_on(serve(args, &settings, &log, handed))
 }
 
-async fn serve(settings: &Settings, handed: Option<TcpListener>) -> Result<(), Failure> {
+async fn serve(
+    args: &Args,
+    settings: &Settings,
+    log: &Reload,
+    handed: Option<TcpListener>,
+) -> Result<(), Failure> {
     let mut signals = Signals::listen().map_err(|error| Failure::new(1, error.to_string()))?;
     let manager = Manager::from_env();
     manager.starting();
@@ -49,7 +60,13 @@ async fn serve(settings: &Settings, handed: Option<TcpListener>) -> Result<(), F
             Asked::Stop => break,
             Asked::Reload => {
                 manager.reloading();
-                tracing::info!("SIGHUP: nothing to reload");
+                match args.load() {
+                    Ok(settings) => take_over(&server, &settings, log),
+                    Err(failure) => tracing::error!(
+                        "SIGHUP: the settings stay as they are, because they cannot be read: {}",
+                        failure.message
+                    ),
+                }
                 manager.ready(&status(&server));
             }
         }
@@ -58,6 +75,17 @@ async fn serve(settings: &Settings, handed: Option<TcpListener>) -> Result<(), F
     server.shutdown().await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What cannot change while the server runs is left alone.
+fn take_over(server: &Server, settings: &Settings, log: &Reload) {
+    if let Err(message) = log.filter(&settings.logging) {
+        tracing::error!("SIGHUP: {message}");
+    }
+    server.reload(settings);
+    tracing::info!(
+        "SIGHUP: log, retention and the size of requests were read again; other settings need a restart"
+    );
 }
 
 fn status(server: &Server) -> String {

@@ -82,6 +82,7 @@ pub struct Server {
     data_dir: PathBuf,
     fatal: watch::Receiver<Option<Fatal>>,
     ages: watch::Sender<Ages>,
+    app: App,
 }
 
 impl Server {
@@ -136,6 +137,7 @@ impl Server {
             data_dir: settings.storage.data_dir.clone(),
             fatal,
             ages: watch::Sender::new(ages(&settings.retention)),
+            app: app.clone(),
         };
         let router = api::routes(app.clone());
         let tokens = (server.stop.clone(), server.abort.clone());
@@ -171,6 +173,13 @@ impl Server {
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Takes over the settings that can change while the server runs: retention and the size of requests.
+    pub fn reload(&self, settings: &Settings) {
+        self.app.set_limits(limits(&settings.limits));
+        self.ages.send_replace(ages(&settings.retention));
+        log_retention(&settings.retention);
     }
 
     /// Waits until the server can no longer work.
@@ -231,17 +240,17 @@ pub fn app(
         refresh_idle: settings.retention.keep_refresh_tokens,
         instance: store.instance()?,
     };
-    let limits = Limits {
-        json: settings.limits.max_json_size,
-        result: settings.limits.max_result_size,
-        upload: settings.limits.max_upload_size,
-    };
     let targets = match (settings.auth.access, &settings.webhooks.webhook_url[..]) {
         (Mode::Open, []) => Targets::Any,
         (_, origins) => Targets::Origins(origins.to_vec()),
     };
     let webhooks = Webhooks::new(targets, secrets.webhook_auth);
-    let parts = Parts { limits, longest_hold: settings.agents.hold, auth, webhooks };
+    let parts = Parts {
+        limits: limits(&settings.limits),
+        longest_hold: settings.agents.hold,
+        auth,
+        webhooks,
+    };
     Ok(App::new(store, clock, parts))
 }
 
@@ -314,6 +323,14 @@ const fn patience(settings: &config::Agents, began: Timestamp) -> Patience {
         acknowledge: settings.acknowledge_within,
         suspect: settings.suspect_after,
         lost: settings.lost_after,
+    }
+}
+
+const fn limits(settings: &config::Limits) -> Limits {
+    Limits {
+        json: settings.max_json_size,
+        result: settings.max_result_size,
+        upload: settings.max_upload_size,
     }
 }
 

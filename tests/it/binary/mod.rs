@@ -8,6 +8,7 @@ mod login;
 mod manual;
 mod memory;
 mod prompt;
+mod reload;
 mod service;
 mod socket;
 mod start;
