@@ -80,12 +80,18 @@ impl Source<'_> {
     /// quoted by either format of the log, so that it can neither forge lines nor fill the disk.
     pub fn log(self, event: Event, subject: &str, detail: &str) {
         let (word, by) = (event.word(), self.name);
-        let subject: String = subject.chars().take(128).collect();
-        let address = self.address.map(|address| address.to_string()).unwrap_or_default();
+        let (by, detail) = (filled(by), filled(detail));
+        let subject = filled(subject).map(|text| text.chars().take(128).collect::<String>());
+        let address = self.address.map(|address| address.to_string());
         if event.is_suspicious() {
             tracing::warn!(target: "audit", event = word, subject, by, address, detail);
         } else {
             tracing::info!(target: "audit", event = word, subject, by, address, detail);
         }
     }
+}
+
+/// `None` for an empty text: nothing is recorded for a field that is `None`.
+fn filled(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
