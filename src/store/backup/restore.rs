@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 use super::read::{Sink, walk};
 use super::{Error, Manifest, Progress};
@@ -200,11 +201,23 @@ fn remove(dir: &Path) -> io::Result<()> {
 /// Exchanges two directories in one step, so that no crash leaves neither; gives the new name of the old one.
 fn exchange(new: &Path, old: &Path, now: Timestamp) -> io::Result<PathBuf> {
     let stamp = now.to_string().replace(':', "");
-    let mut name = old.as_os_str().to_owned();
-    name.push(format!(".before-restore-{stamp}"));
-    let put_aside = PathBuf::from(name);
-    // First under the name that the old one will have: whatever happens now, no name of ours is on the old data.
-    renameat_with(CWD, new, CWD, &put_aside, RenameFlags::NOREPLACE)?;
+    let named = |number: &str| {
+        let mut name = old.as_os_str().to_owned();
+        name.push(format!(".before-restore-{stamp}{number}"));
+        PathBuf::from(name)
+    };
+    let mut put_aside = named("");
+    for number in 2.. {
+        // First under the name that the old one will have: whatever happens now, no name of ours is on the old data.
+        match renameat_with(CWD, new, CWD, &put_aside, RenameFlags::NOREPLACE) {
+            // Another restore of this second has the name.
+            Err(Errno::EXIST) => put_aside = named(&format!("-{number}")),
+            renamed => {
+                renamed?;
+                break;
+            }
+        }
+    }
     match renameat_with(CWD, &put_aside, CWD, old, RenameFlags::EXCHANGE) {
         Ok(()) => Ok(put_aside),
         Err(error) => {

@@ -4,6 +4,9 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 
+use testflinger_server::domain::Timestamp;
+use testflinger_server::store::backup::{Target, restore};
+
 use super::{Filled, names, text};
 use crate::binary::cli::Cli;
 use crate::support::auth::SECRET;
@@ -213,4 +216,24 @@ fn restored_files_belong_to_the_owner_of_the_directory() {
             assert_eq!((found.uid(), found.gid()), (OTHER, OTHER), "{}", path.display());
         }
     }
+}
+
+#[test]
+fn three_restores_in_one_second_keep_all_that_was_there() {
+    let filled = Filled::new();
+    let backup = filled.backup();
+    let again = || {
+        let target = Target {
+            dir: filled.data(),
+            replace: true,
+            dry_run: false,
+            new_signing_key: false,
+            now: Timestamp::from_micros(0),
+        };
+        let source = fs::File::open(&backup).unwrap();
+        restore(source, &target, &mut |_, _| {}).unwrap().put_aside.unwrap()
+    };
+    let aside: Vec<_> = (0..3).map(|_| again()).collect();
+    assert!(aside.iter().all(|dir| dir.join("testflinger.redb").exists()), "{aside:?}");
+    filled.serves_all(&filled.data());
 }
