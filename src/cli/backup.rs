@@ -52,15 +52,17 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let done = take(&mut admin, &path, to_stdout, args.force, args.without_secrets);
     let manifest = admin.close().and(done)?;
     let what = if to_stdout { "standard output".to_owned() } else { path.display().to_string() };
+    // What became of it behind standard output is not known here.
+    let proved = if to_stdout { "sent" } else { "verified" };
     eprintln!(
-        "{what}: {} rows and {} files, about {}, in {:.1?}: verified",
+        "{what}: {} rows and {} files, about {}, in {:.1?}: {proved}",
         manifest.row_count(),
         manifest.files.count,
         size(manifest.size()),
         begun.elapsed()
     );
     match (folder, args.keep) {
-        (Some(folder), Some(keep)) => remove_older(&folder, keep as usize),
+        (Some(folder), Some(keep)) => remove_older(&folder, &manifest.instance, keep as usize),
         _ => Ok(()),
     }
 }
@@ -126,12 +128,13 @@ pub(super) fn newest(folder: &Path) -> Result<PathBuf, Failure> {
     names(folder)?.pop().map(|name| folder.join(name)).ok_or_else(none)
 }
 
-/// Removes all but the newest; the one that was just verified is among those.
-fn remove_older(folder: &Path, keep: usize) -> Result<(), Failure> {
-    let names = names(folder)?;
-    for name in &names[..names.len().saturating_sub(keep)] {
-        let path = folder.join(name);
-        fs::remove_file(&path).map_err(|error| Failure::file(&path, &error))?;
+/// Removes all but the newest; the one that was just verified is among those. Two servers may share a folder, so a backup
+/// of another database stays, and so does a file that does not say which database it is of.
+fn remove_older(folder: &Path, instance: &str, keep: usize) -> Result<(), Failure> {
+    let mut paths: Vec<PathBuf> = names(folder)?.iter().map(|name| folder.join(name)).collect();
+    paths.retain(|path| backup::manifest(path).is_some_and(|found| found.instance == instance));
+    for path in &paths[..paths.len().saturating_sub(keep)] {
+        fs::remove_file(path).map_err(|error| Failure::file(path, &error))?;
         eprintln!("removed {}", path.display());
     }
     Ok(())

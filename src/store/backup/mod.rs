@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use dump::Origin;
 pub use dump::What;
-pub use read::verify;
+pub use read::{manifest, verify};
 pub(super) use restore::MARKER;
 pub use restore::{Restored, Target, restore};
 pub use save::{save, stream};

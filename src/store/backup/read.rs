@@ -1,7 +1,9 @@
 //! Reading a backup front to back: every byte is checked before anybody may rely on it.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{BufReader, Read};
+use std::path::Path;
 
 use super::archive::Reader;
 use super::{Amount, BLOBS, Error, KEYS, MANIFEST, Manifest, Progress, ROWS, is_key};
@@ -48,6 +50,15 @@ impl Sink for Nothing {}
 /// a row names is there.
 pub fn verify(source: impl Read, progress: &mut Progress<'_>) -> Result<Manifest, Error> {
     walk(source, &mut Nothing, progress)
+}
+
+/// What the backup in a file says about itself, if it is a backup. Nothing else of it is read or checked.
+#[must_use]
+pub fn manifest(path: &Path) -> Option<Manifest> {
+    let mut archive = Reader::new(File::open(path).ok()?);
+    let (name, _) = archive.next().ok()??;
+    let text = (name == MANIFEST).then(|| archive.rest(SMALL))?.ok()?;
+    serde_json::from_slice(&text).ok()
 }
 
 /// Reads a backup into `sink`.

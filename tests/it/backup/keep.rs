@@ -14,7 +14,11 @@ const OLD: [&str; 3] = [
 fn folder(filled: &Filled) -> std::path::PathBuf {
     let folder = filled.path("backups");
     fs::create_dir(&folder).unwrap();
-    for name in OLD.iter().chain(&["precious.tar", "testflinger-x.tar"]) {
+    let backup = filled.backup();
+    for name in OLD {
+        fs::copy(&backup, folder.join(name)).unwrap();
+    }
+    for name in ["precious.tar", "testflinger-x.tar"] {
         fs::write(folder.join(name), "old").unwrap();
     }
     folder
@@ -32,6 +36,20 @@ fn only_the_newest_backups_are_kept_and_nothing_else_is_touched() {
         ("precious.tar", OLD[2], "testflinger-x.tar")
     );
     Cli(&filled.data()).ok(&["verify", text(&folder.join(&left[2]))]);
+}
+
+#[test]
+fn backups_of_another_server_and_files_that_are_none_stay() {
+    let (filled, other) = (Filled::new(), Filled::new());
+    let folder = folder(&filled);
+    let theirs = "testflinger-20240101T000000Z.tar";
+    fs::copy(other.backup(), folder.join(theirs)).unwrap();
+    let unreadable = "testflinger-20240102T000000Z.tar";
+    fs::write(folder.join(unreadable), "something").unwrap();
+    Cli(&filled.data()).ok(&["backup", text(&folder), "--keep", "1"]);
+    let left = names(&folder);
+    assert_eq!(left.len(), 5, "{left:?}");
+    assert!([theirs, unreadable].iter().all(|name| left.contains(&(*name).to_owned())), "{left:?}");
 }
 
 #[test]

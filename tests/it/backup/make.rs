@@ -70,7 +70,12 @@ fn a_backup_shows_one_moment_and_nobody_waits_for_it() {
     assert!(second.contains("another backup is under way"), "{second}");
     assert!(!filled.path("second.tar.partial").exists());
     stdout.read_to_end(&mut bytes).unwrap();
-    assert!(child.wait().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success() && said.contains("sent") && !said.contains("verified"),
+        "{said}"
+    );
     let backup = filled.path("backup.tar");
     fs::write(&backup, &bytes).unwrap();
     Cli(&data).ok(&["verify", text(&backup)]);
