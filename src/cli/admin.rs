@@ -1,14 +1,17 @@
 //! How admin commands reach the data: over the admin socket of a running server, or else in the data directory itself.
 //! Both ways lead to the same router.
 
-use std::io::Read;
-use std::path::PathBuf;
+use std::io::ErrorKind::{ConnectionRefused, NotFound};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{Failure, environment};
-use crate::config::{Raw, Settings};
+use crate::auth::refresh::generate_secret;
+use crate::config::{Secrets, Settings};
 use crate::domain::SystemClock;
 use crate::http::local::{Body, Bytes, LocalApi, Reply, next_piece};
 use crate::server;
@@ -28,16 +31,19 @@ pub(super) struct Place {
 impl Place {
     /// The settings of the server there.
     pub(super) fn settings(self) -> Result<Settings, Failure> {
-        let flags = Raw { data_dir: self.data_dir, ..Raw::default() };
-        Ok(Settings::load(flags, self.config.as_deref(), &environment())?)
+        Ok(Settings::of_data(self.data_dir, self.config.as_deref(), &environment())?)
     }
 }
 
 /// What to do when there is no data.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Missing {
-    /// Create a database, because the first client may be created before the first start.
+    /// Create a database in a directory that exists, because the first client may be created before the first start.
     Create,
+    /// Create the directory, too.
+    Init,
+    /// Answer as if there were no client and no queue, and create nothing.
+    Nothing,
     /// Fail, because a mistyped directory must not become an empty database.
     Refuse,
 }
@@ -60,14 +66,19 @@ impl Admin {
         let data_dir = settings.storage.data_dir.clone();
         let dir = data_dir.display();
         let socket = data_dir.join(server::SOCKET);
-        if let Ok(api) = runtime.block_on(LocalApi::connect(&socket)) {
-            eprintln!("using the running server of {dir}");
-            return Ok(Self { runtime, api, opened: None });
+        match runtime.block_on(greet(&socket)) {
+            Ok(api) => {
+                eprintln!("using the running server of {dir}");
+                return Ok(Self { runtime, api, opened: None });
+            }
+            Err(error) if matches!(error.kind(), NotFound | ConnectionRefused) => {}
+            Err(error) => return Err(Failure::file(&socket, &error)),
         }
-        if missing == Missing::Refuse && !data_dir.join(store::DATABASE).exists() {
-            return Err(store::Error::NoData(data_dir).into());
+        if !is_there(&data_dir, missing)? {
+            eprintln!("there is no data in {dir} yet");
+            return Ok(Self { runtime, api: LocalApi::empty(), opened: None });
         }
-        let secrets = settings.secrets()?;
+        let secrets = no_secrets()?;
         let clock = Arc::new(SystemClock);
         let store = Arc::new(server::open_store(&settings, clock.clone(), Box::new(|_| {}))?);
         eprintln!("no server is running; using {dir}");
@@ -115,6 +126,49 @@ impl Admin {
         }
         Ok(())
     }
+}
+
+/// How long a server may take to answer on its socket. A healthy one needs milliseconds.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Connects to a running server, and sees that it answers.
+async fn greet(socket: &Path) -> io::Result<LocalApi> {
+    let greeted = async {
+        let mut api = LocalApi::connect(socket).await?;
+        api.send("GET", "/v1", None).await.map_err(io::Error::other)?;
+        Ok(api)
+    };
+    tokio::time::timeout(ANSWERS_WITHIN, greeted).await.unwrap_or_else(|_| {
+        let seconds = ANSWERS_WITHIN.as_secs();
+        Err(io::Error::other(format!(
+            "a server is running, but it did not answer within {seconds} s"
+        )))
+    })
+}
+
+/// Whether there is data, or will be when it is opened. Fails when there must be data.
+fn is_there(data_dir: &Path, missing: Missing) -> Result<bool, Failure> {
+    // What may not be looked at is an error, and not absent.
+    let exists = |path: &Path| path.try_exists().map_err(|error| Failure::file(path, &error));
+    let dir = data_dir.display();
+    match missing {
+        _ if exists(&data_dir.join(store::DATABASE))? => Ok(true),
+        Missing::Init => Ok(true),
+        Missing::Create if exists(data_dir)? => Ok(true),
+        Missing::Create => {
+            let help = "correct --data-dir, or create the directory with --init";
+            Err(Failure::new(1, format!("{dir} does not exist: {help}")))
+        }
+        Missing::Nothing => Ok(false),
+        Missing::Refuse => Err(store::Error::NoData(data_dir.to_owned()).into()),
+    }
+}
+
+/// Secrets of an application that only this process uses. It issues no token, so its key need not be the server's.
+fn no_secrets() -> Result<Secrets, Failure> {
+    let key = generate_secret()
+        .map_err(|error| Failure::new(1, format!("the system gave no random numbers: {error}")))?;
+    Ok(Secrets { jwt_signing_key: Some(key), webhook_auth: None })
 }
 
 /// An answer that is read as it arrives.

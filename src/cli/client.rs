@@ -34,6 +34,9 @@ enum Command {
         rights: Rights,
         #[command(flatten)]
         source: Source,
+        /// Create the data directory if it does not exist
+        #[arg(long)]
+        init: bool,
     },
     /// List all clients
     List(Format),
@@ -70,6 +73,9 @@ enum Command {
         /// Say what would be imported, and change nothing
         #[arg(long)]
         dry_run: bool,
+        /// Create the data directory if it does not exist
+        #[arg(long)]
+        init: bool,
     },
 }
 
@@ -146,7 +152,11 @@ fn public_path(id: &str) -> String {
 /// Runs `client-admin`.
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     let missing = match args.command {
-        Command::Create { .. } | Command::Import { .. } => Missing::Create,
+        Command::Create { init: true, .. } | Command::Import { init: true, dry_run: false, .. } => {
+            Missing::Init
+        }
+        Command::Create { .. } | Command::Import { dry_run: false, .. } => Missing::Create,
+        Command::Import { dry_run: true, .. } => Missing::Nothing,
         _ => Missing::Refuse,
     };
     let mut admin = Admin::open(args.place, missing)?;
@@ -156,7 +166,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 
 fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
     match command {
-        Command::Create { id, rights, source } => {
+        Command::Create { id, rights, source, .. } => {
             // Asked first, so that nobody types a secret twice for a client that is there already.
             if admin.try_call("GET", &public_path(&id), None)?.status == 200 {
                 return Err(Failure::new(3, "Client already exists"));
@@ -199,7 +209,7 @@ fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
             admin.call("DELETE", &public_path(&id), None)?;
             eprintln!("deleted {id}");
         }
-        Command::Import { file, dry_run } => import::run(admin, &file, dry_run)?,
+        Command::Import { file, dry_run, .. } => import::run(admin, &file, dry_run)?,
     }
     Ok(())
 }

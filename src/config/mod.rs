@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 pub use secret::Secret;
 pub use settings::{
@@ -99,6 +101,20 @@ impl Settings {
         flags.or(Raw::from_env(env)?).or(file).settle(env)
     }
 
+    /// The settings of an admin command: the data directory as [`Settings::load`] finds it, and defaults. A file that is
+    /// not needed to find it is not read, and nothing else that is wrong with the settings of the server stops the command.
+    ///
+    /// # Errors
+    /// [`Error`] when nothing says where the data is.
+    pub fn of_data(dir: Option<PathBuf>, file: Option<&Path>, env: &Env) -> Result<Self, Error> {
+        let given = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let data_dir = match dir.or_else(|| given("TESTFLINGER_DATA_DIR")) {
+            Some(dir) => Some(dir),
+            None => read_file::<OnlyDataDir>(file, env)?.data_dir,
+        };
+        Raw { data_dir, ..Raw::default() }.settle(env)
+    }
+
     /// Reads the secrets. Commands that need none do without, so that a file that they may not read does not stop them.
     ///
     /// # Errors
@@ -111,13 +127,19 @@ impl Settings {
     }
 }
 
-fn read_file(file: Option<&Path>, env: &Env) -> Result<Raw, Error> {
+/// The part of a file that says where the data is.
+#[derive(Default, Deserialize)]
+struct OnlyDataDir {
+    data_dir: Option<PathBuf>,
+}
+
+fn read_file<T: DeserializeOwned + Default>(file: Option<&Path>, env: &Env) -> Result<T, Error> {
     let named =
         file.map(Path::to_owned).or_else(|| env.get("TESTFLINGER_CONFIG").map(PathBuf::from));
     let path = match named {
         Some(path) => path,
         None if Path::new(DEFAULT_FILE).exists() => PathBuf::from(DEFAULT_FILE),
-        None => return Ok(Raw::default()),
+        None => return Ok(T::default()),
     };
     let text = std::fs::read_to_string(&path)
         .map_err(|source| Error::Read { path: path.clone(), source })?;

@@ -55,6 +55,12 @@ impl LocalApi {
         Self(Way::Process(Box::new(router)))
     }
 
+    /// Stands for data that is not there: answers 404 to everything.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::in_process(Router::new())
+    }
+
     /// Sends a request and reads the answer whole: admin answers are lists of clients and queues.
     ///
     /// # Errors

@@ -20,7 +20,15 @@ impl Fixture {
     pub(crate) fn new(jobs: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("first");
-        ok(&["client-admin", "create", "keeper", "--generate", "--data-dir", text(&data)]);
+        ok(&[
+            "client-admin",
+            "create",
+            "keeper",
+            "--generate",
+            "--init",
+            "--data-dir",
+            text(&data),
+        ]);
         let server = Server::on(&data);
         let client = server.client();
         let jobs: Vec<String> = (0..jobs).map(|_| client.submit("q").unwrap()).collect();

@@ -61,7 +61,7 @@ fn what_root_makes_belongs_to_the_owner_of_the_data_directory() {
     let dir = tempfile::tempdir().unwrap();
     chown(dir.path(), Some(OTHER), Some(OTHER)).unwrap();
     assert!(Cli(dir.path()).create("ci", &[]).status.success());
-    let made = ["testflinger.redb", "blobs", "keys", "keys/jwt.key"];
+    let made = ["testflinger.redb", "blobs"];
     for path in made.map(|name| dir.path().join(name)) {
         let found = std::fs::metadata(&path).unwrap();
         assert_eq!((found.uid(), found.gid()), (OTHER, OTHER), "{}", path.display());
@@ -99,6 +99,60 @@ fn manages_clients(cli: &Cli<'_>, way: &str) {
     cli.ok(&["client", "delete", "ci"]);
     assert!(cli.fails(1, &["client", "show", "ci"]).contains("does not exist"));
     assert!(cli.clients().iter().all(|client| client["client_id"] != "ci"));
+}
+
+#[test]
+fn a_mistyped_data_directory_is_not_created_unless_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let typo = dir.path().join("typo");
+    let refused = Cli(&typo).create("ci", &[]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("--init"), "{}", text(&refused.stderr));
+    assert!(!typo.exists());
+    assert!(Cli(&typo).create("ci", &["--init"]).status.success());
+}
+
+#[test]
+fn what_is_wrong_with_settings_that_a_command_does_not_need_does_not_stop_it() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(Cli(dir.path()).create("ci", &[]).status.success());
+    let data = dir.path().to_str().unwrap();
+    let file = dir.path().join("config.toml");
+    std::fs::write(&file, format!("data_dir = {data:?}\ncolour = 1\nkeep_jobs = 30\n")).unwrap();
+    let wrong = [("TESTFLINGER_LISTEN", "here"), ("TESTFLINGER_WEBHOOK_AUTH_FILE", "/nowhere")];
+    let output = run(&["client", "list", "--config", file.to_str().unwrap()], &wrong);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_socket_or_a_directory_that_may_not_be_opened_is_not_taken_for_absent() {
+    use std::os::unix::process::CommandExt;
+    if !crate::support::auth::is_root("looking at data as another user") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    assert!(Cli(&data).create("ci", &["--init"]).status.success());
+    let mut command = crate::support::program();
+    let output = command
+        .args(["client", "list", "--data-dir", data.to_str().unwrap()])
+        .uid(65_534)
+        .gid(65_534)
+        .current_dir("/")
+        .output();
+    // Where not even the program may be run there is nothing to see.
+    let Ok(output) = output else { return };
+    let said = text(&output.stderr);
+    assert!(said.contains("Permission denied") && !said.contains("there is no data"), "{said}");
+    assert!(said.contains(data.to_str().unwrap()), "{said}");
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_said_to_be_silent() {
+    let dir = tempfile::tempdir().unwrap();
+    let _silent = std::os::unix::net::UnixListener::bind(dir.path().join("admin.sock")).unwrap();
+    let said = Cli(dir.path()).fails(1, &["client", "list"]);
+    assert!(said.contains("admin.sock") && said.contains("did not answer within 5 s"), "{said}");
 }
 
 #[test]
@@ -158,7 +212,7 @@ fn a_mistyped_directory_does_not_become_an_empty_database() {
 fn a_secret_that_cannot_be_read_stops_only_commands_that_need_it() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    assert!(Cli(&data).create("ci", &[]).status.success());
+    assert!(Cli(&data).create("ci", &["--init"]).status.success());
     let backup = dir.path().join("lab.tar");
     let backup = backup.to_str().unwrap();
     Cli(&data).ok(&["backup", backup]);
@@ -198,7 +252,7 @@ fn clients_of_an_existing_server_are_imported_and_log_in_as_before() {
     let file = file.to_str().unwrap();
     let tried = cli.run(&["client-admin", "import", file, "--dry-run"]);
     assert!(text(&tried.stdout).contains("2 would be created, 0 already there, 1 refused"));
-    assert_eq!(cli.clients(), Vec::<Value>::new(), "a dry run changes nothing");
+    assert!(!dir.path().join("testflinger.redb").exists(), "a dry run writes nothing");
     let imported = cli.run(&["client-admin", "import", file]);
     assert_eq!(imported.status.code(), Some(1), "one record was refused");
     assert!(text(&imported.stdout).contains("2 created, 0 already there, 1 refused"));

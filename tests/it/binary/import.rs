@@ -47,6 +47,7 @@ fn site(text: &str) -> (tempfile::TempDir, String) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("clients.json");
     std::fs::write(&file, text).unwrap();
+    std::fs::create_dir(dir.path().join("data")).unwrap();
     (dir, file.to_str().unwrap().to_owned())
 }
 
@@ -120,6 +121,7 @@ fn queues_that_stay_open_after_an_import_are_named_with_the_remedy() {
         text(&output.stderr).matches(remedy).count()
     };
     assert_eq!(hints(&["--dry-run"]), 1);
+    assert_eq!(std::fs::read_dir(cli.0).unwrap().count(), 0, "a dry run writes nothing");
     assert_eq!(hints(&[]), 1);
     cli.ok(&remedy.split(' ').collect::<Vec<_>>());
     assert_eq!(hints(&[]), 0);
