@@ -10,6 +10,7 @@ mod signals;
 mod sweeper;
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -163,6 +164,7 @@ impl Server {
             patience(&settings.agents, app.now()),
             server.stop.clone(),
         ));
+        warn_of_strangers(settings.auth.access, addr);
         log_retention(&settings.retention);
         let ages = server.ages.subscribe();
         server.tasks.spawn(sweeper::sweep(app, ages, server.stop.clone()));
@@ -265,6 +267,16 @@ fn hint_at_first_admin(app: &App, data_dir: &Path) {
     }
 }
 
+/// In open mode anybody who reaches the address may submit jobs and act as an agent.
+fn warn_of_strangers(access: Mode, addr: SocketAddr) {
+    if access == Mode::Open && !addr.ip().is_loopback() {
+        tracing::warn!(
+            "everybody who reaches {addr} may submit jobs and act as an agent: use access = \"contributor\" or \
+             \"locked\" unless the whole network is trusted"
+        );
+    }
+}
+
 fn log_retention(settings: &config::Retention) {
     tracing::info!(
         jobs = %Span(settings.keep_jobs),
@@ -285,9 +297,27 @@ pub fn open_store(
 ) -> Result<Store, store::Error> {
     let storage = &settings.storage;
     store::create_private(&storage.data_dir)?;
+    close_to_others(&storage.data_dir);
     // An address space that is too small for the cache is too small for everything else, too.
     let cache = usize::try_from(storage.cache_size).unwrap_or(usize::MAX);
     Store::open(&storage.data_dir, Options { cache, clock, on_fatal })
+}
+
+/// Takes the rights of others on the data directory away, whoever made it with which mode.
+fn close_to_others(dir: &Path) {
+    let closed = std::fs::metadata(dir).and_then(|found| {
+        let mode = found.permissions().mode() & 0o7777;
+        let closed = mode & !0o077;
+        if mode == closed {
+            return Ok(());
+        }
+        let mut permissions = found.permissions();
+        permissions.set_mode(closed);
+        std::fs::set_permissions(dir, permissions)
+    });
+    if let Err(error) = closed {
+        tracing::warn!(dir = %dir.display(), %error, "others may look into the data directory");
+    }
 }
 
 async fn open(

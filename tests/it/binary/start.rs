@@ -1,3 +1,4 @@
+use std::io::BufRead;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
@@ -36,6 +37,35 @@ fn only_its_user_may_look_into_the_data_directory() {
     assert_eq!(mode(&data), 0o700);
     assert_eq!(mode(&data.join("testflinger.redb")), 0o600);
     assert_eq!(mode(&data.join("blobs")), 0o700);
+}
+
+#[test]
+fn a_data_directory_that_was_made_open_is_closed_to_others() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let _program = Program::serve(dir.path());
+    assert_eq!(mode(dir.path()), 0o700);
+}
+
+#[test]
+fn an_open_server_that_strangers_can_reach_warns() {
+    let dir = tempfile::tempdir().unwrap();
+    let warned = |listen: &str, access: &str| {
+        let env = [("TESTFLINGER_ACCESS", access)];
+        let args = ["serve", "--listen", listen, "--data-dir", dir.path().to_str().unwrap()];
+        let mut command = crate::support::program();
+        command.args(args).envs(env).stderr(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let lines = std::io::BufReader::new(child.stderr.take().unwrap()).lines();
+        let lines = lines.map_while(Result::ok).take_while(|line| !line.contains(" ready "));
+        let found = lines.filter(|line| line.contains("everybody who reaches")).count();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        found
+    };
+    assert_eq!(warned("0.0.0.0:0", "open"), 1);
+    assert_eq!(warned("0.0.0.0:0", "locked"), 0);
+    assert_eq!(warned("127.0.0.1:0", "open"), 0);
 }
 
 #[test]
