@@ -209,7 +209,7 @@ fn unfinished_heads(addr: SocketAddr) -> Outcome {
 }
 
 fn silent(addr: SocketAddr) -> Outcome {
-    let streams: Vec<_> = (0..12_000).map_while(|_| TcpStream::connect(addr).ok()).collect();
+    let streams: Vec<_> = (0..12_000).map_while(|_| wire::connect_from_elsewhere(addr)).collect();
     let answer = get(addr, "/v1");
     let held = answer.as_ref().is_some_and(|answer| answer.status == 200);
     thread::sleep(Duration::from_secs(2));

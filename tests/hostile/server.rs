@@ -108,7 +108,7 @@ impl Server {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(path).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+        line.split_whitespace().next().unwrap().parse::<u64>().unwrap() << 10
     }
 
     /// Logs a client in and gives its access token.

@@ -34,6 +34,15 @@ pub(crate) fn connect(addr: SocketAddr) -> Option<TcpStream> {
     Some(stream)
 }
 
+/// The same from another address of this machine.
+pub(crate) fn connect_from_elsewhere(addr: SocketAddr) -> Option<TcpStream> {
+    use socket2::{Domain, Socket, Type};
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).ok()?;
+    socket.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into()).ok()?;
+    socket.connect_timeout(&addr.into(), PATIENCE).ok()?;
+    Some(socket.into())
+}
+
 /// A whole request on a connection of its own.
 pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
