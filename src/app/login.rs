@@ -1,11 +1,14 @@
 //! Clients log in, and are known by their tokens afterwards.
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 
 use super::audit::{Event, Source};
 use super::{App, Error, Result};
 use crate::auth::passwords::{self, Verdict};
 use crate::auth::refresh::RefreshToken;
+use crate::auth::throttle::{Guess, Wait};
 use crate::auth::{Identity, Permissions, jwt};
 use crate::domain::{Client, ClientId};
 use crate::ops;
@@ -13,6 +16,8 @@ use crate::store::ClientReads;
 
 /// How far the clocks of this server and of whoever issued a token may differ, seconds.
 const LEEWAY: u32 = 5;
+/// How long a login waits for others to be judged.
+const LONGEST_TURN: Duration = Duration::from_secs(10);
 /// How long an access token lives, seconds.
 pub const TOKEN_LIFETIME: u32 = 600;
 
@@ -25,34 +30,58 @@ impl App {
         secret: SecretString,
         source: Source<'_>,
     ) -> Result<Client> {
-        let throttle = &self.auth().throttle;
-        if let Some(address) = source.address {
-            throttle.check(id, address, self.now()).map_err(|wait| {
-                source.log(Event::RateLimit, id, "too many failed logins");
-                Error::TooManyFailures(wait.0)
-            })?;
-        }
+        let guess = self.guess(id, source).await?;
         let known = ClientId::try_from(id.to_owned()).ok();
         let client = known.map(|id| self.read(|tx| tx.client(&id))).transpose()?.flatten();
         let hash = client.as_ref().map(|client| client.secret_hash.clone());
         let hash = hash.filter(|hash| !hash.is_empty());
-        let verdict = self.verify(hash.clone(), secret.clone()).await?;
-        let (Some(client), true) = (client, verdict != Verdict::Mismatch) else {
-            if let Some(address) = source.address {
-                throttle.failed(id, address, self.now());
+        let verdict = match self.verify(hash.clone(), secret.clone()).await {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                guess.into_iter().for_each(Guess::was_not_judged);
+                self.0.judged.notify_waiters();
+                return Err(error);
             }
+        };
+        let found = client.filter(|_| verdict != Verdict::Mismatch);
+        match (guess, &found) {
+            (Some(guess), Some(_)) => guess.succeeded(),
+            (guess, _) => drop(guess),
+        }
+        self.0.judged.notify_waiters();
+        let Some(mut client) = found else {
             source.log(Event::LoginFail, id, "");
             return Err(Error::WrongSecret);
         };
-        if let Some(address) = source.address {
-            throttle.succeeded(id, address);
-        }
         source.log(Event::LoginSuccess, id, "");
         if let (Verdict::MatchNeedsRehash, Some(old)) = (verdict, hash) {
             let (new, id) = (self.hash(secret).await?, client.id.clone());
+            client.secret_hash.clone_from(&new);
             self.write(move |tx, _| ops::replace_hash(tx, &id, &old, &new)).await?;
         }
         Ok(client)
+    }
+
+    /// The right to try a secret; whoever guesses has to wait. The local administrator needs none.
+    async fn guess(&self, id: &str, source: Source<'_>) -> Result<Option<Guess<'_>>> {
+        let Some(address) = source.address else {
+            return Ok(None);
+        };
+        let turn = async {
+            loop {
+                let judged = self.0.judged.notified();
+                match self.auth().throttle.guess(id, address, self.now()) {
+                    Ok(guess) => return Ok(Some(guess)),
+                    Err(Wait::OthersAreJudged) => judged.await,
+                    Err(Wait::Seconds(seconds)) => {
+                        source.log(Event::RateLimit, id, "too many failed logins");
+                        return Err(Error::TooManyFailures(seconds));
+                    }
+                }
+            }
+        };
+        // A guess that is dropped wakes nobody, hence the limit.
+        tokio::time::timeout(LONGEST_TURN, turn).await.unwrap_or(Err(Error::TooManyLogins))
     }
 
     /// A signed access token with the client's rights as they are now; it lives for [`TOKEN_LIFETIME`].

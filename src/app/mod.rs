@@ -14,7 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 pub use error::{Error, Result};
@@ -90,6 +90,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     parts: Parts,
     limits: RwLock<Limits>,
+    judged: Notify,
     turns: Semaphore,
     presence: Presence,
     stopping: CancellationToken,
@@ -102,6 +103,7 @@ impl App {
     pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, parts: Parts) -> Self {
         Self(Arc::new(Shared {
             presence: Presence::new(clock.now()),
+            judged: Notify::new(),
             store,
             clock,
             limits: RwLock::new(parts.limits),

@@ -88,3 +88,17 @@ fn behind_a_proxy_only_what_the_proxy_itself_appended_counts() {
         assert_eq!(from(&server, odd, "ci", SECRET).status, 200, "{odd}");
     }
 }
+
+#[test]
+fn guesses_made_at_the_same_moment_do_not_pass_the_brake() {
+    let server = TestServer::start();
+    server.client("keeper", "admin");
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let guess = || server.log_in("keeper", "a wrong secret of some length").status;
+        let guesses: Vec<_> = (0..64).map(|_| scope.spawn(guess)).collect();
+        guesses.into_iter().map(|guess| guess.join().unwrap()).collect()
+    });
+    let judged = statuses.iter().filter(|status| **status == 401).count();
+    assert_eq!(judged, 10, "{statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 401 | 429)), "{statuses:?}");
+}
