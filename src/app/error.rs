@@ -25,6 +25,9 @@ pub enum Error {
     /// Too many secrets are being hashed or checked at this moment.
     #[error("too many secrets are being checked at once")]
     TooManyLogins,
+    /// The requests and answers that are under way take all memory that they may.
+    #[error("too much is in flight")]
+    TooMuchInFlight,
     /// An empty secret is never hashed.
     #[error("a secret must not be empty")]
     EmptySecret,

@@ -4,10 +4,12 @@
 //! wrong is an [`Error`]; the HTTP layer alone turns that into an answer.
 
 pub mod audit;
+pub mod budget;
 mod claim;
 mod error;
 mod login;
 mod presence;
+mod recent;
 
 use std::io::Write;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,6 +19,7 @@ use ipnet::IpNet;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
+pub use budget::Budget;
 pub use error::{Error, Result};
 pub use login::TOKEN_LIFETIME;
 pub use presence::Presence;
@@ -41,6 +44,10 @@ pub struct Limits {
     pub result: u64,
     /// An uploaded file.
     pub upload: u64,
+    /// All request bodies and answers in flight, together.
+    pub in_flight: u64,
+    /// Bytes of disk that are left for the database: below this, uploads and large bodies are refused.
+    pub disk_reserve: u64,
 }
 
 /// Who may do what, and how they prove it.
@@ -90,6 +97,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     parts: Parts,
     limits: RwLock<Limits>,
+    budget: Budget,
     judged: Notify,
     turns: Semaphore,
     presence: Presence,
@@ -103,6 +111,7 @@ impl App {
     pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, parts: Parts) -> Self {
         Self(Arc::new(Shared {
             presence: Presence::new(clock.now()),
+            budget: Budget::new(parts.limits.in_flight),
             judged: Notify::new(),
             store,
             clock,
@@ -118,6 +127,12 @@ impl App {
     #[must_use]
     pub fn limits(&self) -> Limits {
         *self.0.limits.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The bytes in flight.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.0.budget
     }
 
     /// How long a request for a job may be held; zero for not at all.

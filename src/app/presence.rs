@@ -1,49 +1,58 @@
-//! Which agents are there: when each was heard, and how to wake the request that it has held.
+//! Who is there: when each agent was heard, how to wake the request that it has held, and which addresses are known.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::domain::{AgentName, Timestamp};
+use super::recent::Recent;
+use crate::domain::{AgentName, Timestamp, network};
 
-/// Agents are forgotten when there are more than this and they were silent for [`FORGET`]: cookies can name anybody.
-const REMEMBERED: usize = 20_000;
-const FORGET: Duration = Duration::from_hours(1);
+/// How many agents are remembered; cookies can name anybody.
+const AGENTS: usize = 20_000;
+/// How many addresses are remembered.
+const ADDRESSES: usize = 4_096;
 
-/// What is known of agents while the server runs. Nothing of it is stored.
+/// What is known of callers while the server runs. Nothing of it is stored.
 pub struct Presence {
-    /// When the server started: downtime does not count as an agent's silence.
-    began: Timestamp,
-    heard: Mutex<HashMap<AgentName, Timestamp>>,
+    heard: Mutex<Recent<AgentName>>,
     held: Mutex<HashMap<AgentName, Arc<Notify>>>,
+    known: Mutex<Recent<IpAddr>>,
 }
 
 impl Presence {
-    /// Nobody was heard yet.
+    /// Nobody was heard yet. Downtime before `began`, the start of the server, does not count as an agent's silence.
     #[must_use]
     pub fn new(began: Timestamp) -> Self {
-        Self { began, heard: Mutex::default(), held: Mutex::default() }
+        Self {
+            heard: Mutex::new(Recent::new(AGENTS, began)),
+            held: Mutex::default(),
+            known: Mutex::new(Recent::new(ADDRESSES, began)),
+        }
     }
 
     /// Notes that an agent has sent a request.
     pub fn hear(&self, agent: &AgentName, now: Timestamp) {
-        let mut heard = lock(&self.heard);
-        if let Some(last) = heard.get_mut(agent) {
-            *last = now;
-            return;
-        }
-        if heard.len() >= REMEMBERED {
-            heard.retain(|_, last| now.since(*last) < FORGET);
-        }
-        heard.insert(agent.clone(), now);
+        lock(&self.heard).note(agent, now);
     }
 
-    /// When an agent was last heard.
+    /// When an agent was last heard; for one that was forgotten, a time that is not before that.
     #[must_use]
     pub fn last_heard(&self, agent: &AgentName) -> Timestamp {
-        lock(&self.heard).get(agent).copied().unwrap_or(self.began)
+        let heard = lock(&self.heard);
+        heard.get(agent).unwrap_or(heard.forgotten())
+    }
+
+    /// Notes that a caller whom this server knows has called from an address.
+    pub fn meet(&self, address: IpAddr, now: Timestamp) {
+        lock(&self.known).note(&network(address), now);
+    }
+
+    /// Whether somebody whom this server knows has called from an address.
+    #[must_use]
+    pub fn is_known(&self, address: IpAddr) -> bool {
+        lock(&self.known).get(&network(address)).is_some()
     }
 
     /// Ends the held requests of an agent: something about it has changed, so it shall look.

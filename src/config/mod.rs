@@ -21,7 +21,7 @@ pub use secret::Secret;
 pub use settings::{
     Agents, Auth, Limits, Logging, Network, Raw, Retention, Settings, Storage, Webhooks,
 };
-pub use value::{Address, Filter, LogFormat, Mode, Origins, Proxies, Size, Span};
+pub use value::{Address, Count, Filter, LogFormat, Mode, Origins, Proxies, Size, Span};
 
 /// The environment.
 pub type Env = BTreeMap<String, String>;

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::found::{data_dir, webhook_origins};
 use super::secret::{Secret, jwt_signing_key, webhook_auth};
-use super::value::{Address, Filter, LogFormat, Mode, Origins, Proxies, Size, Span};
+use super::value::{Address, Count, Filter, LogFormat, Mode, Origins, Proxies, Size, Span};
 use super::{Env, Error};
 
 /// A setting, as documents list it.
@@ -171,12 +171,18 @@ settings! {
             "the first of $STATE_DIRECTORY, $SNAP_COMMON/data, $XDG_DATA_HOME/testflinger-server \
              and ~/.local/share/testflinger-server whose variable is set", "DIR",
             "The directory for everything that the server keeps, mode 0700";
+        disk_reserve: Size as u64 = "512MiB", "SIZE",
+            "How much space uploads leave for the database: while less is free, uploads and large \
+             results are refused with status 507";
         cache_size: Size as u64 = "64MiB" (at least "1MiB"), "SIZE",
             "How much memory the database may use to cache its pages";
     }
     "Network" network: Network {
         listen: Address as SocketAddr = "127.0.0.1:8000", "ADDR:PORT",
             "The address to listen on; port 0 picks a free port, and the first log line says which";
+        max_connections: Count as usize = "12288" (at least "64"), "NUMBER",
+            "How many connections are served at the same time, as far as the limit of open files \
+             allows; an eighth of them is kept for known callers, and one address gets at most half";
         trusted_proxies: Proxies as Vec<IpNet> = "", "CIDR,..",
             "The networks of proxies whose X-Forwarded-For header is believed, separated by commas";
         shutdown_timeout: Span as Duration = "20s", "TIME",
@@ -208,6 +214,9 @@ settings! {
             "The largest result that an agent may post, its output included";
         max_upload_size: Size as u64 = "8GiB", "SIZE",
             "The largest artifact or archive of attachments";
+        max_in_flight: Size as u64 = "256MiB" (at least "16MiB"), "SIZE",
+            "How much memory request bodies and answers may take together; while it is used up, \
+             requests are refused with status 503";
     }
     "Agents" agents: Agents {
         hold: Span as Duration = "20s" (at most "25s"), "TIME",

@@ -275,6 +275,20 @@ impl TryFrom<String> for Proxies {
     }
 }
 
+/// A number of things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Deserialize)]
+#[serde(try_from = "NumberOrText")]
+pub struct Count(pub usize);
+from_number_or_text!(Count);
+
+impl FromStr for Count {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.trim().parse().map(Self).map_err(|_| format!("{text:?} is not a number"))
+    }
+}
+
 macro_rules! used_as {
     ($($written:ident => $used:ty),*) => {$(
         impl From<$written> for $used {
@@ -286,7 +300,8 @@ macro_rules! used_as {
 }
 
 used_as!(
-    Span => Duration, Size => u64, Address => SocketAddr, Proxies => Vec<IpNet>, Filter => String
+    Span => Duration, Size => u64, Address => SocketAddr, Proxies => Vec<IpNet>, Filter => String,
+    Count => usize
 );
 
 #[cfg(test)]

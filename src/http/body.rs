@@ -1,19 +1,32 @@
 //! Request bodies: read up to a limit, and as JSON.
 
-use axum::body::{Body, Bytes};
+use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::BoxError;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
-use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http_body_util::{BodyExt, Limited};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::{Frame, SizeHint};
 use serde_json::value::RawValue;
 
 use super::error::{ApiError, ApiResult, Place};
 use super::json;
+use super::load::Load;
+use super::patience::{Pace, Patience, TooSlow};
 use super::shape::{self, Input, Members, Size};
 use crate::app::App;
+use crate::app::budget::SMALL;
 
 /// The largest body, in bytes, that is read on a thread that serves requests: that takes less than a millisecond.
 const AT_ONCE: usize = 64 * 1024;
+
+/// What is made of a body while it is read takes about this many times its size, until it is written.
+const COPIES: u64 = 2;
 
 /// What the JSON object of a request says. A body of another content type counts as an empty object, as the servers
 /// before this one read it.
@@ -30,8 +43,11 @@ impl<T: Input + Send + 'static> FromRequest<App> for ApiJson<T> {
             Size::Result => app.limits().result,
         };
         let (parts, body) = request.into_parts();
-        let body = read(&parts.headers, body, limit).await?;
+        let body = read(app, &parts, body, limit).await?;
         let body = if is_json(&parts.headers) { body } else { Bytes::new() };
+        if let Some(load) = parts.extensions.get::<Load>() {
+            load.grow(COPIES * body.len() as u64)?;
+        }
         if body.len() <= AT_ONCE {
             return from_json(&body).map(Self);
         }
@@ -48,17 +64,92 @@ fn from_json<T: Input>(body: &[u8]) -> ApiResult<T> {
     shape::read(Place::Body, Members::parse(&text))
 }
 
+/// Bytes after which a body is believed to have the length that it says.
+const CONVINCING: usize = 1 << 20;
+
 /// The whole body.
 ///
 /// # Errors
-/// 413 when it is larger than `limit`, at once where `Content-Length` tells; 400 when it breaks off.
-pub async fn read(headers: &HeaderMap, body: Body, limit: u64) -> Result<Bytes, ApiError> {
-    check_length(headers, limit)?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    match Limited::new(body, limit).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(ApiError::too_large()),
-        Err(_) => Err(ApiError::bad_request("The request body broke off")),
+/// 413 when it is larger than `limit`, at once where `Content-Length` tells; 400 when it breaks off; 408 when it comes
+/// too slowly; 503 and 507 when there is no room for it in memory and on disk.
+pub async fn read(app: &App, parts: &Parts, body: Body, limit: u64) -> Result<Bytes, ApiError> {
+    check_length(&parts.headers, limit)?;
+    let load = parts.extensions.get::<Load>();
+    let expected = length(&parts.headers).and_then(|length| usize::try_from(length).ok());
+    let mut bytes = Vec::new();
+    let mut body = PacedBody::new(body);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            let broken = || ApiError::bad_request("The request body broke off");
+            too_slow(&*error).unwrap_or_else(broken)
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        let size = (bytes.len() + data.len()) as u64;
+        if size > limit {
+            return Err(ApiError::too_large());
+        }
+        if size > SMALL && bytes.len() as u64 <= SMALL {
+            check_disk(app)?;
+        }
+        if let Some(load) = load {
+            load.grow(data.len() as u64)?;
+        }
+        bytes.extend_from_slice(&data);
+        if bytes.len() >= CONVINCING {
+            bytes.reserve(expected.unwrap_or_default().saturating_sub(bytes.len()));
+        }
+    }
+    Ok(bytes.into())
+}
+
+/// Refuses what would take the space that is left for the database.
+///
+/// # Errors
+/// 507.
+pub(super) fn check_disk(app: &App) -> Result<(), ApiError> {
+    Ok(app.store().blobs().check_room(app.limits().disk_reserve)?)
+}
+
+/// 408, if that is why no more of a body comes.
+pub(super) fn too_slow(error: &(dyn Error + 'static)) -> Option<ApiError> {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    let message = "The request body came too slowly";
+    let is_slow = causes.any(<dyn Error>::is::<TooSlow>);
+    is_slow.then(|| ApiError::new(StatusCode::REQUEST_TIMEOUT, message))
+}
+
+/// A body that must come at a pace.
+pub(super) struct PacedBody {
+    body: Body,
+    patience: Patience,
+}
+
+impl PacedBody {
+    pub(super) const fn new(body: Body) -> Self {
+        Self { body, patience: Patience::new(Pace::BODY) }
+    }
+}
+
+impl HttpBody for PacedBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Ready(frame) => {
+                let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+                self.patience.passed(data.map_or(0, Bytes::len));
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+            Poll::Pending => self.patience.poll(context).map(|slow| Some(Err(slow.into()))),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -67,9 +158,12 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: u64) -> Result<Bytes, 
 /// # Errors
 /// 413.
 pub fn check_length(headers: &HeaderMap, limit: u64) -> Result<(), ApiError> {
-    let length =
-        headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > limit) { Err(ApiError::too_large()) } else { Ok(()) }
+    let too_large = length(headers).is_some_and(|length| length > limit);
+    if too_large { Err(ApiError::too_large()) } else { Ok(()) }
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Whether the content type is `application/json` or `application/*+json`, with any parameters.

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::agent_cookie;
 use super::error::ApiError;
+use super::load::{self, Load};
 use crate::app::audit::{Event, Source};
 use crate::app::{self, App};
 use crate::auth::{Action, Identity, MayAdminister, MayManage, jwt, policy};
@@ -107,7 +108,17 @@ pub async fn guard(
         Ok(caller) => {
             let path = request.uri().path().to_owned();
             request.extensions_mut().insert(caller.clone());
+            // Whoever logs in, or looks whether this server lives, is never turned away.
+            if action != Action::Greet
+                && caller.address.is_some()
+                && let Err(error) = load::check(&app)
+            {
+                return error.into_response();
+            }
+            let load = Load::of(&app, &mut request);
             let response = next.run(request).await;
+            drop(load);
+            let response = load::count_answer(&app, response).await;
             // Past the door, and then asked for more than the token allows: a role above its own, a restricted queue.
             if response.status() == StatusCode::FORBIDDEN {
                 caller.audit(Event::AccessFail, &path, "the rights do not suffice");
@@ -138,6 +149,10 @@ fn admit(app: &App, action: Action, request: &Request) -> app::Result<Caller> {
     }
     if let Some(agent) = caller.agent() {
         app.presence().hear(agent, app.now());
+    }
+    let is_known = caller.agent().is_some() || caller.by.identity.client().is_some();
+    if let Some(peer) = request.extensions().get::<Peer>().filter(|_| is_known) {
+        app.presence().meet(peer.0, app.now());
     }
     Ok(caller)
 }

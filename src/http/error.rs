@@ -163,6 +163,10 @@ impl From<app::Error> for ApiError {
                 let message = "Too many logins at once; try again";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(1)
             }
+            E::TooMuchInFlight => {
+                let message = "The server has too much in flight; try again";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(1)
+            }
             E::EmptySecret => Self::bad_request("A secret must not be empty"),
             E::BackupUnderWay => Self::new(StatusCode::LOCKED, "another backup is under way"),
             E::Internal => Self::internal(),

@@ -1,6 +1,6 @@
 //! Lists of any length: read from an index a page at a time, sent while they are read, never whole in memory.
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use futures_util::stream::try_unfold;
 
 use super::answer::Answer;
@@ -11,8 +11,12 @@ use crate::app::App;
 use crate::ops::{Error, Page};
 use crate::store::ReadTx;
 
-/// Rows that are read together.
+/// Rows that a snapshot is read for.
 const PAGE: usize = 256;
+/// Rows that are read together.
+const STEP: usize = 8;
+/// Bytes after which a page is full, however few rows it has: an agent may say much about itself.
+const FULL: usize = 64 << 10;
 
 /// What stands around the items of an answer.
 const fn brackets<L: Output>() -> (&'static str, &'static str) {
@@ -34,9 +38,19 @@ where
     P: Fn(&ReadTx, Option<C>, usize) -> Result<Page<T, C>, Error> + Clone + Send + Sync + 'static,
     S: Fn(&T) -> String + Clone + Send + Sync + 'static,
 {
-    let texts = move |tx: &ReadTx, after| {
-        let Page { items, next } = page(tx, after, PAGE)?;
-        Ok::<_, Error>((items.iter().map(&show).collect::<Vec<_>>(), next))
+    let texts = move |tx: &ReadTx, mut after| {
+        let (mut texts, mut size) = (Vec::new(), 0);
+        loop {
+            let Page { items, next } = page(tx, after, STEP)?;
+            for text in items.iter().map(&show) {
+                size += text.len();
+                texts.push(text);
+            }
+            if next.is_none() || texts.len() >= PAGE || size >= FULL {
+                return Ok::<_, Error>((texts, next));
+            }
+            after = next;
+        }
     };
     let (open, close) = brackets::<L>();
     let read = texts.clone();
@@ -54,12 +68,14 @@ where
         return Ok(Some(reply::json_stream(Body::from(head + close)).into()));
     };
     let app = app.clone();
+    drop(first);
     let body = try_unfold(Unsent::Head(head, next), move |unsent| {
         let (app, read) = (app.clone(), texts.clone());
         async move {
             let (text, unsent) = match unsent {
                 Unsent::Head(head, next) => (head, Unsent::Page(next)),
                 Unsent::Page(after) => {
+                    app.budget().room().await;
                     let read = app.scan(move |tx| read(tx, Some(after)));
                     let (items, next) = read.await.map_err(|_| Broken)?;
                     let text = items.iter().flat_map(|item| [",", item.as_str()]).collect();
@@ -68,7 +84,7 @@ where
                 Unsent::Close => (close.to_owned(), Unsent::Done),
                 Unsent::Done => return Ok::<_, Broken>(None),
             };
-            Ok(Some((Bytes::from(text), unsent)))
+            Ok(Some((app.budget().track(text), unsent)))
         }
     });
     Ok(Some(reply::json_stream(Body::from_stream(body)).into()))

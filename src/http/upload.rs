@@ -1,14 +1,21 @@
 //! Files: multipart in, bytes out, nothing of them whole in memory.
 
-use axum::RequestExt;
-use axum::body::Body;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::{Body, Bytes};
+use axum::extract::multipart::MultipartError;
 use axum::extract::{DefaultBodyLimit, Multipart, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use axum::{BoxError, RequestExt};
+use futures_util::StreamExt;
+use http_body_util::BodyExt;
 use tokio_util::io::ReaderStream;
 
-use super::body::check_length;
+use super::body::{PacedBody, check_disk, check_length, too_slow};
 use super::error::ApiError;
+use super::load::Load;
 use crate::app::App;
 use crate::domain::JobId;
 use crate::ops;
@@ -16,6 +23,10 @@ use crate::store::{self, Blob, BlobKind, Upload};
 
 /// Bytes that are gathered before they are written.
 const BUFFER: usize = 1 << 20;
+/// Parts that are looked at for the file.
+const PARTS: usize = 16;
+/// Bytes that may stand before those of the file: a preamble, the heads of parts, other parts.
+const AROUND: usize = 1 << 20;
 
 /// A file that arrived and is on disk. Dropping it removes it.
 ///
@@ -40,32 +51,44 @@ impl Arrived {
 /// Reads the part `file` of a multipart request into a blob.
 ///
 /// # Errors
-/// 400 when there is no such part or the request breaks off (nothing is left then), 413 when it is too large.
+/// 400 when there is no such part or the request breaks off (nothing is left then), 408 when it comes too slowly, 413 when
+/// it is too large, 503 and 507 when there is no room for it in memory and on disk.
 pub async fn receive(app: &App, mut request: Request) -> Result<Arrived, ApiError> {
     let limit = app.limits().upload;
     check_length(request.headers(), limit)?;
+    check_disk(app)?;
+    if let Some(load) = request.extensions().get::<Load>() {
+        load.grow(2 * BUFFER as u64)?;
+    }
     DefaultBodyLimit::disable().apply(&mut request);
+    let around = Around::default();
+    let counted = around.clone();
+    let request = request.map(|body| {
+        let pieces = PacedBody::new(body).into_data_stream();
+        Body::from_stream(pieces.map(move |piece| counted.check(piece)))
+    });
     let bad = || ApiError::bad_request("Bad Request");
     let mut parts: Multipart = request.extract().await.map_err(|_| bad())?;
-    let broken = |error: axum::extract::multipart::MultipartError| {
-        tracing::debug!(reason = %error.into_response().status(), "an upload broke off");
-        ApiError::bad_request("Bad Request")
-    };
-    while let Some(mut part) = parts.next_field().await.map_err(broken)? {
+    for _ in 0..PARTS {
+        let Some(mut part) = parts.next_field().await.map_err(|error| refused(&error))? else {
+            return Err(bad());
+        };
         if part.name() != Some("file") {
             continue;
         }
+        around.end();
         let store = app.store().clone();
         let mut upload =
             app.blocking(move || store.blobs().upload()).await?.map_err(ops::Error::from)?;
         let (mut buffer, mut size) = (Vec::new(), 0_u64);
-        while let Some(chunk) = part.chunk().await.map_err(broken)? {
+        while let Some(chunk) = part.chunk().await.map_err(|error| refused(&error))? {
             size += chunk.len() as u64;
             if size > limit {
                 return Err(ApiError::too_large());
             }
             buffer.extend_from_slice(&chunk);
             if buffer.len() >= BUFFER {
+                check_disk(app)?;
                 (upload, buffer) = write(app, upload, buffer).await?;
             }
         }
@@ -76,6 +99,35 @@ pub async fn receive(app: &App, mut request: Request) -> Result<Arrived, ApiErro
         return Ok(finished.map_err(ops::Error::from)?);
     }
     Err(bad())
+}
+
+/// Counts what comes before the bytes of the file. The parser gathers the heads of parts, and reads over what it is not
+/// asked for, without a limit of its own.
+#[derive(Clone, Default)]
+struct Around(Arc<AtomicUsize>);
+
+impl Around {
+    /// The file begins: what comes from now on is its bytes.
+    fn end(&self) {
+        self.0.store(usize::MAX, Ordering::Relaxed);
+    }
+
+    fn check(&self, piece: Result<Bytes, BoxError>) -> Result<Bytes, BoxError> {
+        let piece = piece?;
+        let before = self.0.load(Ordering::Relaxed);
+        if before != usize::MAX {
+            if before > AROUND {
+                return Err("too much before the file".into());
+            }
+            self.0.store(before + piece.len(), Ordering::Relaxed);
+        }
+        Ok(piece)
+    }
+}
+
+fn refused(error: &MultipartError) -> ApiError {
+    tracing::debug!(%error, "an upload broke off");
+    too_slow(error).unwrap_or_else(|| ApiError::bad_request("Bad Request"))
 }
 
 async fn write(

@@ -1,7 +1,6 @@
 //! Accepts connections, serves them and ends them.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -17,11 +16,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::doors::{Doors, Place};
+use super::paced::{Paced, Turns};
 use crate::http::caller::{Local, Peer};
 use crate::http::edge;
 
-/// How long a connection may be silent between requests, or take to send the head of a request.
+/// How long a connection may be silent between requests.
 const IDLE: Duration = Duration::from_secs(75);
+/// What a connection is told for which there is no place: it is not read, so that it costs nothing.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n\
+    Content-Length: 73\r\nRetry-After: 5\r\nConnection: close\r\n\r\n\
+    {\"detail\":{},\"message\":\"The server has too many connections; try again\"}\n";
 /// How long a new connection may take to send its first request once the server stops: its client could connect, so it
 /// expects an answer.
 const FIRST: Duration = Duration::from_secs(1);
@@ -37,13 +42,24 @@ pub(super) trait Listen {
     async fn next(&self) -> std::io::Result<Option<(Self::Stream, Origin)>>;
 }
 
-impl Listen for TcpListener {
+/// The network, as far as there are places.
+pub(super) struct Network {
+    pub(super) listener: TcpListener,
+    pub(super) doors: Doors,
+}
+
+impl Listen for Network {
     type Stream = TcpStream;
 
     async fn next(&self) -> std::io::Result<Option<(TcpStream, Origin)>> {
-        let (stream, peer) = self.accept().await?;
+        let (stream, peer) = self.listener.accept().await?;
+        let Some(place) = self.doors.enter(peer) else {
+            tracing::debug!(%peer, "a connection was refused: there is no place for it");
+            let _ = stream.try_write(FULL);
+            return Ok(None);
+        };
         keep_alive(&stream);
-        Ok(Some((stream, Origin::Network(peer))))
+        Ok(Some((stream, Origin::Network(place))))
     }
 }
 
@@ -87,9 +103,8 @@ fn keep_alive(stream: &TcpStream) {
 }
 
 /// Where a connection comes from.
-#[derive(Clone, Copy, Debug)]
 pub(super) enum Origin {
-    Network(SocketAddr),
+    Network(Place),
     /// The admin socket.
     Socket,
 }
@@ -101,17 +116,29 @@ async fn serve(
     router: Router,
     stop: CancellationToken,
 ) {
+    let peer = match &from {
+        Origin::Network(place) => Some(place.peer),
+        Origin::Socket => None,
+    };
     let asked = CancellationToken::new();
     let first = asked.clone();
+    let turns = Turns::default();
+    let stream = Paced::new(stream, turns.clone());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         first.cancel();
         let router = router.clone();
         let mut request = request.map(Body::new);
-        match from {
-            Origin::Network(peer) => request.extensions_mut().insert(Peer(peer.ip())).map(|_| ()),
-            Origin::Socket => request.extensions_mut().insert(Local).map(|_| ()),
+        match peer {
+            Some(peer) => request.extensions_mut().insert(Peer(peer.ip())).map(|_| ()),
+            None => request.extensions_mut().insert(Local).map(|_| ()),
         };
-        async move { Ok::<_, Infallible>(answer(router, request).await) }
+        let turns = turns.clone();
+        turns.next();
+        async move {
+            let response = answer(router, request).await;
+            turns.next();
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -130,7 +157,7 @@ async fn serve(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(?from, %error, "a connection broke off");
+        tracing::debug!(?peer, %error, "a connection broke off");
     }
 }
 

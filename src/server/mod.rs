@@ -3,9 +3,11 @@
 pub mod activation;
 mod admin;
 mod connection;
+mod doors;
 mod keys;
 mod leases;
 mod notify;
+mod paced;
 mod signals;
 mod sweeper;
 
@@ -25,6 +27,8 @@ pub use admin::SOCKET;
 pub use notify::Manager;
 pub use signals::{Asked, Signals};
 
+use self::connection::Network;
+use self::doors::Doors;
 use crate::api;
 use crate::app::{App, Auth, Limits, Parts};
 use crate::auth::jwt::SigningKey;
@@ -141,6 +145,8 @@ impl Server {
             app: app.clone(),
         };
         let router = api::routes(app.clone());
+        let doors = Doors::new(app.clone(), settings.network.max_connections);
+        let listener = Network { listener, doors };
         let tokens = (server.stop.clone(), server.abort.clone());
         server.tasks.spawn(connection::accept(
             listener,
@@ -179,7 +185,7 @@ impl Server {
 
     /// Takes over the settings that can change while the server runs: retention and the size of requests.
     pub fn reload(&self, settings: &Settings) {
-        self.app.set_limits(limits(&settings.limits));
+        self.app.set_limits(limits(settings));
         self.ages.send_replace(ages(&settings.retention));
         log_retention(&settings.retention);
     }
@@ -247,12 +253,8 @@ pub fn app(
         (_, origins) => Targets::Origins(origins.to_vec()),
     };
     let webhooks = Webhooks::new(targets, secrets.webhook_auth);
-    let parts = Parts {
-        limits: limits(&settings.limits),
-        longest_hold: settings.agents.hold,
-        auth,
-        webhooks,
-    };
+    let parts =
+        Parts { limits: limits(settings), longest_hold: settings.agents.hold, auth, webhooks };
     Ok(App::new(store, clock, parts))
 }
 
@@ -356,11 +358,13 @@ const fn patience(settings: &config::Agents, began: Timestamp) -> Patience {
     }
 }
 
-const fn limits(settings: &config::Limits) -> Limits {
+const fn limits(settings: &Settings) -> Limits {
     Limits {
-        json: settings.max_json_size,
-        result: settings.max_result_size,
-        upload: settings.max_upload_size,
+        json: settings.limits.max_json_size,
+        result: settings.limits.max_result_size,
+        upload: settings.limits.max_upload_size,
+        in_flight: settings.limits.max_in_flight,
+        disk_reserve: settings.storage.disk_reserve,
     }
 }
 

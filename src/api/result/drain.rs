@@ -25,7 +25,7 @@ async fn append(
     request: Request,
 ) -> ApiResult<Response> {
     let (parts, content) = request.into_parts();
-    let bytes = body::read(&parts.headers, content, app.limits().result).await?;
+    let bytes = body::read(&app, &parts, content, app.limits().result).await?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     app.write(move |tx, now| ops::append_text(tx, now, (id, kind), &text, &by)).await?;
     Ok(reply::ok())
@@ -45,10 +45,11 @@ async fn drain(app: App, JobTextPath(id): JobTextPath, kind: LogKind) -> ApiResu
         let app = app.clone();
         async move {
             if let Some((index, (number, _))) = pieces.next() {
+                app.budget().room().await;
                 let piece = app.scan(move |tx| ops::unread_piece(tx, log, number)).await;
                 let mut text = if index == 0 { Vec::new() } else { vec![b'\n'] };
                 text.extend(piece.map_err(|_| Broken)?.unwrap_or_default());
-                return Ok::<_, Broken>(Some((Bytes::from(text), (pieces, false))));
+                return Ok::<_, Broken>(Some((app.budget().track(text), (pieces, false))));
             }
             if !done {
                 // Before the end is sent, so that whoever has seen the end does not get the text again.

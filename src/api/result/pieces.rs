@@ -95,8 +95,9 @@ impl Pieces {
                 let Some(piece) = pieces.next() else {
                     return Ok::<_, Broken>(None);
                 };
+                app.budget().room().await;
                 let bytes = read(&app, job, piece).await.ok_or(Broken)?;
-                Ok(Some((bytes, pieces)))
+                Ok(Some((app.budget().track(bytes), pieces)))
             }
         }));
         let mut response = reply::json_stream(body);

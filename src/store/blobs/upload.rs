@@ -7,9 +7,14 @@ use sha2::{Digest, Sha256};
 use super::Blobs;
 use crate::domain::{Blob, BlobName, Timestamp};
 use crate::store::engine::Error;
-use crate::store::engine::disk::{Aside, create_private, sync_dir};
+use crate::store::engine::disk::{Aside, check_room, create_private, sync_dir};
 
 impl Blobs {
+    /// Fails unless `needed` bytes are free.
+    pub fn check_room(&self, needed: u64) -> Result<(), Error> {
+        check_room(&self.path, needed)
+    }
+
     /// Begins a new blob.
     pub fn upload(&self) -> Result<Upload, Error> {
         self.receive(BlobName::random())

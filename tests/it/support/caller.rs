@@ -11,6 +11,7 @@ pub(crate) struct Caller {
 }
 
 /// A part of a multipart body: name and bytes.
+#[derive(Clone, Copy)]
 pub(crate) struct Part<'a>(pub &'a str, pub &'a [u8]);
 
 impl Caller {

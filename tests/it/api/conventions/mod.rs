@@ -1,6 +1,7 @@
 //! Conventions of every endpoint.
 
 mod bodies;
+mod crowd;
 mod limits;
 mod methods;
 mod paths;

@@ -1,0 +1,97 @@
+//! How many connections are served at the same time, and for whom.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+use crate::app::App;
+use crate::domain::network;
+
+/// Open files that are no connections: the database, blobs, webhooks, backups.
+const OTHER_FILES: u64 = 512;
+
+/// Counts connections. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Doors(Arc<Inner>);
+
+struct Inner {
+    app: App,
+    places: usize,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    all: usize,
+    by_network: HashMap<IpAddr, usize>,
+}
+
+/// A place for one connection; free again when it is dropped.
+pub(super) struct Place {
+    doors: Doors,
+    pub(super) peer: SocketAddr,
+}
+
+impl Doors {
+    /// At most so many connections, and no more than there may be open files.
+    pub(super) fn new(app: App, places: usize) -> Self {
+        let files = usize::try_from(open_files().saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+        let places = places.min(files.max(1));
+        Self(Arc::new(Inner { app, places, taken: Mutex::default() }))
+    }
+
+    /// A place for a connection; `None` when there is none for its peer. The last eighth is kept for addresses from which
+    /// somebody has called whom this server knows, and no address but a trusted proxy's gets more than half.
+    pub(super) fn enter(&self, peer: SocketAddr) -> Option<Place> {
+        let Inner { app, places, .. } = &*self.0;
+        let address = network(peer.ip());
+        let is_proxy = app.auth().proxies.iter().any(|net| net.contains(&peer.ip().to_canonical()));
+        let is_known = is_proxy || app.presence().is_known(address);
+        let open = if is_known { *places } else { places - places / 8 };
+        let share = if is_proxy { *places } else { places.div_ceil(2) };
+        let mut taken = self.lock();
+        let own = taken.by_network.get(&address).copied().unwrap_or(0);
+        if taken.all >= open || own >= share {
+            return None;
+        }
+        taken.all += 1;
+        taken.by_network.insert(address, own + 1);
+        drop(taken);
+        Some(Place { doors: self.clone(), peer })
+    }
+
+    fn leave(&self, address: IpAddr) {
+        let mut taken = self.lock();
+        taken.all -= 1;
+        if let Some(own) = taken.by_network.get_mut(&address) {
+            *own -= 1;
+            if *own == 0 {
+                taken.by_network.remove(&address);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.doors.leave(network(self.peer.ip()));
+    }
+}
+
+/// How many files this process may open, after it has taken all that it is allowed.
+fn open_files() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised =
+        setrlimit(Resource::Nofile, rustix::process::Rlimit { current: limit.maximum, ..limit });
+    match (raised, limit.maximum, limit.current) {
+        (Ok(()), None, _) | (Err(_), _, None) => u64::MAX,
+        (Ok(()), Some(maximum), _) => maximum,
+        (Err(_), _, Some(current)) => current,
+    }
+}
