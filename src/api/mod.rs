@@ -79,7 +79,7 @@ fn table(routes: Routes) -> Routes {
         .at("/v1/queues/wait_times", [may(UseLab, get(queues::wait_times::get))])
         .at("/v1/queues/{queue}/agents", [may(UseLab, get(queues::agents::get))])
         .at("/v1/queues/{queue}/jobs", [may(UseLab, get(queues::jobs::get))])
-        .at("/v1/oauth2/token", [may(Greet, get(oauth2::token::issue).post(oauth2::token::issue))])
+        .at("/v1/oauth2/token", [may(Greet, get(oauth2::token::issue).head(oauth2::token::head).post(oauth2::token::issue))])
         .at("/v1/oauth2/refresh", [may(Greet, post(oauth2::refresh::post))])
         .at("/v1/oauth2/revoke", [may(Administer, post(oauth2::revoke::post))])
         .at("/v1/restricted-queues", [may(SeeRestrictions, get(restricted_queues::list::get))])

@@ -86,16 +86,7 @@ impl App {
 
     /// A signed access token with the client's rights as they are now; it lives for [`TOKEN_LIFETIME`].
     pub fn access_token(&self, client: &Client, source: Source<'_>) -> Result<String> {
-        let queues = client.allowed_queues.iter().flatten().map(ToString::to_string).collect();
-        let permissions = jwt::Permissions {
-            client_id: client.id.to_string(),
-            role: client.role.as_str().to_owned(),
-            max_priority: client.max_priority.clone(),
-            allowed_queues: queues,
-            max_reservation_time: client.max_reservation_time.clone(),
-            email: client.email.clone(),
-            since: Some(self.auth().incarnation(client)),
-        };
+        let permissions = ops::claims(client, self.auth().incarnation(client));
         let token = jwt::issue(&self.auth().key, permissions, self.now(), TOKEN_LIFETIME);
         let token = token.map_err(|error| {
             tracing::error!(client = %client.id, %error, "no token can be issued");
@@ -137,17 +128,33 @@ impl App {
         let claims = jwt::verify(&self.auth().key, token, self.now(), LEEWAY)?;
         let permissions = Permissions::from_claims(claims.permissions);
         let permissions = permissions.ok_or(jwt::TokenError::Invalid)?;
-        // A token outlives its client by up to ten minutes otherwise, and would be good for the next one of that name.
         let client = self.read(|tx| tx.client(&permissions.client))?;
-        let same = |client: Client| {
-            let ours = self.auth().incarnation(&client);
-            let its = permissions.since.as_ref();
-            its.is_none_or(|its| its.instance != ours.instance || *its == ours)
-        };
-        if !client.is_some_and(same) {
-            return Err(jwt::TokenError::Invalid.into());
-        }
+        let client = client.ok_or(jwt::TokenError::Invalid)?;
+        self.check_row(&permissions, &client)?;
         Ok(Identity::Client(permissions))
+    }
+
+    /// Compares a token with its client as it is now. A token lives for ten minutes: without this, it would outlive its
+    /// client and be good for the next one of that name, and a demoted admin could make itself an admin again.
+    fn check_row(
+        &self,
+        permissions: &Permissions,
+        client: &Client,
+    ) -> std::result::Result<(), jwt::TokenError> {
+        let ours = self.auth().incarnation(client);
+        // Servers that share a signing key have clients of their own.
+        let issued_here = |its: &&jwt::Incarnation| its.instance == ours.instance;
+        let Some(its) = permissions.since.as_ref().filter(issued_here) else {
+            return Ok(());
+        };
+        if its.at != ours.at {
+            return Err(jwt::TokenError::Invalid);
+        }
+        if permissions.role != client.role || its.secret.is_some_and(|its| Some(its) != ours.secret)
+        {
+            return Err(jwt::TokenError::Outdated);
+        }
+        Ok(())
     }
 
     /// The hash of a secret.

@@ -26,6 +26,7 @@ pub use presence::Presence;
 
 use crate::auth::jwt::{Incarnation, SigningKey};
 use crate::auth::passwords::Passwords;
+use crate::auth::refresh::RefreshToken;
 use crate::auth::throttle::Throttle;
 use crate::domain::{Access, Client, Clock, Timestamp};
 use crate::ops;
@@ -72,8 +73,18 @@ impl Auth {
     /// Identifies this incarnation of the client: another client may have had its name before.
     #[must_use]
     pub fn incarnation(&self, client: &Client) -> Incarnation {
-        Incarnation { instance: self.instance.clone(), at: client.created_at.as_micros() }
+        Incarnation {
+            instance: self.instance.clone(),
+            at: client.created_at.as_micros(),
+            secret: Some(generation(&client.secret_hash)),
+        }
     }
+}
+
+/// A number for a secret, from its salted hash. It is not secret: nothing can be guessed from 32 bits of it.
+fn generation(secret_hash: &str) -> u32 {
+    let [a, b, c, d, ..] = RefreshToken::digest_of(secret_hash);
+    u32::from_be_bytes([a, b, c, d])
 }
 
 /// What an application is made of, besides its store and clock.

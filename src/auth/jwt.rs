@@ -158,6 +158,17 @@ pub struct Incarnation {
     pub instance: String,
     /// Microseconds.
     pub at: i64,
+    /// Stands for the secret that it had: another secret has another one. Absent in older tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<u32>,
+}
+
+impl Incarnation {
+    /// One that takes as much room in a token as any.
+    #[must_use]
+    pub fn longest() -> Self {
+        Self { instance: "x".repeat(36), at: i64::MIN, secret: Some(u32::MAX) }
+    }
 }
 
 fn default_role() -> String {
@@ -207,6 +218,17 @@ pub fn issue(
     if token.len() > MAX_TOKEN_LEN { Err(IssueError::TooLong) } else { Ok(token) }
 }
 
+/// Whether permissions fit into a token.
+#[must_use]
+pub fn fits(permissions: &Permissions) -> bool {
+    const HEAD: usize = r#"{"typ":"JWT","alg":"HS256"}"#.len();
+    const CLAIMS: usize = r#"{"exp":,"iat":,"sub":"access_token","permissions":}"#.len() + 2 * 20;
+    const SIGNATURE: usize = 32;
+    let base64 = |bytes: usize| (4 * bytes).div_ceil(3);
+    let size = serde_json::to_string(permissions).map_or(usize::MAX / 8, |text| text.len());
+    base64(HEAD) + base64(CLAIMS + size) + base64(SIGNATURE) + 2 <= MAX_TOKEN_LEN
+}
+
 /// Why a token is refused. The texts are upstream's, because clients look for the word "expired" in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
@@ -225,6 +247,9 @@ pub enum TokenError {
     /// `exp`, `iat` or `sub` is absent.
     #[error("Token missing required claim: {0}")]
     MissingClaim(&'static str),
+    /// The client has another role or another secret by now. The word "expired" makes clients ask for a new token.
+    #[error("Token has expired: its client was changed")]
+    Outdated,
     /// `iat` is in the future.
     #[error("Token not yet valid")]
     NotYetValid,
@@ -234,7 +259,7 @@ impl TokenError {
     /// Whether a new token would help (status 401 rather than 403).
     #[must_use]
     pub const fn is_unauthenticated(self) -> bool {
-        matches!(self, Self::Expired | Self::NotYetValid)
+        matches!(self, Self::Expired | Self::Outdated | Self::NotYetValid)
     }
 }
 

@@ -36,6 +36,12 @@ impl JobId {
         }
     }
 
+    /// The id under which something about this job is kept apart from the job, for somebody of this name.
+    #[must_use]
+    pub fn apart(&self, whose: &str) -> Self {
+        Self(Uuid::new_v5(&self.0, whose.as_bytes()))
+    }
+
     /// The 16 bytes of the id, in the order in which ids sort.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {

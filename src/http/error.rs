@@ -228,6 +228,9 @@ impl From<ops::Error> for ApiError {
                     "{manager} has insufficient permissions to assign role '{role}' to client '{client}'"
                 ),
             ),
+            E::TooManyRights => {
+                Self::new(S::UNPROCESSABLE_ENTITY, "Error: These rights do not fit into a token.")
+            }
             E::NotRestricted => Self::new(S::NOT_FOUND, "Error: Restricted queue not found."),
             E::NoAgentOnQueue => {
                 Self::new(S::NOT_FOUND, "Error: No agent is associated with the specified queue.")

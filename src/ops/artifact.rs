@@ -6,6 +6,7 @@ use crate::store::{JobReads, WriteTx};
 
 /// Gives a job its artifact; the newest wins. The job need not exist.
 pub fn put_artifact(tx: &mut WriteTx<'_>, id: JobId, blob: &Blob, by: &By) -> Result<(), Error> {
+    let id = super::place_of(tx, id, by)?;
     super::acknowledge(tx, id, by)?;
     Ok(tx.put_blob(id, BlobKind::Artifact, blob)?)
 }
@@ -13,10 +14,14 @@ pub fn put_artifact(tx: &mut WriteTx<'_>, id: JobId, blob: &Blob, by: &By) -> Re
 /// The job that waits for an archive of attachments; asked before the archive is received, and again when it is there.
 ///
 /// # Errors
-/// [`Error::NotWaiting`], [`Error::NoAttachments`].
-pub fn awaiting_attachments(tx: &impl JobReads, id: JobId) -> Result<Job, Error> {
+/// [`Error::NotWaiting`]; [`Error::NotYours`], because whoever supplies the attachments decides what the job does;
+/// [`Error::NoAttachments`].
+pub fn awaiting_attachments(tx: &impl JobReads, id: JobId, by: &By) -> Result<Job, Error> {
     let waiting = tx.job(id)?.filter(|job| job.state.is_waiting());
     let job = waiting.ok_or(Error::NotWaiting(id))?;
+    if !by.may_touch(&job) {
+        return Err(Error::NotYours);
+    }
     if job.attachments == Attachments::None { Err(Error::NoAttachments(id)) } else { Ok(job) }
 }
 
@@ -24,7 +29,7 @@ pub fn awaiting_attachments(tx: &impl JobReads, id: JobId) -> Result<Job, Error>
 /// a second one is not.
 ///
 /// # Errors
-/// [`Error::NotWaiting`], [`Error::NoAttachments`].
+/// [`Error::NotWaiting`], [`Error::NotYours`], [`Error::NoAttachments`].
 pub fn put_attachments(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
@@ -32,7 +37,7 @@ pub fn put_attachments(
     blob: &Blob,
     by: &By,
 ) -> Result<bool, Error> {
-    let old = awaiting_attachments(tx, id)?;
+    let old = awaiting_attachments(tx, id, by)?;
     if old.attachments == Attachments::Complete {
         return Ok(false);
     }

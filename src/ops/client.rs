@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{ClientVerb, Error};
+use crate::auth::jwt::{self, Incarnation};
 use crate::auth::{MayAdminister, MayManage};
 use crate::domain::{Client, ClientId, QueueName, Role, Timestamp};
 use crate::store::{ClientReads, WriteTx};
@@ -54,7 +55,7 @@ pub enum Done {
 ///
 /// # Errors
 /// [`Error::NoClient`], [`Error::ClientExists`], [`Error::SystemAdmin`], [`Error::LastAdmin`],
-/// [`Error::AboveManager`], [`Error::RoleAboveManager`].
+/// [`Error::AboveManager`], [`Error::RoleAboveManager`], [`Error::TooManyRights`].
 pub fn put_client(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
@@ -84,8 +85,32 @@ pub fn put_client(
         // Whoever changes a secret means to end what was issued for the old one.
         tx.remove_refresh_tokens(id)?;
     }
+    check_fits(&client)?;
     tx.put_client(&client)?;
     Ok(if created { Done::Created } else { Done::Updated })
+}
+
+/// What a token says of a client.
+#[must_use]
+pub fn claims(client: &Client, since: Incarnation) -> jwt::Permissions {
+    jwt::Permissions {
+        client_id: client.id.to_string(),
+        role: client.role.as_str().to_owned(),
+        max_priority: client.max_priority.clone(),
+        allowed_queues: client.allowed_queues.iter().flatten().map(ToString::to_string).collect(),
+        max_reservation_time: client.max_reservation_time.clone(),
+        email: client.email.clone(),
+        since: Some(since),
+    }
+}
+
+/// Refuses rights that no token could hold: the client could not log in any more.
+pub(super) fn check_fits(client: &Client) -> Result<(), Error> {
+    if jwt::fits(&claims(client, Incarnation::longest())) {
+        Ok(())
+    } else {
+        Err(Error::TooManyRights)
+    }
 }
 
 fn check_rights(

@@ -12,7 +12,8 @@ pub fn append_fragment(
     fragment: &Fragment,
     by: &By,
 ) -> Result<(), Error> {
-    let Log(id, _) = log;
+    let id = super::place_of(tx, log.0, by)?;
+    let log = Log(id, log.1);
     match tx.job(id)? {
         Some(_) => super::acknowledge(tx, id, by)?,
         None => tx.expire_result(id, now)?,

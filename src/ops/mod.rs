@@ -23,7 +23,9 @@ pub use agent::{post_agent, post_provision};
 pub use artifact::{awaiting_attachments, put_artifact, put_attachments};
 pub use cancel::cancel;
 pub use claim::{Claimed, claim, has_something};
-pub use client::{ClientChange, Done, Put, SYSTEM_ADMIN, delete_client, put_client, replace_hash};
+pub use client::{
+    ClientChange, Done, Put, SYSTEM_ADMIN, claims, delete_client, put_client, replace_hash,
+};
 use history::{change_agent, change_job, write_down};
 pub use lease::{Due, Patience, act, overdue, take_back};
 pub use log::{append_fragment, append_text, forget_read};
@@ -106,6 +108,9 @@ pub enum Error {
         /// The client is to be created.
         new: bool,
     },
+    /// A client's rights are longer than a token may be.
+    #[error("the rights do not fit into a token")]
+    TooManyRights,
     /// The queue is not restricted.
     #[error("the queue is not restricted")]
     NotRestricted,
@@ -196,11 +201,34 @@ impl By {
     pub fn actor(&self) -> Actor {
         match (&self.identity, &self.agent) {
             (Identity::LocalAdmin, _) => Actor::LocalAdmin,
-            (_, Some(agent)) => Actor::Agent(agent.clone()),
-            (Identity::Client(permissions), None) => Actor::Client(permissions.client.clone()),
+            // A cookie is what anybody may say; a token is proof. Only an agent's own token goes with its cookie.
+            (Identity::Client(permissions), Some(agent)) if permissions.role == Role::Agent => {
+                Actor::Agent(agent.clone())
+            }
+            (Identity::Client(permissions), _) => Actor::Client(permissions.client.clone()),
+            (Identity::Anonymous, Some(agent)) => Actor::Agent(agent.clone()),
             (Identity::Anonymous, None) => Actor::Anonymous,
         }
     }
+}
+
+/// Where a report about a job belongs. Where agents need tokens, an agent reports on the job that it holds: what it posts
+/// about another's is kept under an id of its own until retention removes it. It is not refused, because agents send what
+/// is refused again for ever.
+fn place_of(tx: &impl JobReads, id: JobId, by: &By) -> Result<JobId, Error> {
+    if by.access == Access::Open || matches!(by.identity, Identity::LocalAdmin) {
+        return Ok(id);
+    }
+    let holder = tx.job(id)?.and_then(|job| job.agent);
+    let Some(holder) = holder.filter(|holder| by.agent.as_ref() != Some(holder)) else {
+        return Ok(id);
+    };
+    let agent = by.agent.as_ref().map(AgentName::as_str).unwrap_or_default();
+    let client = by.identity.client().map(ClientId::as_str).unwrap_or_default();
+    let kept = id.apart(agent);
+    let detail = "an agent posted about a job that another agent holds; it is kept apart";
+    tracing::warn!(target: "audit", event = "authz_fail", subject = %id, by = client, agent, %holder, %kept, detail);
+    Ok(kept)
 }
 
 /// Marks a job as acknowledged when its agent's cookie names the agent that has it.

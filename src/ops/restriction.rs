@@ -23,6 +23,7 @@ pub fn add_owner(
         return Err(Error::NoAgentOnQueue);
     }
     if client.grant(queue) {
+        super::client::check_fits(&client)?;
         tx.put_client(&client)?;
     }
     Ok(tx.restrict(queue)?)
@@ -41,8 +42,8 @@ pub fn remove_owner(
     if !tx.is_restricted(queue)? {
         return Err(Error::NotRestricted);
     }
-    take_from(tx, queue, owner)?;
-    if tx.owners(queue)?.is_empty() {
+    // Whoever owned nothing leaves nothing open: a queue may be restricted although nobody owns it.
+    if take_from(tx, queue, owner)? && tx.owners(queue)?.is_empty() {
         tx.unrestrict(queue)?;
     }
     Ok(())
@@ -62,13 +63,16 @@ pub fn open_queue(tx: &mut WriteTx<'_>, queue: &QueueName, _: &MayManage) -> Res
     Ok(tx.unrestrict(queue)?)
 }
 
-fn take_from(tx: &mut WriteTx<'_>, queue: &QueueName, owner: &ClientId) -> Result<(), Error> {
-    if let Some(mut client) = tx.client(owner)?
-        && client.withdraw(queue)
-    {
+/// Says whether the client owned the queue.
+fn take_from(tx: &mut WriteTx<'_>, queue: &QueueName, owner: &ClientId) -> Result<bool, Error> {
+    let Some(mut client) = tx.client(owner)? else {
+        return Ok(false);
+    };
+    let had_it = client.withdraw(queue);
+    if had_it {
         tx.put_client(&client)?;
     }
-    Ok(())
+    Ok(had_it)
 }
 
 /// The restricted queues of an agent and who owns them; such an agent asks for jobs of these queues only, so queues

@@ -28,6 +28,7 @@ pub fn post_result(
     posted: &Posted,
     by: &By,
 ) -> Result<(), Error> {
+    let id = super::place_of(tx, id, by)?;
     for member in posted.replaced.iter().filter(|name| !posted.members.contains_key(*name)) {
         tx.remove_result_member(id, member)?;
     }

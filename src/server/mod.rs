@@ -60,6 +60,9 @@ pub enum Error {
     /// A key cannot be read or made.
     #[error(transparent)]
     Key(#[from] keys::Error),
+    /// A secret would go to whomever an agent names.
+    #[error("webhook_auth is set without webhook_url: list the origins that may have the token")]
+    WebhookAuth,
     /// There is not enough memory for hashing passwords, or the like.
     #[error("passwords cannot be hashed: {0}")]
     Passwords(#[from] passwords::Error),
@@ -123,6 +126,16 @@ impl Server {
         manager: Manager,
     ) -> Result<Self, Error> {
         let secrets = settings.secrets()?;
+        if secrets.webhook_auth.is_some() && settings.webhooks.webhook_url.is_empty() {
+            return Err(Error::WebhookAuth);
+        }
+        keys::check_owners(&settings.storage.data_dir)?;
+        if secrets.jwt_signing_key.is_none() && keys::is_lost(&settings.storage.data_dir) {
+            tracing::warn!(
+                "the key that signs tokens is missing beside data that is older: a new one is made, and clients \
+                 must ask for new access tokens"
+            );
+        }
         let (failed, fatal) = watch::channel(None);
         let store = Arc::new(open(settings, Arc::clone(&clock), failed).await?);
         let was_handed = handed.is_some();
@@ -232,7 +245,7 @@ pub fn app(
 ) -> Result<App, Error> {
     let key = match secrets.jwt_signing_key {
         Some(key) => key.expose_secret().as_bytes().to_vec(),
-        None => keys::load_or_make(&settings.storage.data_dir, "jwt.key")?,
+        None => keys::load_or_make(&settings.storage.data_dir, keys::JWT)?,
     };
     let auth = Auth {
         access: match settings.auth.access {

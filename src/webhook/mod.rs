@@ -64,7 +64,9 @@ impl Webhooks {
             .proxy(None)
             .user_agent(concat!("testflinger-server/", env!("CARGO_PKG_VERSION")))
             .build();
-        let agent = ureq::Agent::with_parts(config, DefaultConnector::new(), Guard::default());
+        // A secret goes only to where the site has said, not to whomever an agent names.
+        let bearer = bearer.filter(|_| targets.are_listed());
+        let agent = ureq::Agent::with_parts(config, DefaultConnector::new(), Guard::new(&targets));
         Self { targets, bearer, agent }
     }
 

@@ -15,13 +15,18 @@ pub(super) const FORBIDDEN: &str = "This address is not allowed for webhooks.";
 /// The targets that a site allows.
 #[derive(Clone, Debug)]
 pub enum Targets {
-    /// Any host, except addresses that only this machine can reach.
+    /// Any host, except this machine and addresses that only it can reach.
     Any,
     /// These origins, such as `https://ci.example.com`, in lower case.
     Origins(Vec<String>),
 }
 
 impl Targets {
+    /// Whether the site has named them.
+    pub(super) const fn are_listed(&self) -> bool {
+        matches!(self, Self::Origins(_))
+    }
+
     /// Refuses a URL that is not allowed.
     pub(super) fn check(&self, url: &Uri) -> Result<(), Error> {
         let origin = format!(
@@ -48,8 +53,23 @@ fn same(a: &str, b: &str) -> bool {
 }
 
 /// Resolves names as usual and leaves out forbidden addresses.
-#[derive(Debug, Default)]
-pub struct Guard(DefaultResolver);
+#[derive(Debug)]
+pub struct Guard {
+    resolver: DefaultResolver,
+    /// This machine itself is asked too, because the site has listed what may be asked.
+    this_machine: bool,
+}
+
+impl Guard {
+    pub(super) fn new(targets: &Targets) -> Self {
+        Self { resolver: DefaultResolver::default(), this_machine: targets.are_listed() }
+    }
+
+    fn allows(&self, address: IpAddr) -> bool {
+        let address = plain(address);
+        !is_forbidden(address) && (self.this_machine || !is_own(address))
+    }
+}
 
 impl Resolver for Guard {
     fn resolve(
@@ -59,8 +79,8 @@ impl Resolver for Guard {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let mut allowed = self.empty();
-        for address in &self.0.resolve(uri, config, timeout)? {
-            if !is_forbidden(address.ip()) {
+        for address in &self.resolver.resolve(uri, config, timeout)? {
+            if self.allows(address.ip()) {
                 allowed.push(*address);
             }
         }
@@ -72,12 +92,34 @@ impl Resolver for Guard {
     }
 }
 
+/// The address without the ways to write an IPv4 address as an IPv6 one: mapped, compatible, NAT64.
+fn plain(address: IpAddr) -> IpAddr {
+    const NAT64: [u16; 6] = [0x64, 0xff9b, 0, 0, 0, 0];
+    match address.to_canonical() {
+        IpAddr::V6(v6) if v6.segments()[..6] == NAT64 || v6.segments()[..6] == [0; 6] => {
+            match v6.segments() {
+                // `::` and `::1` are no IPv4 addresses.
+                [.., 0, 0 | 1] => v6.into(),
+                [.., high, low] => {
+                    Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)).into()
+                }
+            }
+        }
+        address => address,
+    }
+}
+
+/// Whether an address is this machine's: nothing else can be bound to.
+fn is_own(address: IpAddr) -> bool {
+    address.is_loopback() || std::net::UdpSocket::bind((address, 0)).is_ok()
+}
+
 /// Whether no request may go to an address: link-local addresses, where most clouds have their metadata service, and
 /// the few such services that are elsewhere.
 fn is_forbidden(address: IpAddr) -> bool {
     const ALIBABA: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
     const AMAZON: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
-    match address.to_canonical() {
+    match address {
         IpAddr::V4(v4) => {
             v4.is_link_local()
                 || v4.is_unspecified()
@@ -107,11 +149,23 @@ mod tests {
             "::",
             "224.0.0.1",
         ] {
-            assert!(is_forbidden(bad.parse().unwrap()), "{bad}");
+            assert!(is_forbidden(plain(bad.parse().unwrap())), "{bad}");
         }
         for good in ["127.0.0.1", "10.0.0.1", "192.168.1.1", "8.8.8.8", "fd00::1", "::1"] {
-            assert!(!is_forbidden(good.parse().unwrap()), "{good}");
+            assert!(!is_forbidden(plain(good.parse().unwrap())), "{good}");
         }
+    }
+
+    #[test]
+    fn this_machine_is_asked_only_where_targets_are_listed() {
+        let (any, listed) = (Guard::new(&Targets::Any), Guard::new(&Targets::Origins(Vec::new())));
+        for own in
+            ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1"]
+        {
+            let own = own.parse().unwrap();
+            assert!(!any.allows(own) && listed.allows(own), "{own}");
+        }
+        assert!(any.allows("192.0.2.1".parse().unwrap()));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(in crate::api) async fn post(
     JobTextPath(id): JobTextPath,
     request: Request,
 ) -> ApiResult<Response> {
-    app.read(|tx| ops::awaiting_attachments(tx, id))?;
+    app.read(|tx| ops::awaiting_attachments(tx, id, &by))?;
     let arrived = upload::receive(&app, request).await?;
     let blob = arrived.blob.clone();
     app.write_then(

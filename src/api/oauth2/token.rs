@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING, USER_AGENT};
 use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
@@ -29,6 +30,12 @@ pub(in crate::api) async fn issue(
     }
     let refresh = app.refresh_token(&client, caller.source()).await?;
     Ok(Answer::of(&Tokens::new(&token, Some(refresh.expose()))).header(NOT_STORED))
+}
+
+/// `HEAD` issues nothing, and looks at no secret: whoever could tell the answers apart could guess without being slowed
+/// down.
+pub(in crate::api) async fn head() -> Response {
+    reply::nothing()
 }
 
 /// Which of two answers the caller can read, because each generation of clients crashes on the answer that is meant for

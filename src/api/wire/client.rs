@@ -14,7 +14,7 @@ use crate::http::shape::{
 use crate::http::{ApiError, ApiResult};
 use crate::ops::ClientChange;
 
-/// The shortest secret that is set for a client, in characters; `POST` takes any that is not empty.
+/// The shortest secret that is set for a client, in characters; shorter ones are refused with 422.
 const SHORTEST_SECRET: usize = 15;
 
 const CLIENT_ID: Member = may_be_null("client_id", TEXT, "The id of the client.").like("lab-7");
@@ -38,7 +38,7 @@ static NEW: Shape = Shape {
     others: Others::Refused,
     members: &[
         may_be_null("client_id", TEXT, "The id of the client; required.").like("lab-7"),
-        may_be_null("client_secret", TEXT, "Its secret; required."),
+        may_be_null("client_secret", text(SHORTEST_SECRET, usize::MAX), "Its secret; required."),
         EMAIL,
         PRIORITY,
         RESERVATION,

@@ -366,7 +366,8 @@ fn bearer_is_optional_and_other_schemes_are_no_token() {
 fn any_permissions() -> impl Strategy<Value = Permissions> {
     let map = || prop::collection::btree_map(".{0,20}", any::<i64>(), 0..6);
     let queues = prop::collection::vec(".{0,20}", 0..10);
-    let since = (".{0,36}", any::<i64>()).prop_map(|(instance, at)| Incarnation { instance, at });
+    let since = (".{0,36}", any::<i64>(), any::<Option<u32>>())
+        .prop_map(|(instance, at, secret)| Incarnation { instance, at, secret });
     let optional = (prop::option::of(".{0,30}"), prop::option::of(since));
     (".{1,40}", ".{0,12}", map(), queues, map(), optional).prop_map(
         |(client_id, role, max_priority, allowed_queues, max_reservation_time, (email, since))| {

@@ -25,12 +25,12 @@ fn the_references_example_creates_a_client_that_can_log_in() {
 }
 
 #[test]
-fn an_id_and_any_secret_are_enough() {
+fn an_id_and_a_secret_are_enough() {
     let server = TestServer::start();
     let admin = server.client("root", "admin");
-    let body = json!({ "client_id": "foo", "client_secret": "x" });
+    let body = json!({ "client_id": "foo", "client_secret": "my-secret-password" });
     assert_eq!(admin.post(PATH, &body).status, 200);
-    assert_eq!(server.log_in("foo", "x").status, 200);
+    assert_eq!(server.log_in("foo", "my-secret-password").status, 200);
     assert_eq!(admin.get(&format!("{PATH}/foo")).value()["role"], "contributor");
 }
 

@@ -34,7 +34,7 @@ fn ids_with_odd_characters_are_found_by_their_encoded_path() {
     let server = TestServer::start();
     let admin = server.client("root", "admin");
     for (id, path) in [("a b", "a%20b"), ("\u{e9}?#%", "%C3%A9%3F%23%25"), ("..", "%2E%2E")] {
-        let body = json!({ "client_id": id, "client_secret": "x" });
+        let body = json!({ "client_id": id, "client_secret": "my-secret-password" });
         assert_eq!(admin.post("/v1/client-permissions", &body).status, 200);
         let path = format!("/v1/client-permissions/{path}");
         assert_eq!(admin.get(&path).value()["client_id"], id);

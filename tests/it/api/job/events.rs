@@ -28,6 +28,13 @@ fn hook() -> Hook {
     Hook { url, asked }
 }
 
+/// A webhook, and a server that lists it: this machine itself is asked only where it is listed.
+fn listed() -> (TestServer, Hook) {
+    let hook = hook();
+    let origins = Some(hook.url.parse().unwrap());
+    (TestServer::with(Raw { webhook_url: origins, ..Raw::default() }), hook)
+}
+
 fn serve(mut stream: TcpStream, sender: &std::sync::mpsc::Sender<(String, String)>) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut head = String::new();
@@ -68,7 +75,7 @@ fn path() -> String {
 
 #[test]
 fn the_webhook_gets_the_event_and_the_agent_its_answer() {
-    let (server, hook) = (TestServer::start(), hook());
+    let (server, hook) = listed();
     for (status, text) in
         [(200, "said the hook"), (418, "said the hook"), (204, ""), (401, "said the hook")]
     {
@@ -86,7 +93,7 @@ fn the_webhook_gets_the_event_and_the_agent_its_answer() {
 
 #[test]
 fn other_fields_are_forwarded_too() {
-    let (server, hook) = (TestServer::start(), hook());
+    let (server, hook) = listed();
     let mut event = event(&format!("{}/200", hook.url));
     event["extra"] = json!({ "n": 1.50 });
     assert_eq!(server.anonymous().post(&path(), &event).status, 200);
@@ -95,7 +102,7 @@ fn other_fields_are_forwarded_too() {
 
 #[test]
 fn redirects_are_passed_on_and_not_followed() {
-    let (server, hook) = (TestServer::start(), hook());
+    let (server, hook) = listed();
     let answer = server.anonymous().post(&path(), &event(&format!("{}/302", hook.url)));
     assert_eq!(answer.status, 302);
     assert!(hook.asked.recv().unwrap().0.starts_with("PUT /302"));
@@ -133,15 +140,16 @@ fn bad_arguments_are_400() {
 
 #[test]
 fn a_webhook_that_nobody_serves_is_502() {
-    let server = TestServer::start();
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let origins = Some(format!("http://{free}").parse().unwrap());
+    let server = TestServer::with(Raw { webhook_url: origins, ..Raw::default() });
     let answer = server.anonymous().post(&path(), &event(&format!("http://{free}/x")));
     assert_eq!((answer.status, answer.message().as_str()), (502, "Webhook unreachable"));
 }
 
 #[test]
 fn a_slow_webhook_is_504_and_holds_up_nobody_else() {
-    let (server, hook) = (TestServer::start(), hook());
+    let (server, hook) = listed();
     let slow = event(&format!("{}/slow", hook.url));
     std::thread::scope(|scope| {
         let asking: Vec<_> = (0..40)
