@@ -80,6 +80,8 @@ fn command(args: &[&str], fault: Option<&Fault>) -> Command {
         }
     };
     command.env_remove("TESTFLINGER_BINARY").env_remove("TESTFLINGER_NO_SKIP");
+    // The disks of these tests are smaller than the reserve.
+    command.env("TESTFLINGER_DISK_RESERVE", "0");
     command.args(args).env_remove("RUST_LOG").stdin(Stdio::null());
     command
 }
