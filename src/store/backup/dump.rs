@@ -14,6 +14,7 @@ use crate::domain::{Blob, Timestamp};
 use crate::store::blobs::Blobs;
 use crate::store::engine::{self, Direction, ReadTx, Rows, Table, codec, meta};
 use crate::store::nouns::{aging, blob, client};
+use crate::store::upkeep::census::Census;
 use crate::store::upkeep::{index, schema};
 
 /// What goes into a backup.
@@ -134,7 +135,7 @@ fn measure(
     now: Timestamp,
     keys: Vec<String>,
 ) -> Result<(Manifest, Vec<Blob>), Error> {
-    let mut blobs = Vec::new();
+    let (mut blobs, mut census) = (Vec::new(), Census::new(tx));
     let mut manifest = Manifest {
         format: FORMAT,
         product: concat!("testflinger-server ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -150,18 +151,22 @@ fn measure(
     };
     for table in Table::ALL {
         let mut rows = Amount::default();
-        each_row(tx, *table, what, &mut |key, value| {
-            index::index_of(*table, key, value)
+        tx.each(*table, &mut |key, value| {
+            let follow = index::index_of(*table, key, value)
                 .map_err(|error| index::of_row(*table, key, &error))?;
-            rows.count += 1;
-            rows.bytes += 8 + (key.len() + value.len()) as u64;
+            census.row(*table, key, value, &follow)?;
             if *table == Table::Blob {
                 blobs.push(blob::stored(value)?);
+            }
+            if let Some(value) = shown(*table, key, value, what)? {
+                rows.count += 1;
+                rows.bytes += 8 + (key.len() + value.len()) as u64;
             }
             Ok(())
         })?;
         manifest.rows.insert(table.name().to_owned(), rows);
     }
+    census.finish()?;
     blobs.sort_unstable_by_key(|blob| blob.name);
     manifest.files.count = blobs.len() as u64;
     manifest.files.bytes = blobs.iter().map(|blob| blob.size).sum();

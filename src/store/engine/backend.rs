@@ -9,8 +9,8 @@ use std::path::Path;
 
 pub(crate) use redb::StorageBackend;
 use redb::{
-    DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, StorageError,
-    TableDefinition, WriteTransaction,
+    DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
+    ReadableTableMetadata, StorageError, TableDefinition, WriteTransaction,
 };
 
 use super::Error;
@@ -120,6 +120,9 @@ pub(super) trait Source {
         direction: Direction,
         visit: &mut Visit<'_>,
     ) -> Result<(), Error>;
+
+    /// How many rows a table has, without reading them.
+    fn count(&self, table: Table) -> Result<u64, Error>;
 }
 
 /// The tables of a transaction, each opened when it is first used.
@@ -170,6 +173,10 @@ impl Source for Snapshot {
         visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
         each(self.table(table)?, range, direction, visit)
+    }
+
+    fn count(&self, table: Table) -> Result<u64, Error> {
+        Ok(self.table(table)?.len()?)
     }
 }
 
@@ -243,6 +250,10 @@ impl Source for Tables<'_> {
         visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
         each(self.table(table)?, range, direction, visit)
+    }
+
+    fn count(&self, table: Table) -> Result<u64, Error> {
+        Ok(self.table(table)?.len()?)
     }
 }
 

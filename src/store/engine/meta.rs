@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::key::{Key, Tail};
-use super::rows::{Rows, WriteTx};
+use super::rows::{ReadTx, Rows, WriteTx};
 use super::tables::Table;
 use crate::domain::Timestamp;
 
@@ -15,9 +15,18 @@ pub(crate) fn meta(name: &str) -> Key {
     Key::new().text(name)
 }
 
-pub(crate) fn number(rows: &impl Rows, name: &str) -> Result<Option<u64>, Error> {
+fn number(rows: &impl Rows, name: &str) -> Result<Option<u64>, Error> {
     let value = rows.get(Table::Meta, &meta(name))?;
     Ok(value.map(|bytes| Tail(&bytes).number()))
+}
+
+/// The schema version, and whether rows have checksums: the row of the version has none in a database without.
+pub(crate) fn schema(rows: &ReadTx) -> Result<Option<(u64, bool)>, Error> {
+    let (found, sealed) = match rows.stored(Table::Meta, &meta(SCHEMA))? {
+        Some(value) if value.len() == 8 => (Some(value), false),
+        _ => (rows.get(Table::Meta, &meta(SCHEMA))?, true),
+    };
+    Ok(found.map(|value| (Tail(&value).number(), sealed)))
 }
 
 /// The database's own name.

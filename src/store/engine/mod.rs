@@ -9,6 +9,7 @@ pub(crate) mod key;
 pub(crate) mod meta;
 mod parked;
 mod rows;
+mod seal;
 mod tables;
 pub(crate) mod writer;
 

@@ -6,12 +6,17 @@ use super::Error;
 use super::backend::{Direction, Range, Snapshot, Source, Tables, Visit};
 use super::codec::{self, Record};
 use super::key::{Key, name_in};
+use super::seal::{self, seal};
 use super::tables::Table;
 use crate::domain::{BlobName, QueueName};
 
 /// From the beginning and to the end: see [`Rows::list`].
 pub(crate) const ALL: (Option<u64>, usize) = (None, usize::MAX);
 
+/// Looks at one row of many.
+type Each<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), Error> + 'a;
+/// Looks at one row, which may be damaged.
+pub(crate) type Inspect<'a> = dyn FnMut(&[u8], Result<&[u8], Error>) + 'a;
 /// A key and its value.
 pub(crate) type Row = (Vec<u8>, Vec<u8>);
 /// A row that follows from another one: table, key and value.
@@ -64,6 +69,20 @@ pub(crate) trait Rows {
         let end = prefix.after_prefix();
         let range = within(prefix, from.as_ref(), end.as_deref());
         self.scan(table, range, Direction::Forward, visit)
+    }
+
+    /// How many rows the database says that a table has.
+    fn count(&self, table: Table) -> Result<u64, Error>;
+
+    /// Shows every row of a table, in order, with its value or what is wrong with it: for whoever looks for damage.
+    fn inspect(&self, table: Table, visit: &mut Inspect<'_>) -> Result<(), Error>;
+
+    /// Shows every row of a table, in order, until `each` fails.
+    fn each(&self, table: Table, each: &mut Each<'_>) -> Result<(), Error> {
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        self.scan(table, all, Direction::Forward, &mut |key, value| {
+            each(key, value).map(ControlFlow::Continue)
+        })
     }
 
     /// What `read` makes of the rows of a range, in order, at most `limit` of them.
@@ -143,10 +162,49 @@ fn within<'a>(prefix: &'a Key, from: Option<&'a Key>, end: Option<&'a [u8]>) -> 
     (from, end.map_or(Bound::Unbounded, Bound::Excluded))
 }
 
+fn get(
+    source: &impl Source,
+    table: Table,
+    key: &[u8],
+    read: &mut dyn FnMut(&[u8]),
+) -> Result<(), Error> {
+    let mut opened = Ok(());
+    source
+        .get(table, key, &mut |sealed| opened = seal::open(table, key, sealed).map(&mut *read))?;
+    opened
+}
+
+fn scan(
+    source: &impl Source,
+    table: Table,
+    range: Range<'_>,
+    direction: Direction,
+    visit: &mut Visit<'_>,
+) -> Result<(), Error> {
+    source.range(table, range, direction, &mut |key, sealed| {
+        visit(key, seal::open(table, key, sealed)?)
+    })
+}
+
+fn inspect(source: &impl Source, table: Table, visit: &mut Inspect<'_>) -> Result<(), Error> {
+    let all = (Bound::Unbounded, Bound::Unbounded);
+    source.range(table, all, Direction::Forward, &mut |key, sealed| {
+        visit(key, seal::open(table, key, sealed));
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
 /// A snapshot: sees what was committed when it was taken. Drop it before streaming an answer, because it keeps old pages.
 pub struct ReadTx(Snapshot);
 
 impl ReadTx {
+    /// The value at `key` as it is stored.
+    pub(super) fn stored(&self, table: Table, key: &Key) -> Result<Option<Vec<u8>>, Error> {
+        let mut found = None;
+        self.0.get(table, key.as_slice(), &mut |value| found = Some(value.to_vec()))?;
+        Ok(found)
+    }
+
     pub(super) const fn new(snapshot: Snapshot) -> Self {
         Self(snapshot)
     }
@@ -154,7 +212,7 @@ impl ReadTx {
 
 impl Rows for ReadTx {
     fn with(&self, table: Table, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
-        self.0.get(table, key, read)
+        get(&self.0, table, key, read)
     }
 
     fn scan(
@@ -164,7 +222,15 @@ impl Rows for ReadTx {
         direction: Direction,
         visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
-        self.0.range(table, range, direction, visit)
+        scan(&self.0, table, range, direction, visit)
+    }
+
+    fn count(&self, table: Table) -> Result<u64, Error> {
+        self.0.count(table)
+    }
+
+    fn inspect(&self, table: Table, visit: &mut Inspect<'_>) -> Result<(), Error> {
+        inspect(&self.0, table, visit)
     }
 }
 
@@ -198,7 +264,10 @@ impl<'t> WriteTx<'t> {
     fn change(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) -> Result<bool, Error> {
         self.writes += 1;
         match value {
-            Some(value) => self.tables.put(table, key, value).map(|()| false),
+            Some(value) => {
+                self.tables.put(table, key, &seal(table, key, value))?;
+                Ok(false)
+            }
             None => self.tables.remove(table, key),
         }
     }
@@ -251,6 +320,35 @@ impl<'t> WriteTx<'t> {
         Table::ALL.iter().try_for_each(|table| self.tables.create(*table))
     }
 
+    /// Gives every row its checksum, if they have none yet: before schema version 3 there were none.
+    pub(crate) fn seal(&mut self) -> Result<(), Error> {
+        /// Bytes that are held together.
+        const TOGETHER: usize = 4 << 20;
+        for table in Table::ALL {
+            let mut after = Bound::Unbounded;
+            loop {
+                let (mut rows, mut size) = (Vec::new(), 0);
+                let from = after.as_ref().map(Vec::as_slice);
+                let range = (from, Bound::Unbounded);
+                self.tables.range(*table, range, Direction::Forward, &mut |key, value| {
+                    size += key.len() + value.len();
+                    rows.push((key.to_vec(), value.to_vec()));
+                    Ok(if size < TOGETHER {
+                        ControlFlow::Continue(())
+                    } else {
+                        ControlFlow::Break(())
+                    })
+                })?;
+                let Some((last, _)) = rows.last() else { break };
+                after = Bound::Excluded(last.clone());
+                for (key, value) in rows {
+                    self.change(*table, &key, Some(&value))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Removes all rows of a table, damaged ones too.
     pub(crate) fn clear(&mut self, table: Table) -> Result<(), Error> {
         self.writes += 1;
@@ -270,7 +368,7 @@ impl<'t> WriteTx<'t> {
 
 impl Rows for WriteTx<'_> {
     fn with(&self, table: Table, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
-        self.tables.get(table, key, read)
+        get(&self.tables, table, key, read)
     }
 
     fn scan(
@@ -280,6 +378,14 @@ impl Rows for WriteTx<'_> {
         direction: Direction,
         visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
-        self.tables.range(table, range, direction, visit)
+        scan(&self.tables, table, range, direction, visit)
+    }
+
+    fn count(&self, table: Table) -> Result<u64, Error> {
+        self.tables.count(table)
+    }
+
+    fn inspect(&self, table: Table, visit: &mut Inspect<'_>) -> Result<(), Error> {
+        inspect(&self.tables, table, visit)
     }
 }

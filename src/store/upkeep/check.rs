@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
-use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -14,15 +13,13 @@ use crate::domain::Blob;
 use crate::store::blobs::Blobs;
 use crate::store::engine::database::CACHE;
 use crate::store::engine::{
-    BLOBS, Database, Direction, Error, IndexRow, Key, ReadTx, Rows, Table, WriteTx, meta,
+    BLOBS, Database, Error, IndexRow, Key, ReadTx, Rows, Table, WriteTx, meta,
 };
 use crate::store::nouns::result::{self, Member};
 use crate::store::nouns::{aging, blob};
 
 /// Problems beyond these are only counted.
 const NAMED: usize = 100;
-/// Rows that a repair reads before it writes what follows from them.
-const TOGETHER: usize = 4096;
 /// Where a repair puts files that hold other bytes than were uploaded.
 const DAMAGED: &str = "damaged";
 
@@ -130,8 +127,13 @@ struct Look {
 impl Look {
     fn rows(&mut self, table: Table) -> Result<(), Error> {
         let mut problems = Vec::new();
-        each_row(&self.tx, table, &mut |key, value| {
+        let before = self.report.rows;
+        self.tx.inspect(table, &mut |key, value| {
             self.report.rows += 1;
+            let value = match value {
+                Ok(value) => value,
+                Err(error) => return problems.push(sentence(&error)),
+            };
             self.last_seq = self.last_seq.max(index::seq_of(table, key).unwrap_or_default());
             problems.extend(partner(&self.tx, table, key, value));
             let follow = match index::index_of(table, key, value) {
@@ -149,14 +151,27 @@ impl Look {
                 }
             }
         })?;
+        problems.extend(self.uncounted(table, before)?);
         self.report.add(problems);
         Ok(())
     }
 
+    /// Rows that a damaged page hides.
+    fn uncounted(&self, table: Table, before: u64) -> Result<Option<String>, Error> {
+        let (seen, counted) = (self.report.rows - before, self.tx.count(table)?);
+        let table = table.name();
+        Ok((seen != counted).then(|| format!("{table}: {seen} rows can be read of {counted}")))
+    }
+
     fn index(&mut self, table: Table) -> Result<(), Error> {
         let mut problems = Vec::new();
-        each_row(&self.tx, table, &mut |key, value| {
+        let before = self.report.rows;
+        self.tx.inspect(table, &mut |key, value| {
             self.report.rows += 1;
+            let value = match value {
+                Ok(value) => value,
+                Err(error) => return problems.push(sentence(&error)),
+            };
             self.last_seq = self.last_seq.max(index::seq_of(table, key).unwrap_or_default());
             let (whole, thing) = fingerprints(&(table, Key::new().raw(key), value.to_vec()));
             if table == Table::Expiry {
@@ -174,6 +189,7 @@ impl Look {
             let (name, count) = (table.name(), self.aging.len());
             problems.push(format!("{name}: {count} rows are missing: things would stay for ever"));
         }
+        problems.extend(self.uncounted(table, before)?);
         self.report.add(problems);
         Ok(())
     }
@@ -191,7 +207,9 @@ impl Look {
     fn blobs(&mut self, dir: &Blobs, hash: bool, progress: &mut Progress<'_>) -> Result<(), Error> {
         let mut named = Vec::new();
         let mut owners = HashSet::new();
-        each_row(&self.tx, Table::Blob, &mut |_, value| named.extend(blob::stored(value).ok()))?;
+        self.tx.inspect(Table::Blob, &mut |_, value| {
+            named.extend(value.and_then(blob::stored));
+        })?;
         let mut problems = Vec::new();
         for blob in &named {
             if !owners.insert(blob.name) {
@@ -230,18 +248,6 @@ fn partner(tx: &ReadTx, table: Table, key: &[u8], value: &[u8]) -> Option<String
         }
         _ => None,
     }
-}
-
-fn each_row(
-    rows: &impl Rows,
-    table: Table,
-    each: &mut dyn FnMut(&[u8], &[u8]),
-) -> Result<(), Error> {
-    let all = (Bound::Unbounded, Bound::Unbounded);
-    rows.scan(table, all, Direction::Forward, &mut |key, value| {
-        each(key, value);
-        Ok(ControlFlow::Continue(()))
-    })
 }
 
 /// Of a whole row, and for a row of [`Table::Expiry`] of the row without its time.
@@ -319,8 +325,8 @@ fn repair(db: &Database, dir: &Path, blobs: &Blobs, hash: bool) -> Result<Vec<St
         tx.clear(*table)?;
     }
     let mut lost = Vec::new();
-    each_row(&tx, Table::Blob, &mut |key, value| {
-        if let (Some(owner), Ok(blob)) = (blob::parse_key(key), blob::stored(value)) {
+    tx.inspect(Table::Blob, &mut |key, value| {
+        if let (Some(owner), Ok(blob)) = (blob::parse_key(key), value.and_then(blob::stored)) {
             lost.extend(fault(blobs, &blob, hash, &mut |_| {}).map(|fault| (owner, blob, fault)));
         }
     })?;
@@ -342,33 +348,31 @@ fn repair(db: &Database, dir: &Path, blobs: &Blobs, hash: bool) -> Result<Vec<St
     Ok(done)
 }
 
-/// Writes the index rows that follow from a table, and says how many.
+/// Writes the index rows that follow from a table, and says how many. Damaged rows are left as they are.
 fn rebuild(tx: &mut WriteTx<'_>, table: Table) -> Result<u64, Error> {
-    let (mut count, mut from) = (0, Vec::new());
-    loop {
-        let (mut follow, mut last) = (Vec::new(), None);
-        let mut left = TOGETHER;
-        let range = (Bound::Excluded(from.as_slice()), Bound::Unbounded);
-        tx.scan(table, range, Direction::Forward, &mut |key, value| {
-            follow.extend(index::index_of(table, key, value).unwrap_or_default());
-            last = Some(key.to_vec());
-            left -= 1;
-            Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-        })?;
+    let mut keys = Vec::new();
+    tx.inspect(table, &mut |key, value| {
+        if value.is_ok_and(|value| {
+            index::index_of(table, key, value).is_ok_and(|rows| !rows.is_empty())
+        }) {
+            keys.push(Key::new().raw(key));
+        }
+    })?;
+    let mut count = 0;
+    for key in keys {
+        let value = tx.get(table, &key)?.unwrap_or_default();
+        let follow = index::index_of(table, key.as_slice(), &value)?;
         count += follow.len() as u64;
         tx.replace_rows(&[], &follow)?;
-        match last {
-            Some(key) if left == 0 => from = key,
-            _ => return Ok(count),
-        }
     }
+    Ok(count)
 }
 
 /// Sets the counter to the last number that is used, if it is behind.
 fn raise_seq(tx: &mut WriteTx<'_>) -> Result<(), Error> {
     let mut last = meta::seq(tx)?;
     for table in Table::ALL {
-        each_row(tx, *table, &mut |key, _| {
+        tx.inspect(*table, &mut |key, _| {
             last = last.max(index::seq_of(*table, key).unwrap_or_default());
         })?;
     }

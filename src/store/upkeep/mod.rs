@@ -1,5 +1,6 @@
 //! What keeps the whole in order: versions, checks, index rows, retention.
 
+pub(crate) mod census;
 pub mod check;
 pub(crate) mod expiry;
 pub(crate) mod index;

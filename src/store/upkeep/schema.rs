@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use crate::store::engine::disk::{Aside, check_room, sync_dir};
-use crate::store::engine::meta::{INSTANCE, SCHEMA, meta, number};
+use crate::store::engine::meta::{self, INSTANCE, SCHEMA, meta};
 use crate::store::engine::{DATABASE, Database, Error, Table, WriteTx, codec};
 
 /// The version of the tables as a whole.
@@ -15,12 +15,21 @@ pub(crate) const VERSION: u64 = 1 + UPGRADES.len() as u64;
 
 /// What makes version 2 of version 1, 3 of 2 and so on. They run one after the other in one transaction, and a version
 /// that was ever released is never edited: `tests/golden` holds a database of each.
-const UPGRADES: &[Upgrade] = &[name_instance];
+const UPGRADES: &[Upgrade] = &[name_instance, add_checksums];
 type Upgrade = fn(&mut WriteTx<'_>) -> Result<(), Error>;
 
 /// Version 2: a database has a name of its own, so that a backup says whose it is.
 fn name_instance(tx: &mut WriteTx<'_>) -> Result<(), Error> {
     tx.put(Table::Meta, &meta(INSTANCE), Uuid::new_v4().to_string().as_bytes())
+}
+
+/// The first version whose rows have checksums.
+const SEALED: u64 = 3;
+
+/// Version 3: rows have checksums. [`upgrade`] has added them before, because the other upgrades read and write rows.
+#[expect(clippy::unnecessary_wraps, reason = "it is an upgrade like the others")]
+const fn add_checksums(_: &mut WriteTx<'_>) -> Result<(), Error> {
+    Ok(())
 }
 
 /// Creates the tables of a new database.
@@ -37,26 +46,39 @@ pub(crate) fn create(db: &Database) -> Result<(), Error> {
 
 /// The version of an older program, if it was one that wrote this database.
 pub(crate) fn older(db: &Database) -> Result<Option<u64>, Error> {
-    let found = if db.is_empty()? { None } else { number(&db.snapshot()?, SCHEMA)? };
+    let (version, _) = found(db)?;
+    Ok((version < VERSION).then_some(version))
+}
+
+/// The version that the database has, unless that is too new, and whether its rows have checksums.
+fn found(db: &Database) -> Result<(u64, bool), Error> {
+    let found = if db.is_empty()? { None } else { meta::schema(&db.snapshot()?)? };
     match found {
         None => Err(Error::Corrupt("the schema version is missing".to_owned())),
-        Some(0) => Err(Error::Corrupt("schema version 0 never existed".to_owned())),
-        Some(found) if found > VERSION => Err(Error::Newer { found, known: VERSION }),
-        Some(VERSION) => Ok(None),
-        Some(found) => Ok(Some(found)),
+        Some((0, _)) => Err(Error::Corrupt("schema version 0 never existed".to_owned())),
+        Some((found, _)) if found > VERSION => Err(Error::Newer { found, known: VERSION }),
+        Some((SEALED.., false)) => {
+            Err(Error::Corrupt("the schema version has no checksum".to_owned()))
+        }
+        Some(found) => Ok(found),
     }
 }
 
 /// Makes the database one of this program, if it is one of an older.
 pub(crate) fn upgrade(db: &Database) -> Result<(), Error> {
-    let Some(found) = older(db)? else {
+    let (version, sealed) = found(db)?;
+    if version == VERSION {
         return Ok(());
-    };
+    }
     db.write(|tx| {
         tx.create_tables()?;
-        upgrade_from(found, tx)
+        // A restore writes rows with checksums whatever the version, and backups have none.
+        if !sealed {
+            tx.seal()?;
+        }
+        upgrade_from(version, tx)
     })?;
-    tracing::info!(from = found, to = VERSION, "the data was upgraded");
+    tracing::info!(from = version, to = VERSION, "the data was upgraded");
     Ok(())
 }
 

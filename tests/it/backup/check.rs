@@ -1,41 +1,12 @@
 //! `check`: every index row against its record and every file against its row, both ways.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-
-use redb::{ReadableTable, TableDefinition};
+use std::path::PathBuf;
 
 use super::{Filled, names, text};
 use crate::binary::cli::Cli;
 use crate::support::Program;
-
-type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
-
-/// Changes rows behind the back of the store; `change` is told the first row.
-fn tamper(
-    data: &Path,
-    table: &'static str,
-    change: impl FnOnce(&mut redb::Table<'_, &[u8], &[u8]>, Vec<u8>, Vec<u8>),
-) {
-    let db = redb::Database::open(data.join("testflinger.redb")).unwrap();
-    let txn = db.begin_write().unwrap();
-    {
-        let mut rows = txn.open_table(Rows::new(table)).unwrap();
-        let first = rows.first().unwrap();
-        let (key, value) = first
-            .map(|(key, value)| (key.value().to_vec(), value.value().to_vec()))
-            .unwrap_or_default();
-        change(&mut rows, key, value);
-    }
-    txn.commit().unwrap();
-    db.close().unwrap();
-}
-
-fn remove_first(data: &Path, table: &'static str) {
-    tamper(data, table, |rows, key, _| {
-        assert!(rows.remove(&key[..]).unwrap().is_some());
-    });
-}
+use crate::support::rows::{remove_first, tamper};
 
 /// The one file of a blob.
 fn file(filled: &Filled) -> PathBuf {
@@ -98,7 +69,7 @@ fn an_index_row_of_nothing_is_found_and_removed() {
     for table in ["job-by-queue-1", "waiting-1", "held-1", "queue-until-1", "agent-by-queue-1"] {
         let filled = Filled::new();
         tamper(&filled.data(), table, |rows, _, _| {
-            rows.insert(&b"\0\x01q\0\0\0\0\0\0\0\x09"[..], &[9; 17][..]).unwrap();
+            rows.put(b"\0\x01q\0\0\0\0\0\0\0\x09", &[9; 17]);
         });
         found_and_repaired(&filled, &[table, "follows from no row"]);
         filled.serves_all(&filled.data());
@@ -111,7 +82,7 @@ fn a_wrong_index_row_is_found_and_corrected() {
     let data = filled.data();
     tamper(&data, "waiting-1", |rows, key, mut value| {
         value[0] ^= 1;
-        rows.insert(&key[..], &value[..]).unwrap();
+        rows.put(&key, &value);
     });
     found_and_repaired(&filled, &["waiting-1"]);
     filled.serves_all(&data);
@@ -121,7 +92,7 @@ fn a_wrong_index_row_is_found_and_corrected() {
 fn a_counter_that_fell_behind_is_found_and_raised() {
     let filled = Filled::new();
     tamper(&filled.data(), "meta-1", |rows, _, _| {
-        rows.insert(&b"seq"[..], &1_u64.to_be_bytes()[..]).unwrap();
+        rows.put(b"seq", &1_u64.to_be_bytes());
     });
     found_and_repaired(&filled, &["the counter stands at 1"]);
     let program = Program::serve(&filled.data());
@@ -173,7 +144,7 @@ fn records_that_cannot_be_read_cannot_be_repaired() {
     {
         let filled = Filled::new();
         tamper(&filled.data(), table, |rows, key, _| {
-            rows.insert(&key[..], value).unwrap();
+            rows.put(&key, value);
         });
         let said = Cli(&filled.data()).fails(5, &["check", "--repair"]);
         assert!(said.contains("restore a backup"), "{said}");

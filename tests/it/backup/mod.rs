@@ -2,6 +2,7 @@
 
 mod check;
 mod damaged;
+mod flips;
 mod format;
 mod keep;
 mod make;

@@ -6,6 +6,7 @@ pub(crate) mod disk;
 mod lab;
 mod program;
 mod raw;
+pub(crate) mod rows;
 mod server;
 
 use std::time::{Duration, Instant};
