@@ -78,7 +78,11 @@ impl Admin {
             eprintln!("there is no data in {dir} yet");
             return Ok(Self { runtime, api: LocalApi::empty(), opened: None });
         }
-        let secrets = no_secrets()?;
+        let mut secrets = no_secrets()?;
+        if !data_dir.join(store::DATABASE).exists() {
+            // The key that the server will sign with is made with the data: if it is absent later, it was lost.
+            secrets.jwt_signing_key = None;
+        }
         let clock = Arc::new(SystemClock);
         let store = Arc::new(server::open_store(&settings, clock.clone(), Box::new(|_| {}))?);
         eprintln!("no server is running; using {dir}");

@@ -69,6 +69,23 @@ fn an_open_server_that_strangers_can_reach_warns() {
 }
 
 #[test]
+fn a_key_that_is_gone_is_warned_about_and_one_that_never_was_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().to_str().unwrap();
+    let warned = || {
+        let program = Program::serve(dir.path());
+        until("it is ready", || program.log().iter().any(|line| line.contains(" ready ")));
+        program.log().iter().filter(|line| line.contains("key that signs tokens")).count()
+    };
+    let created = run(&["client-admin", "create", "x", "--generate", "--data-dir", data], &[]);
+    assert!(created.status.success());
+    assert_eq!(warned(), 0);
+    std::fs::remove_file(dir.path().join("keys/jwt.key")).unwrap();
+    assert_eq!(warned(), 1);
+    assert_eq!(warned(), 0);
+}
+
+#[test]
 fn a_second_server_on_the_same_data_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_str().unwrap();
