@@ -135,6 +135,7 @@ fn a_first_start_that_is_killed_can_be_repeated() {
         let there = again.status.code() == Some(3);
         let said = String::from_utf8_lossy(&again.stderr);
         assert!(there || again.status.success(), "{fault:?}: {said}");
+        Server::on(&data).stop();
         is_sound(&data);
         killed
     });
