@@ -26,6 +26,7 @@ pub mod domain;
 pub mod http;
 pub mod logging;
 pub mod ops;
+pub mod secrets;
 pub mod server;
 pub mod store;
 pub mod webhook;

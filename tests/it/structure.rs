@@ -7,6 +7,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("store", &["domain"]),
     ("auth", &["domain"]),
+    ("secrets", &[]),
     ("ops", &["store", "auth", "domain"]),
     ("webhook", &[]),
     ("app", &["ops", "webhook", "store", "auth", "domain"]),
