@@ -129,7 +129,7 @@ impl Check {
                 None => Err(self.wrong("Not a valid boolean.")),
             },
             Kind::List { of, most } => self.list(of, *most, json),
-            Kind::Map { names, values } => self.map(names, values, json),
+            Kind::Map { names, values, most } => self.map(names, values, *most, json),
             Kind::Object(shape) => self.object(shape, json),
             Kind::Mapping if json.starts_with('{') => Ok(None),
             Kind::Mapping => Err(self.wrong("Not a valid mapping type.")),
@@ -192,11 +192,14 @@ impl Check {
         Ok(changed.then(|| format!("[{}]", items.join(","))))
     }
 
-    fn map(&mut self, names: &Text, values: &Kind, json: &str) -> Found {
+    fn map(&mut self, names: &Text, values: &Kind, most: usize, json: &str) -> Found {
         if !json.starts_with('{') {
             return Err(self.wrong("Not a valid mapping type."));
         }
         let mut members = Members::parse(json).map_err(|message| self.wrong(message))?;
+        if members.iter().count() > most {
+            return Err(self.wrong(format!("Longer than maximum length {most}.")));
+        }
         let mut findings = Findings::default();
         for (name, json) in members.iter() {
             if self.left == 0 {

@@ -35,6 +35,8 @@ pub enum Kind {
         names: Text,
         /// The kind of each value.
         values: &'static Kind,
+        /// How many there may be.
+        most: usize,
     },
     /// An object with known members.
     Object(&'static Shape),
@@ -115,22 +117,34 @@ pub const fn list(of: &'static Kind) -> Kind {
 /// An object of values of one kind.
 #[must_use]
 pub const fn map(values: &'static Kind) -> Kind {
-    Kind::Map { names: ANY, values }
+    Kind::Map { names: ANY, values, most: usize::MAX }
 }
 
 /// An object of values of one kind whose members have these names.
 #[must_use]
 pub const fn map_of(names: &'static [&'static str], values: &'static Kind) -> Kind {
-    Kind::Map { names: Text { rule: Rule::OneOf(names), ..ANY }, values }
+    Kind::Map { names: Text { rule: Rule::OneOf(names), ..ANY }, values, most: usize::MAX }
 }
 
 impl Kind {
-    /// The same list with at most so many items.
+    /// The same list or map with at most so many items.
     #[must_use]
     pub const fn up_to(self, most: usize) -> Self {
         match self {
             Self::List { of, .. } => Self::List { of, most },
+            Self::Map { names, values, .. } => Self::Map { names, values, most },
             other => other,
+        }
+    }
+
+    /// The same map with names that look like this text.
+    #[must_use]
+    pub const fn named(self, like: Self) -> Self {
+        match (self, like) {
+            (Self::Map { values, most, .. }, Self::Text(names)) => {
+                Self::Map { names, values, most }
+            }
+            (other, _) => other,
         }
     }
 }

@@ -85,17 +85,23 @@ impl Kind {
             Self::List { of, most } => {
                 json!({ "type": "array", "items": of.schema(), "maxItems": most })
             }
-            Self::Map { names, values } => json!({
+            Self::Map { names, values, most } => json!({
                 "type": "object",
                 "propertyNames": names.schema(),
                 "additionalProperties": values.schema(),
+                "maxProperties": most,
             }),
             Self::Object(shape) => return shape.schema(),
             Self::OrNull(kind) => or_null(&kind.schema()),
             Self::By(kind, _) => kind.schema(),
         };
         // A bound that bounds nothing says nothing.
-        for (keyword, all) in [("minimum", json!(i64::MIN)), ("maxItems", json!(usize::MAX))] {
+        let bounds = [
+            ("minimum", json!(i64::MIN)),
+            ("maxItems", json!(usize::MAX)),
+            ("maxProperties", json!(usize::MAX)),
+        ];
+        for (keyword, all) in bounds {
             if schema.get(keyword) == Some(&all)
                 && let Value::Object(keywords) = &mut schema
             {
