@@ -35,8 +35,15 @@ pub(super) struct Setting {
     pub(super) help: &'static str,
 }
 
-/// The variables that begin like settings and are none.
-const OTHER_VARIABLES: [&str; 1] = ["TESTFLINGER_CONFIG"];
+/// The variables that begin like settings and are none: the path of the file, and what the stock clients read.
+const OTHER_VARIABLES: [&str; 6] = [
+    "TESTFLINGER_CONFIG",
+    "TESTFLINGER_SERVER",
+    "TESTFLINGER_CLIENT_ID",
+    "TESTFLINGER_SECRET_KEY",
+    "TESTFLINGER_ERROR_THRESHOLD",
+    "TESTFLINGER_AGENT_CMD",
+];
 
 /// Refuses a variable that looks like a setting and is none, because a mistyped setting would be ignored.
 fn refuse_unknown(env: &Env, known: &[&str]) -> Result<(), Error> {

@@ -148,6 +148,9 @@ fn a_level_that_does_not_exist_stops_the_start() {
 
 #[test]
 fn a_variable_that_is_named_like_a_setting_and_is_none_stops_the_start() {
+    let of_clients = ("TESTFLINGER_CLIENT_ID", "ci");
+    let args = ["serve", "--listen", "nowhere"];
+    failed(&run(&args, &[of_clients]), 2, &["nowhere"]);
     let mistyped = ("TESTFLINGER_KEEP_JOB", "30d");
     failed(&run(&["serve"], &[mistyped]), 2, &["TESTFLINGER_KEEP_JOB is not a setting"]);
 }
