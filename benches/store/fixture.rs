@@ -223,6 +223,7 @@ pub(crate) fn submission(queue: &str) -> Submission {
         reserve_seconds: None,
         queue_timeout: None,
         attachments: false,
+        secrets: Vec::new(),
         body,
     }
 }

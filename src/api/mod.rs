@@ -10,6 +10,7 @@ mod restricted_queues;
 mod result;
 mod root;
 mod routes;
+mod secrets;
 mod wire;
 
 use axum::Router;
@@ -18,8 +19,8 @@ use axum::routing::{delete, get, post, put};
 use self::routes::{Routes, may};
 use crate::app::App;
 use crate::auth::Action::{
-    Administer, Greet, LocalOnly, ManageClients, ReadState, ReportAgent, SeeRestrictions, UseLab,
-    WorkJob,
+    Administer, Greet, KeepSecrets, LocalOnly, ManageClients, ReadState, ReportAgent,
+    SeeRestrictions, UseLab, WorkJob,
 };
 
 /// The API. `GET` also answers `HEAD`; where that would have an effect, `HEAD` has a handler of its own.
@@ -97,6 +98,11 @@ fn table(routes: Routes) -> Routes {
             may(ManageClients, put(client_permissions::edit::put)),
             may(Administer, delete(client_permissions::delete::delete)),
         ])
+        .at("/v1/secrets/{client}/{*path}", [
+            may(KeepSecrets, put(secrets::put).delete(secrets::delete)),
+        ])
+        .at("/admin/secrets", [may(LocalOnly, get(admin::secrets::list))])
+        .at("/admin/secrets-key", [may(LocalOnly, post(admin::secrets::replace_key))])
         .at("/admin/backup", [may(LocalOnly, post(admin::backup::post))])
         .at("/admin/clients/{id}", [
             may(LocalOnly, post(admin::client::create)),

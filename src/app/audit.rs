@@ -31,6 +31,12 @@ pub enum Event {
     ClientUpdated,
     /// A client was removed.
     ClientDeleted,
+    /// A secret was written.
+    SecretWritten,
+    /// A secret was deleted.
+    SecretDeleted,
+    /// A key was replaced.
+    KeyReplaced,
     /// A backup was sent.
     Backup,
 }
@@ -50,6 +56,9 @@ impl Event {
             Self::ClientCreated => "user_created",
             Self::ClientUpdated => "user_updated",
             Self::ClientDeleted => "user_deleted",
+            Self::SecretWritten => "sensitive_create",
+            Self::SecretDeleted => "sensitive_delete",
+            Self::KeyReplaced => "sensitive_update",
             Self::Backup => "data_backup",
         }
     }

@@ -34,6 +34,9 @@ pub enum Error {
     /// Backups are made one at a time.
     #[error("another backup is under way")]
     BackupUnderWay,
+    /// The key of secrets is being replaced already.
+    #[error("the key of secrets is being replaced already")]
+    ReplacingKey,
     /// The server itself failed; the cause is in its log.
     #[error("the server failed")]
     Internal,

@@ -10,6 +10,7 @@ mod error;
 mod login;
 mod presence;
 mod recent;
+mod secrets;
 
 use std::io::Write;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,6 +24,7 @@ pub use budget::Budget;
 pub use error::{Error, Result};
 pub use login::TOKEN_LIFETIME;
 pub use presence::Presence;
+pub use secrets::{KeyFile, Masks, SecretKeys, SecretValues};
 
 use crate::auth::jwt::{Incarnation, SigningKey};
 use crate::auth::passwords::Passwords;
@@ -97,6 +99,8 @@ pub struct Parts {
     pub auth: Auth,
     /// Where events go.
     pub webhooks: Webhooks,
+    /// Seals secrets.
+    pub secrets: SecretKeys,
 }
 
 /// The application: what all requests and tasks share. Cheap to clone.
@@ -161,6 +165,10 @@ impl App {
     #[must_use]
     pub fn auth(&self) -> &Auth {
         &self.0.parts.auth
+    }
+
+    fn secret_keys(&self) -> &SecretKeys {
+        &self.0.parts.secrets
     }
 
     /// What is known of agents while the server runs.

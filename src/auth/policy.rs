@@ -24,6 +24,8 @@ pub enum Action {
     SeeRestrictions,
     /// Restrict queues, see and change clients.
     ManageClients,
+    /// Keep secrets of one's own.
+    KeepSecrets,
     /// Remove clients, revoke tokens.
     Administer,
     /// What exists only for the local administrator.
@@ -34,7 +36,7 @@ use Role::{Admin, Agent, Contributor, Manager};
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Greet,
         Self::UseLab,
         Self::WorkJob,
@@ -42,6 +44,7 @@ impl Action {
         Self::ReadState,
         Self::SeeRestrictions,
         Self::ManageClients,
+        Self::KeepSecrets,
         Self::Administer,
         Self::LocalOnly,
     ];
@@ -50,7 +53,9 @@ impl Action {
     const fn roles(self) -> &'static [Role] {
         match self {
             Self::Greet => &Role::ALL,
-            Self::UseLab | Self::SeeRestrictions => &[Admin, Manager, Contributor],
+            Self::UseLab | Self::SeeRestrictions | Self::KeepSecrets => {
+                &[Admin, Manager, Contributor]
+            }
             Self::WorkJob => &[Agent],
             Self::ReportAgent => &[Admin, Manager, Agent],
             Self::ReadState => &[Admin, Manager, Contributor, Agent],

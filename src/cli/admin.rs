@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{Failure, environment};
 use crate::auth::refresh::generate_secret;
-use crate::config::{Secrets, Settings};
+use crate::config::{Raw, Secrets, Settings};
 use crate::domain::SystemClock;
 use crate::http::local::{Body, Bytes, LocalApi, Reply, next_piece};
 use crate::server;
@@ -58,7 +58,30 @@ pub(super) struct Admin {
 impl Admin {
     /// Connects to the server or opens its data, and says on standard error which of the two.
     pub(super) fn open(place: Place, missing: Missing) -> Result<Self, Failure> {
-        let settings = place.settings()?;
+        Self::open_with(&place.settings()?, missing, |_| no_secrets())
+    }
+
+    /// The same for a command that seals secrets: on a stopped server it needs the keys that the server's settings name.
+    ///
+    /// # Errors
+    /// Exit code 2 for a setting; also what [`Self::open`] says.
+    pub(super) fn open_with_keys(place: Place) -> Result<Self, Failure> {
+        let flags = Raw { data_dir: place.data_dir, ..Raw::default() };
+        let settings = Settings::load(flags, place.config.as_deref(), &environment())?;
+        Self::open_with(&settings, Missing::Refuse, |settings| {
+            Ok(Secrets {
+                secrets_key: settings.secrets.secrets_key_file.read()?,
+                secrets_old_key: settings.secrets.secrets_old_key_file.read()?,
+                ..no_secrets()?
+            })
+        })
+    }
+
+    fn open_with(
+        settings: &Settings,
+        missing: Missing,
+        secrets: impl FnOnce(&Settings) -> Result<Secrets, Failure>,
+    ) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -78,15 +101,15 @@ impl Admin {
             eprintln!("there is no data in {dir} yet");
             return Ok(Self { runtime, api: LocalApi::empty(), opened: None });
         }
-        let mut secrets = no_secrets()?;
+        let mut secrets = secrets(settings)?;
         if !data_dir.join(store::DATABASE).exists() {
             // The key that the server will sign with is made with the data: if it is absent later, it was lost.
             secrets.jwt_signing_key = None;
         }
         let clock = Arc::new(SystemClock);
-        let store = Arc::new(server::open_store(&settings, clock.clone(), Box::new(|_| {}))?);
+        let store = Arc::new(server::open_store(settings, clock.clone(), Box::new(|_| {}))?);
         eprintln!("no server is running; using {dir}");
-        let app = server::app(Arc::clone(&store), clock, &settings, secrets)?;
+        let app = server::app(Arc::clone(&store), clock, settings, secrets)?;
         let api = LocalApi::in_process(crate::api::routes(app));
         Ok(Self { runtime, api, opened: Some((store, data_dir)) })
     }
@@ -172,7 +195,12 @@ fn is_there(data_dir: &Path, missing: Missing) -> Result<bool, Failure> {
 fn no_secrets() -> Result<Secrets, Failure> {
     let key = generate_secret()
         .map_err(|error| Failure::new(1, format!("the system gave no random numbers: {error}")))?;
-    Ok(Secrets { jwt_signing_key: Some(key), webhook_auth: None })
+    Ok(Secrets {
+        jwt_signing_key: Some(key),
+        webhook_auth: None,
+        secrets_key: None,
+        secrets_old_key: None,
+    })
 }
 
 /// An answer that is read as it arrives.

@@ -12,6 +12,7 @@ use super::Failure;
 use super::admin::{Admin, Missing, Place, segment};
 use super::output::{self, Format, cell, say};
 use super::secret::Source;
+use super::secrets;
 use crate::domain::ClientId;
 
 /// Arguments of `client-admin`.
@@ -186,7 +187,8 @@ fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
         }
         Command::Show { id, format } => {
             let row = admin.call("GET", &public_path(&id), None)?;
-            show(&row, format);
+            let secrets = secrets::of_client(admin, Some(&id))?;
+            show(&row, &secrets, format);
         }
         Command::Edit { id, rights } => {
             let body = rights.body();
@@ -214,13 +216,18 @@ fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
     Ok(())
 }
 
-fn show(row: &str, format: Format) {
-    let value: Value = serde_json::from_str(row).unwrap_or_default();
-    if let (Value::Object(members), false) = (&value, format.json()) {
+/// Shows a client, and of its secrets how many there are and when the next one expires.
+fn show(row: &str, secrets: &str, format: Format) {
+    let mut client: Value = serde_json::from_str(row).unwrap_or_default();
+    let secrets: Vec<Value> = serde_json::from_str(secrets).unwrap_or_default();
+    let next = secrets.iter().filter_map(|secret| secret["expires_at"].as_str()).min();
+    client["secrets"] = json!(secrets.len());
+    client["next_secret_expires_at"] = json!(next);
+    if let (Value::Object(members), false) = (&client, format.json()) {
         for (name, value) in members {
-            say!("{:22}{}", name.replace('_', " "), cell(value));
+            say!("{:24}{}", name.replace('_', " "), cell(value));
         }
     } else {
-        say!("{}", row.trim_end());
+        say!("{client}");
     }
 }

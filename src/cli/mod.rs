@@ -12,6 +12,7 @@ mod progress;
 mod queue;
 mod restore;
 mod secret;
+mod secrets;
 mod serve;
 mod verify;
 
@@ -42,6 +43,11 @@ enum Command {
     QueueAdmin(queue::Args),
     /// Say that the clock is right after it jumped, so that retention removes again what is old
     ConfirmClock(clock::Args),
+    /// Manage the secrets that jobs of clients use: list, put, delete
+    #[command(name = "secret-admin")]
+    SecretAdmin(secrets::Args),
+    /// Seal all secrets under a new key
+    RotateSecretsKey(secrets::Rotate),
     /// Write everything into one file, on a running or a stopped server
     Backup(backup::Args),
     /// Check that a backup is complete and can be restored
@@ -65,6 +71,8 @@ pub fn run() -> ExitCode {
         Command::ClientAdmin(args) => client::run(args),
         Command::QueueAdmin(args) => queue::run(args),
         Command::ConfirmClock(args) => clock::run(args),
+        Command::SecretAdmin(args) => secrets::run(args),
+        Command::RotateSecretsKey(args) => secrets::rotate(args),
         Command::Backup(args) => backup::run(args),
         Command::Verify(args) => verify::run(&args),
         Command::Restore(args) => restore::run(args),

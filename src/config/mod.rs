@@ -21,7 +21,7 @@ pub use secret::Secret;
 pub use settings::{
     Agents, Auth, Limits, Logging, Network, Raw, Retention, Settings, Storage, Webhooks,
 };
-pub use value::{Address, Count, Filter, LogFormat, Mode, Origins, Proxies, Size, Span};
+pub use value::{Address, Count, Filter, LogFormat, Mode, Origins, Proxies, Size, Span, Switch};
 
 /// The environment.
 pub type Env = BTreeMap<String, String>;
@@ -83,6 +83,10 @@ pub struct Secrets {
     pub jwt_signing_key: Option<SecretString>,
     /// The bearer token for webhooks.
     pub webhook_auth: Option<SecretString>,
+    /// The key that seals secrets of clients; without one the server makes a key for itself.
+    pub secrets_key: Option<SecretString>,
+    /// The key that sealed them before.
+    pub secrets_old_key: Option<SecretString>,
 }
 
 impl Error {
@@ -123,6 +127,8 @@ impl Settings {
         Ok(Secrets {
             jwt_signing_key: self.auth.jwt_signing_key_file.read()?,
             webhook_auth: self.webhooks.webhook_auth_file.read()?,
+            secrets_key: self.secrets.secrets_key_file.read()?,
+            secrets_old_key: self.secrets.secrets_old_key_file.read()?,
         })
     }
 }

@@ -33,6 +33,18 @@ pub(super) fn jwt_signing_key(file: Option<PathBuf>, env: &Env) -> Result<Secret
     Ok(Secret::find("jwt_signing_key", file, env))
 }
 
+/// The key that seals secrets.
+#[expect(clippy::unnecessary_wraps, reason = "the list of settings calls all its functions alike")]
+pub(super) fn secrets_key(file: Option<PathBuf>, env: &Env) -> Result<Secret, Error> {
+    Ok(Secret::find("secrets_key", file, env))
+}
+
+/// The key that sealed secrets before.
+#[expect(clippy::unnecessary_wraps, reason = "the list of settings calls all its functions alike")]
+pub(super) fn secrets_old_key(file: Option<PathBuf>, env: &Env) -> Result<Secret, Error> {
+    Ok(Secret::find("secrets_old_key", file, env))
+}
+
 impl Secret {
     /// From the file of the setting, else the variable `NAME` (the name that servers before this one read, such as
     /// `JWT_SIGNING_KEY`), else the systemd credential `name`.

@@ -12,8 +12,8 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::found::{data_dir, webhook_origins};
-use super::secret::{Secret, jwt_signing_key, webhook_auth};
-use super::value::{Address, Count, Filter, LogFormat, Mode, Origins, Proxies, Size, Span};
+use super::secret::{Secret, jwt_signing_key, secrets_key, secrets_old_key, webhook_auth};
+use super::value::{Address, Count, Filter, LogFormat, Mode, Origins, Proxies, Size, Span, Switch};
 use super::{Env, Error};
 
 /// A setting, as documents list it.
@@ -213,6 +213,18 @@ settings! {
         webhook_auth_file: PathBuf as Secret = webhook_auth "no token", "FILE",
             "A file with the bearer token that is sent to webhooks. The variable WEBHOOK_AUTH or \
              the systemd credential webhook_auth may hold the token instead";
+    }
+    "Secrets in jobs" secrets: JobSecrets {
+        secrets_key_file: PathBuf as Secret = secrets_key
+            "keys/secrets.key in the data directory, made at the first start", "FILE",
+            "A file with the key that seals secrets. The variable SECRETS_KEY or the systemd \
+             credential secrets_key may hold the key instead";
+        secrets_old_key_file: PathBuf as Secret = secrets_old_key "no key", "FILE",
+            "A file with the key that sealed secrets before: rotate-secrets-key then seals all of \
+             them under the key of secrets_key_file";
+        mask_secrets: Switch as bool = "true", "true|false",
+            "Whether values of secrets are masked where they come back in the log, the output or \
+             the result of a job; what is stored stays as the agent sent it";
     }
     "Size of requests" limits: Limits {
         max_json_size: Size as u64 = "16MiB", "SIZE",

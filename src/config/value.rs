@@ -289,6 +289,37 @@ impl FromStr for Count {
     }
 }
 
+/// Something that is on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Deserialize)]
+#[serde(try_from = "TruthOrText")]
+pub struct Switch(pub bool);
+
+impl FromStr for Switch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.trim().parse().map(Self).map_err(|_| format!("{text:?} is neither true nor false"))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum TruthOrText {
+    Truth(bool),
+    Text(String),
+}
+
+impl TryFrom<TruthOrText> for Switch {
+    type Error = String;
+
+    fn try_from(written: TruthOrText) -> Result<Self, String> {
+        match written {
+            TruthOrText::Truth(truth) => Ok(Self(truth)),
+            TruthOrText::Text(text) => text.parse(),
+        }
+    }
+}
+
 macro_rules! used_as {
     ($($written:ident => $used:ty),*) => {$(
         impl From<$written> for $used {
@@ -301,7 +332,7 @@ macro_rules! used_as {
 
 used_as!(
     Span => Duration, Size => u64, Address => SocketAddr, Proxies => Vec<IpNet>, Filter => String,
-    Count => usize
+    Count => usize, Switch => bool
 );
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub mod network;
 pub mod queue;
 pub mod refresh;
 pub mod role;
+pub mod secret;
 pub mod state;
 pub mod wait;
 
@@ -32,4 +33,5 @@ pub use network::network;
 pub use queue::Advertised;
 pub use refresh::Refresh;
 pub use role::{Access, Role};
+pub use secret::{BadSecretPath, JobSecret, SealedBytes, Secret, SecretPath, seal_place};
 pub use state::{JobState, Phase};

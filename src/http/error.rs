@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use super::reply;
 use crate::auth::Denied;
 use crate::auth::jwt::TokenError;
-use crate::ops::{BadRefresh, ClientVerb, Right};
+use crate::domain::SecretPath;
+use crate::ops::{BadRefresh, ClientVerb, MOST_SECRETS, Right};
 use crate::{app, ops, store};
 
 /// The answer to a request that was not done.
@@ -169,6 +170,9 @@ impl From<app::Error> for ApiError {
             }
             E::EmptySecret => Self::bad_request("A secret must not be empty"),
             E::BackupUnderWay => Self::new(StatusCode::LOCKED, "another backup is under way"),
+            E::ReplacingKey => {
+                Self::new(StatusCode::LOCKED, "the key of secrets is being replaced already")
+            }
             E::Internal => Self::internal(),
         }
     }
@@ -230,6 +234,28 @@ impl From<ops::Error> for ApiError {
             ),
             E::TooManyRights => {
                 Self::new(S::UNPROCESSABLE_ENTITY, "Error: These rights do not fit into a token.")
+            }
+            E::OtherClient(client) => {
+                Self::new(S::FORBIDDEN, format!("'{client}' doesn't match authenticated client id"))
+            }
+            E::BadSecretPath(path) => Self::new(
+                S::UNPROCESSABLE_ENTITY,
+                format!(
+                    "Invalid value '{path}', not a valid path. A path has words of letters, digits, '_' and '-', separated by '/'"
+                ),
+            ),
+            E::TooManySecrets => {
+                let message =
+                    format!("A client keeps at most {MOST_SECRETS} secrets: delete one first");
+                Self::new(S::UNPROCESSABLE_ENTITY, message)
+            }
+            E::SecretsOfNobody => {
+                Self::new(S::UNPROCESSABLE_ENTITY, "Missing client ID (user not authenticated)")
+            }
+            E::InaccessibleSecrets(paths) => {
+                let paths: Vec<&str> = paths.iter().map(SecretPath::as_str).collect();
+                let message = format!("Inaccessible secret paths: {}", paths.join(", "));
+                Self::new(S::UNPROCESSABLE_ENTITY, message)
             }
             E::NotRestricted => Self::new(S::NOT_FOUND, "Error: Restricted queue not found."),
             E::NoAgentOnQueue => {

@@ -1,8 +1,9 @@
 //! An agent gets a job.
 
+use super::secret::hand_out_secrets;
 use super::{By, Error, change_job, lease};
-use crate::domain::{Job, Timestamp};
-use crate::store::{self, Ask, JobReads, WriteTx};
+use crate::domain::{Job, JobSecret, Timestamp};
+use crate::store::{self, Ask, JobReads, SecretReads, WriteTx};
 
 /// A job and what was submitted.
 #[derive(Clone, Debug)]
@@ -11,6 +12,8 @@ pub struct Claimed {
     pub job: Job,
     /// The JSON object that was submitted, without `job_id`.
     pub body: String,
+    /// The secrets that it uses, sealed.
+    pub secrets: Vec<JobSecret>,
     /// It is handed out for the first time; `false` when its agent gets it again.
     pub fresh: bool,
 }
@@ -50,7 +53,8 @@ pub fn claim(
             }
         }
         if let Some(job) = tx.unacknowledged(agent, &ask.queues)? {
-            return claimed(tx, job, false).map(Some);
+            let secrets = tx.job_secrets(job.id)?;
+            return claimed(tx, job, secrets, false).map(Some);
         }
     }
     let Some(id) = tx.first_claimable(ask)? else {
@@ -62,11 +66,17 @@ pub fn claim(
     let seconds = u32::try_from(now.since(old.created_at).as_secs()).unwrap_or(u32::MAX);
     tx.append_wait(&job.queue, seconds)?;
     change_job(tx, now, &by.actor(), (&old, &job), "claimed")?;
-    claimed(tx, job, true).map(Some)
+    let secrets = if job.secrets { hand_out_secrets(tx, now, &job)? } else { Vec::new() };
+    claimed(tx, job, secrets, true).map(Some)
 }
 
-fn claimed(tx: &WriteTx<'_>, job: Job, fresh: bool) -> Result<Claimed, Error> {
+fn claimed(
+    tx: &WriteTx<'_>,
+    job: Job,
+    secrets: Vec<JobSecret>,
+    fresh: bool,
+) -> Result<Claimed, Error> {
     let missing = || store::Error::Corrupt(format!("job {} has no body", job.id));
     let body = tx.job_body(job.id)?.ok_or_else(missing)?;
-    Ok(Claimed { job, body, fresh })
+    Ok(Claimed { job, body, secrets, fresh })
 }

@@ -15,6 +15,7 @@ mod queue;
 mod read;
 mod restriction;
 mod result;
+mod secret;
 mod submit;
 mod sweep;
 mod token;
@@ -33,12 +34,16 @@ pub use queue::{advertise, advertise_images};
 pub use read::*;
 pub use restriction::{add_owner, open_queue, remove_owner, restricted_to};
 pub use result::{Posted, post_result};
+pub use secret::{
+    Keep, MOST_SECRETS, Resealing, delete_secret, job_secrets, may_keep_secrets, put_secret,
+    reseal, secrets, tell_missing,
+};
 pub use submit::{Submission, submit};
 pub use sweep::{Sweep, confirm_clock, sweep};
 pub use token::{remember_refresh, revoke_refresh, use_refresh};
 
 use crate::auth::Identity;
-use crate::domain::{Access, Actor, AgentName, ClientId, Job, JobId, QueueName, Role};
+use crate::domain::{Access, Actor, AgentName, ClientId, Job, JobId, QueueName, Role, SecretPath};
 use crate::store::{self, JobReads, WriteTx};
 
 /// Why something was not done.
@@ -111,6 +116,21 @@ pub enum Error {
     /// A client's rights are longer than a token may be.
     #[error("the rights do not fit into a token")]
     TooManyRights,
+    /// A client's secrets are written by the client itself.
+    #[error("the secrets of client {0} are its own")]
+    OtherClient(ClientId),
+    /// A text is not the path of a secret.
+    #[error("{0:?} is not the path of a secret")]
+    BadSecretPath(String),
+    /// The client keeps as many secrets as it may.
+    #[error("the client keeps {MOST_SECRETS} secrets already")]
+    TooManySecrets,
+    /// A job names secrets, and its submitter has no token.
+    #[error("whoever has no token has no secrets")]
+    SecretsOfNobody,
+    /// A job names secrets that its submitter does not have.
+    #[error("the submitter does not have the secrets {0:?}")]
+    InaccessibleSecrets(Vec<SecretPath>),
     /// The queue is not restricted.
     #[error("the queue is not restricted")]
     NotRestricted,

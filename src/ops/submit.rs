@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use super::secret::named_secrets;
 use super::{By, Error, Right, write_down};
 use crate::auth::{Identity, Permissions};
-use crate::domain::{AgentName, Attachments, Job, JobId, QueueName, Subject, Tag, Timestamp};
+use crate::domain::{
+    AgentName, Attachments, Job, JobId, QueueName, SecretPath, Subject, Tag, Timestamp,
+};
 use crate::store::{AgentReads, ClientReads, JobReads, WriteTx};
 
 /// A reservation up to this many seconds needs no rights.
@@ -32,6 +35,8 @@ pub struct Submission {
     pub queue_timeout: Option<Duration>,
     /// It names attachments, so it waits for their archive.
     pub attachments: bool,
+    /// The secrets that it uses: variable and path, each variable once.
+    pub secrets: Vec<(String, SecretPath)>,
     /// The JSON object that the agent gets, without `job_id`.
     pub body: String,
 }
@@ -40,7 +45,7 @@ pub struct Submission {
 /// the results before it.
 ///
 /// # Errors
-/// [`Error::AllAgentsExcluded`], [`Error::BadJobId`], [`Error::Lacks`], [`Error::NotYours`].
+/// [`Error::AllAgentsExcluded`], [`Error::SecretsOfNobody`], [`Error::InaccessibleSecrets`], [`Error::BadJobId`], [`Error::Lacks`], [`Error::NotYours`].
 pub fn submit(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
@@ -48,6 +53,7 @@ pub fn submit(
     by: &By,
 ) -> Result<JobId, Error> {
     check_exclusions(tx, submission)?;
+    let secrets = named_secrets(tx, now, &submission.secrets, by)?;
     let id = match &submission.id {
         None => JobId::new(),
         Some(text) => JobId::parse(text).ok_or(Error::BadJobId)?,
@@ -65,6 +71,7 @@ pub fn submit(
         queue_until: submission.queue_timeout.map(|span| now.plus(span)),
         client: by.identity.client().cloned(),
         pinned: old.as_ref().is_some_and(|old| old.pinned),
+        secrets: !secrets.is_empty(),
         tags: submission.tags.clone(),
         exclude_agents: submission.exclude_agents.clone(),
         ..Job::new(id, seq, submission.queue.clone(), now)
@@ -79,6 +86,9 @@ pub fn submit(
     let why = if old.is_some() { "submitted again" } else { "submitted" };
     write_down(tx, now, &by.actor(), &Subject::Job(id), job.changes(old.as_ref()), why)?;
     tx.insert_job(&job, &submission.body)?;
+    for secret in &secrets {
+        tx.put_job_secret(id, secret)?;
+    }
     Ok(id)
 }
 

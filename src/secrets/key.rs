@@ -152,6 +152,17 @@ impl Keyring {
         self
     }
 
+    /// All keys, the one that seals first.
+    pub fn keys(&self) -> impl Iterator<Item = &SealingKey> {
+        std::iter::once(&self.current).chain(&self.older)
+    }
+
+    /// Whether there is a key with this id.
+    #[must_use]
+    pub fn has(&self, id: KeyId) -> bool {
+        self.keys().any(|key| key.id == id)
+    }
+
     /// The key that seals.
     #[must_use]
     pub const fn current(&self) -> &SealingKey {
@@ -164,8 +175,7 @@ impl Keyring {
     /// [`Error::OtherKey`], [`Error::Damaged`].
     pub fn open(&self, place: &[u8], sealed: &Sealed) -> Result<SecretString, Error> {
         let id = sealed.key_id().ok_or(Error::Damaged)?;
-        let keys = std::iter::once(&self.current).chain(&self.older);
-        let key = keys.into_iter().find(|key| key.id == id).ok_or(Error::OtherKey(id))?;
+        let key = self.keys().find(|key| key.id == id).ok_or(Error::OtherKey(id))?;
         key.open(place, sealed)
     }
 

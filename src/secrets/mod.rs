@@ -7,7 +7,7 @@ mod key;
 mod mask;
 
 pub use key::{Error, KeyId, Keyring, Sealed, SealingKey};
-pub use mask::{MASK, Masked, Masker, SHORTEST_MASKED};
+pub use mask::{MASK, Masked, MaskedJson, Masker, SHORTEST_MASKED};
 
 /// The longest value of a secret, bytes.
 pub const LONGEST_VALUE: usize = 64 * 1024;

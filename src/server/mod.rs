@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -30,13 +30,14 @@ pub use signals::{Asked, Signals};
 use self::connection::Network;
 use self::doors::Doors;
 use crate::api;
-use crate::app::{App, Auth, Limits, Parts};
+use crate::app::{App, Auth, KeyFile, Limits, Parts, SecretKeys};
 use crate::auth::jwt::SigningKey;
 use crate::auth::passwords::{self, Passwords};
 use crate::auth::throttle::{self, Throttle};
 use crate::config::{self, Mode, Secrets, Settings, Span};
 use crate::domain::{Access, Clock, SystemClock, Timestamp};
 use crate::ops::{self, Patience};
+use crate::secrets::{Keyring, SealingKey};
 use crate::store::{self, Ages, Options, Store};
 use crate::webhook::{Targets, Webhooks};
 
@@ -178,6 +179,7 @@ impl Server {
         }
         hint_at_first_admin(&app, &settings.storage.data_dir);
         server.tasks.spawn(manager.watch(app.clone(), server.stop.clone()));
+        app.warn_of_unreadable_secrets().await;
         server.tasks.spawn(leases::watch(
             app.clone(),
             patience(&settings.agents, app.now()),
@@ -266,9 +268,29 @@ pub fn app(
         (_, origins) => Targets::Origins(origins.to_vec()),
     };
     let webhooks = Webhooks::new(targets, secrets.webhook_auth);
-    let parts =
-        Parts { limits: limits(settings), longest_hold: settings.agents.hold, auth, webhooks };
+    let longest_hold = settings.agents.hold;
+    let secrets = secret_keys(settings, secrets.secrets_key, secrets.secrets_old_key)?;
+    let parts = Parts { limits: limits(settings), longest_hold, auth, webhooks, secrets };
     Ok(App::new(store, clock, parts))
+}
+
+/// The keys that seal secrets: the site's own, or those of the data directory.
+fn secret_keys(
+    settings: &Settings,
+    own: Option<SecretString>,
+    old: Option<SecretString>,
+) -> Result<SecretKeys, Error> {
+    let key = |text: &SecretString| SealingKey::from_bytes(text.expose_secret().as_bytes());
+    let (mut ring, file) = if let Some(own) = own {
+        (Keyring::new(key(&own)), None)
+    } else {
+        let (ring, file) = keys::SecretsKey::open(&settings.storage.data_dir)?;
+        (ring, Some(Box::new(file) as Box<dyn KeyFile>))
+    };
+    if let Some(old) = old {
+        ring = ring.with_older(key(&old));
+    }
+    Ok(SecretKeys::new(ring, file, settings.secrets.mask_secrets))
 }
 
 /// Names the data directory: the default may be another one, where the command would make a new database.

@@ -22,7 +22,7 @@ pub use engine::{BLOBS, DATABASE, Error, KEYS, ReadTx, WriteTx};
 use engine::{Database, StorageBackend, meta, writer};
 pub use nouns::{
     AgentReads, Ask, BlobReads, CHUNK, ClientReads, HistoryReads, JobReads, Listed, LogReads,
-    Member, QueueReads, ResultReads, WaitReads,
+    Member, QueueReads, ResultReads, SecretReads, WaitReads,
 };
 pub use upkeep::check;
 pub use upkeep::expiry::{Ages, Swept};

@@ -6,7 +6,7 @@ use std::path::Path;
 use testflinger_server::store::backup::verify;
 
 use super::fixture::{Fixture, Told, copy, is_sound};
-use super::tools::{Fault, Server, has_strace, ok, run, text, was_killed};
+use super::tools::{Fault, Server, has_strace, ok, ok_fed, run, text, was_killed};
 
 /// The system calls that create, change, order or remove something on disk.
 const CALLS: [&str; 13] = [
@@ -136,6 +136,30 @@ fn a_first_start_that_is_killed_can_be_repeated() {
         let said = String::from_utf8_lossy(&again.stderr);
         assert!(there || again.status.success(), "{fault:?}: {said}");
         Server::on(&data).stop();
+        is_sound(&data);
+        killed
+    });
+}
+
+#[test]
+fn a_replacement_of_the_secrets_key_that_is_killed_loses_no_secret() {
+    if !has_strace() {
+        return;
+    }
+    let fixture = Fixture::new(1);
+    let data = fixture.path("new");
+    for path in ["a", "b/c", "d"] {
+        let first = fixture.data();
+        ok_fed(&["secret-admin", "put", "keeper", path, "--data-dir", text(&first)], "hunter22");
+    }
+    let args = ["rotate-secrets-key", "--data-dir", text(&data)];
+    at_every_point("rotate-secrets-key", 1, |fault| {
+        copy(&fixture.data(), &data);
+        let killed = was_killed(run(&args, Some(fault)).status);
+        // This ends what was interrupted; the next one seals everything anew, and fails if it cannot open something.
+        ok(&args);
+        let said = ok(&args);
+        assert!(said.starts_with("3 values"), "{fault:?}: {said}");
         is_sound(&data);
         killed
     });

@@ -99,6 +99,15 @@ pub(crate) fn ok(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The same with this on its standard input.
+#[track_caller]
+pub(crate) fn ok_fed(args: &[&str], input: &str) {
+    let mut command = command(args, None);
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success(), "{args:?}");
+}
+
 /// Whether the fault killed it.
 pub(crate) fn was_killed(status: ExitStatus) -> bool {
     // strace ends in the same way as the program that it traced.

@@ -7,7 +7,7 @@
 
 mod api;
 mod auth;
-mod backup;
+pub(crate) mod backup;
 mod binary;
 mod documents;
 mod ops;

@@ -8,17 +8,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("auth", &["domain"]),
     ("secrets", &[]),
-    ("ops", &["store", "auth", "domain"]),
+    ("ops", &["store", "auth", "secrets", "domain"]),
     ("webhook", &[]),
-    ("app", &["ops", "webhook", "store", "auth", "domain"]),
+    ("app", &["ops", "secrets", "webhook", "store", "auth", "domain"]),
     ("http", &["app", "ops", "webhook", "store", "auth", "domain"]),
-    ("api", &["http", "app", "webhook", "ops", "store", "auth", "domain"]),
+    ("api", &["http", "app", "secrets", "webhook", "ops", "store", "auth", "domain"]),
     ("config", &[]),
     ("logging", &["config"]),
-    ("server", &["api", "http", "app", "webhook", "ops", "store", "auth", "domain", "config"]),
+    (
+        "server",
+        &["secrets", "api", "http", "app", "webhook", "ops", "store", "auth", "domain", "config"],
+    ),
     (
         "cli",
-        &["server", "api", "http", "app", "ops", "store", "auth", "domain", "config", "logging"],
+        &[
+            "server", "api", "http", "app", "ops", "secrets", "store", "auth", "domain", "config",
+            "logging",
+        ],
     ),
 ];
 

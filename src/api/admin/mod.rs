@@ -4,3 +4,4 @@ pub(super) mod backup;
 pub(super) mod client;
 pub(super) mod clock;
 pub(super) mod queue;
+pub(super) mod secrets;

@@ -9,6 +9,8 @@ use axum::http::header::{HeaderName, HeaderValue};
 use crate::api::wire::job::{Shown, claimed};
 use crate::api::wire::search::NamedQueues;
 use crate::app::App;
+use crate::auth::Identity;
+use crate::domain::Role;
 use crate::http::{Answer, ApiError, ApiQuery, ApiResult};
 use crate::ops::{self, By};
 use crate::store::Ask;
@@ -30,7 +32,13 @@ pub(in crate::api) async fn get(
     } else {
         app.claim(ask, by, hold).await?
     };
-    let answer = job.map_or_else(Answer::nothing, |job| Answer::text(claimed(&job)));
+    let answer = match job {
+        Some(job) => {
+            let secrets = app.secret_values(&job).await;
+            Answer::text(claimed(&job, &secrets))
+        }
+        None => Answer::nothing(),
+    };
     match HeaderValue::from_str(&format!("wait={}", hold.as_secs())) {
         Ok(applied) if preferred.is_some() => Ok(answer.header((PREFERENCE_APPLIED, applied))),
         _ => Ok(answer),
@@ -50,7 +58,10 @@ fn ask(by: &By, NamedQueues { queues }: NamedQueues) -> ApiResult<Ask> {
     if queues.is_empty() {
         return Err(ApiError::bad_request("No queue(s) specified in request"));
     }
-    Ok(Ask { queues, agent: by.agent.clone(), secrets: false })
+    // In the open mode too: a job's secrets go to nobody who has not proved to be an agent.
+    let secrets =
+        matches!(by.identity, Identity::LocalAdmin) || by.identity.role() == Some(Role::Agent);
+    Ok(Ask { queues, agent: by.agent.clone(), secrets })
 }
 
 /// How long a request is held. Agents are held without asking for it, never longer than the setting allows: stock agents

@@ -14,6 +14,7 @@ use crate::http::path::JobTextPath;
 use crate::http::stream::Broken;
 use crate::http::{ApiResult, JobPath, body, reply};
 use crate::ops::{self, By};
+use crate::secrets::{Masked, Masker};
 use crate::store::Log;
 
 /// Takes text of any content type; bytes that are not UTF-8 are replaced.
@@ -35,28 +36,38 @@ async fn append(
 /// the middle loses nothing.
 async fn drain(app: App, JobTextPath(id): JobTextPath, kind: LogKind) -> ApiResult<Response> {
     let log = Log(id, kind);
-    let pieces = app.scan(move |tx| ops::unread(tx, log)).await?;
+    let masks = app.masks(id).await?;
+    let mut pieces = app.scan(move |tx| ops::unread(tx, log)).await?;
+    if let Some(masks) = masks.as_ref().filter(|masks| masks.grows) {
+        hold_back(&app, log, &masks.plain, &mut pieces)?;
+    }
     let Some(&(last, _)) = pieces.last() else {
         return Ok(reply::nothing());
     };
     let size: usize = pieces.iter().map(|(_, size)| size + 1).sum();
-    let state = (pieces.into_iter().enumerate(), false);
-    let stream = try_unfold(state, move |(mut pieces, done)| {
+    let masked = masks.map(|masks| Masked::new(masks.plain));
+    let state = (pieces.into_iter().enumerate(), masked, false);
+    let stream = try_unfold(state, move |(mut pieces, mut masked, done)| {
         let app = app.clone();
         async move {
             if let Some((index, (number, _))) = pieces.next() {
                 app.budget().room().await;
                 let piece = app.scan(move |tx| ops::unread_piece(tx, log, number)).await;
-                let mut text = if index == 0 { Vec::new() } else { vec![b'\n'] };
-                text.extend(piece.map_err(|_| Broken)?.unwrap_or_default());
-                return Ok::<_, Broken>(Some((app.budget().track(text), (pieces, false))));
+                let piece = piece.map_err(|_| Broken)?.unwrap_or_default();
+                let text = match &mut masked {
+                    Some(masked) if index == 0 => masked.feed(&piece),
+                    Some(masked) => masked.feed_line(&piece),
+                    None if index == 0 => piece,
+                    None => [&b"\n"[..], &piece].concat(),
+                };
+                return Ok::<_, Broken>(Some((app.budget().track(text), (pieces, masked, false))));
             }
             if !done {
                 // Before the end is sent, so that whoever has seen the end does not get the text again.
-                app.write(move |tx, _| Ok(tx.forget_drained(log, last)?))
-                    .await
-                    .map_err(|_| Broken)?;
-                return Ok(Some((Bytes::new(), (pieces, true))));
+                let forget = app.write(move |tx, _| ops::forget_read(tx, log, last));
+                forget.await.map_err(|_| Broken)?;
+                let rest = masked.as_mut().map(Masked::end).unwrap_or_default();
+                return Ok(Some((Bytes::from(rest), (pieces, masked, true))));
             }
             Ok(None)
         }
@@ -65,6 +76,29 @@ async fn drain(app: App, JobTextPath(id): JobTextPath, kind: LogKind) -> ApiResu
     let mut response = ([(CONTENT_TYPE, kind)], Body::from_stream(stream)).into_response();
     response.extensions_mut().insert(About(size as u64));
     Ok(response)
+}
+
+/// Leaves out the pieces at the end in which the value of a secret may begin: they are sent with the next piece.
+fn hold_back(
+    app: &App,
+    log: Log,
+    masker: &Masker,
+    pieces: &mut Vec<(u64, usize)>,
+) -> ApiResult<()> {
+    let (mut tail, mut begin) = (Vec::new(), pieces.len());
+    while begin > 0 && tail.len() < masker.reach() {
+        begin -= 1;
+        let number = pieces[begin].0;
+        let piece = app.read(|tx| ops::unread_piece(tx, log, number))?.unwrap_or_default();
+        tail = [piece, tail].concat();
+    }
+    let mut open = masker.open_end(&tail);
+    while open > 0
+        && let Some((_, size)) = pieces.pop()
+    {
+        open = open.saturating_sub(size);
+    }
+    Ok(())
 }
 
 /// What `GET` would answer, without forgetting anything.

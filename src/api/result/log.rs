@@ -5,6 +5,7 @@ use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::Response;
 
+use super::masking::{before, hold_back};
 use super::pieces::Pieces;
 use crate::api::wire::log::{Shown, Wanted};
 use crate::app::App;
@@ -35,9 +36,19 @@ pub(in crate::api) async fn get(
     LogPath(log): LogPath,
     ApiQuery(wanted): ApiQuery<Wanted>,
 ) -> ApiResult<Answer<Shown>> {
-    let phases =
+    let mut masks = app.masks(log.0).await?;
+    let (from, mut befores) = (wanted.from, Vec::new());
+    let mut phases =
         app.scan(move |tx| ops::log(tx, log, &wanted.phases, wanted.from, wanted.since)).await?;
-    let mut pieces = Pieces::new(log.0);
+    if let Some(masks) = &mut masks {
+        hold_back(&app, log, masks, &mut phases)?;
+        // What is left now ends where a value cannot go on.
+        masks.grows = false;
+        for part in &phases {
+            befores.push(before(&app, log, part.phase, from, masks)?);
+        }
+    }
+    let mut pieces = Pieces::new(log.0, masks);
     pieces.name(log.1.as_str());
     for (index, ops::PhaseLog { phase, fragments }) in phases.into_iter().enumerate() {
         let last = fragments.last().map_or(-1, |row| row.number);
@@ -46,6 +57,9 @@ pub(in crate::api) async fn get(
             "{opening}\"{}\":{{\"last_fragment_number\":{last},\"log_data\":",
             phase.as_str()
         ));
+        if let Some(before) = befores.get(index) {
+            pieces.after(before);
+        }
         pieces.fragments(log, phase, fragments);
         pieces.text("}");
     }

@@ -6,7 +6,6 @@ use axum::http::HeaderMap;
 use super::pieces::Pieces;
 use crate::api::wire::result::Shown;
 use crate::app::App;
-use crate::domain::JobId;
 use crate::http::etag::Tag;
 use crate::http::{Answer, ApiResult, JobPath, json};
 use crate::ops::{self, By, MemberView, ResultView};
@@ -31,17 +30,17 @@ pub(in crate::api) async fn get(
     if let Some(not_modified) = tag.not_modified(&headers) {
         return Ok(not_modified.into());
     }
-    Ok(tag.on(pieces(id, result).reply(app)).into())
+    let masks = app.masks(id).await?;
+    Ok(tag.on(pieces(Pieces::new(id, masks), result).reply(app)).into())
 }
 
 /// The members as one JSON object, whose large values are read while it is sent.
-fn pieces(id: JobId, result: ResultView) -> Pieces {
-    let mut pieces = Pieces::new(id);
+fn pieces(mut pieces: Pieces, result: ResultView) -> Pieces {
     for (name, member) in result.members {
         pieces.name(&name);
         match member {
             MemberView::State(state) => pieces.text(&json::text(&state)),
-            MemberView::Posted(Member::Inline(json)) => pieces.text(&json),
+            MemberView::Posted(Member::Inline(json)) => pieces.value(&json),
             MemberView::Posted(Member::Chunked { count, .. }) => pieces.chunks(&name, count),
             MemberView::Fragments(log, phase, rows) => pieces.fragments(log, phase, rows),
         }

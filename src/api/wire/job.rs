@@ -1,21 +1,27 @@
 //! Jobs on the wire.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use super::{ID, NAMES, TIME, distinct};
-use crate::domain::{AgentName, Job, JobId, JobState, QueueName, Tag, Timestamp};
+use crate::app::SecretValues;
+use crate::domain::{AgentName, Job, JobId, JobState, QueueName, SecretPath, Tag, Timestamp};
 use crate::http::shape::kind::{
-    BOOLEAN, INTEGER, MAPPING, NAME, TEXT, list, one_of, text, text_by,
+    BOOLEAN, INTEGER, MAPPING, NAME, TEXT, list, map, one_of, text, text_by,
 };
 use crate::http::shape::{
     Input, Kind, Members, Others, Output, Shape, Size, excerpt, may, may_be_null, must,
 };
 use crate::http::{ApiResult, json};
 use crate::ops::{Claimed, Submission};
+
+/// How many secrets a job may use.
+const MOST_SECRETS: usize = 100;
 
 static SUBMISSION: Shape = Shape {
     name: "Submission",
@@ -62,6 +68,12 @@ static TEST_DATA: Shape = Shape {
         may("test_cmds", TEXT, "The commands.").like("echo hello"),
         may("test_username", TEXT, "The user that the agent logs in as."),
         may("test_password", TEXT, "The password of that user."),
+        may(
+            "secrets",
+            map(&SECRET).named(VARIABLE).up_to(MOST_SECRETS),
+            "Variables, and the paths of their secrets.",
+        )
+        .like(r#"{"TOKEN":"lab/token"}"#),
         may("attachments", list(&Kind::Object(&ATTACHMENT)).up_to(NAMES), "Files that go along."),
     ],
 };
@@ -102,6 +114,24 @@ fn is_key(key: &str) -> bool {
     user.is_some_and(|user| !user.is_empty() && !user.contains(char::is_whitespace))
 }
 
+const SECRET: Kind = text_by(
+    |path| SecretPath::try_from(path.to_owned()).is_ok(),
+    "String does not match expected pattern.",
+    ("pattern", "^[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*$"),
+);
+
+const VARIABLE: Kind = text_by(
+    is_variable,
+    "String does not match expected pattern.",
+    ("pattern", "^[a-zA-Z_][a-zA-Z0-9_]*$"),
+);
+
+fn is_variable(name: &str) -> bool {
+    !name.starts_with(|c: char| c.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
 /// Any mapping is taken: each generation of agents has its own shapes, and refusing one's would break its jobs.
 fn provision_data(json: &str) -> Result<(), Value> {
     if json.starts_with('{') {
@@ -130,7 +160,13 @@ impl Input for Submission {
             #[serde(default)]
             exclude_agents: Vec<AgentName>,
             reserve_data: Option<Reservation>,
+            test_data: Option<Test>,
             queue_timeout: Option<u64>,
+        }
+        #[derive(Deserialize)]
+        struct Test {
+            #[serde(default)]
+            secrets: BTreeMap<String, SecretPath>,
         }
         #[derive(Deserialize)]
         struct Reservation {
@@ -138,6 +174,7 @@ impl Input for Submission {
         }
         let known: Known = members.to()?;
         members.remove("job_id");
+        let secrets = known.test_data.map(|data| data.secrets).unwrap_or_default();
         Ok(Self {
             id: known.job_id.filter(|id| !id.is_empty()),
             queue: known.job_queue,
@@ -149,6 +186,7 @@ impl Input for Submission {
             attachments: members
                 .iter()
                 .any(|(name, json)| name.ends_with("_data") && names_attachments(json)),
+            secrets: secrets.into_iter().collect(),
             body: members.object(),
         })
     }
@@ -229,9 +267,17 @@ impl Output for Shown {
     });
 }
 
-/// The job that an agent gets: what was submitted, with its id and what the agent needs to know of its state.
-pub(in crate::api) fn claimed(claimed: &Claimed) -> String {
+/// The job that an agent gets: what was submitted, with its id and what the agent needs to know of its state, and the
+/// values of its secrets in the place of their paths.
+pub(in crate::api) fn claimed(claimed: &Claimed, secrets: &SecretValues) -> String {
     let mut members = Members::stored(&claimed.body);
+    let data = members.get("test_data").map(str::to_owned);
+    if let (false, Some(data)) = (secrets.is_empty(), data) {
+        let values = secrets.iter().map(|(variable, value)| (variable, value.expose_secret()));
+        let mut data = Members::stored(&data);
+        data.set("secrets", json::text(&values.collect::<BTreeMap<_, _>>()));
+        members.set("test_data", data.object());
+    }
     members.set("job_id", json::text(&claimed.job.id));
     if let Some(started) = claimed.job.started_at {
         members.set("started_at", json::text(&started));

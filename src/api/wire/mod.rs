@@ -9,6 +9,7 @@ pub(super) mod log;
 pub(super) mod queue;
 pub(super) mod result;
 pub(super) mod search;
+pub(super) mod secret;
 pub(super) mod token;
 
 use std::collections::BTreeSet;
@@ -56,7 +57,7 @@ mod tests {
     use crate::ops::{Posted, Search, Submission};
 
     /// Everything that requests say.
-    const INPUTS: [&Shape; 18] = [
+    const INPUTS: [&Shape; 20] = [
         Submission::SHAPE,
         job::Action::SHAPE,
         event::Events::SHAPE,
@@ -75,6 +76,8 @@ mod tests {
         token::Digest::SHAPE,
         client::NewClient::SHAPE,
         client::Change::SHAPE,
+        secret::Written::SHAPE,
+        secret::Wanted::SHAPE,
     ];
 
     #[test]

@@ -189,6 +189,9 @@ fn each_row(tx: &ReadTx, table: Table, what: What, each: &mut EachRow<'_>) -> Re
     failed
 }
 
+/// What is left out of a backup without secrets, as its age names it.
+const OF_SECRETS: [aging::Kind; 2] = [aging::Kind::Refresh, aging::Kind::Secret];
+
 /// A row's value as it goes into a backup, `None` for a row that does not.
 fn shown<'v>(
     table: Table,
@@ -199,8 +202,8 @@ fn shown<'v>(
     Ok(match table {
         _ if what.secrets => Some(Cow::Borrowed(value)),
         Table::Client => Some(Cow::Owned(client::without_secret(value)?)),
-        Table::Refresh | Table::RefreshByClient => None,
-        Table::Expiry if aging::Kind::Refresh.owns(key) => None,
+        Table::Refresh | Table::RefreshByClient | Table::Secret | Table::JobSecret => None,
+        Table::Expiry if OF_SECRETS.iter().any(|kind| kind.owns(key)) => None,
         _ => Some(Cow::Borrowed(value)),
     })
 }

@@ -93,6 +93,11 @@ tables! {
     /// `client | SHA-256` -> nothing
     RefreshByClient = "refresh-by-client-1",
 
+    /// `client | path` -> `SecretV1`: the sealed value of a secret
+    Secret = "secret-1",
+    /// `id | variable` -> `JobSecretV1`: a secret that a job uses, sealed, as its agent got it
+    JobSecret = "job-secret-1",
+
     /// `subject | seq` -> `HistoryV1`
     History = "history-1",
     /// `kind | since | key` -> nothing: what retention will look at, by the time its age counts from

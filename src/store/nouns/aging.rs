@@ -13,11 +13,21 @@ pub(crate) enum Kind {
     Queue,
     Refresh,
     Drain,
+    /// Its time is when it ends, because each secret has an age of its own.
+    Secret,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Job, Self::Result, Self::Blob, Self::Agent, Self::Queue, Self::Refresh, Self::Drain];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Job,
+        Self::Result,
+        Self::Blob,
+        Self::Agent,
+        Self::Queue,
+        Self::Refresh,
+        Self::Drain,
+        Self::Secret,
+    ];
 
     pub(crate) const fn byte(self) -> u8 {
         match self {
@@ -28,6 +38,7 @@ impl Kind {
             Self::Queue => b'q',
             Self::Refresh => b't',
             Self::Drain => b'd',
+            Self::Secret => b's',
         }
     }
 

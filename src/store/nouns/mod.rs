@@ -10,6 +10,7 @@ pub(crate) mod log;
 mod names;
 pub(crate) mod queue;
 pub(crate) mod result;
+pub(crate) mod secret;
 #[cfg(test)]
 mod tests;
 mod wait;
@@ -22,4 +23,5 @@ pub use job::{Ask, JobReads, Listed};
 pub use log::LogReads;
 pub use queue::QueueReads;
 pub use result::{CHUNK, Member, ResultReads};
+pub use secret::SecretReads;
 pub use wait::WaitReads;

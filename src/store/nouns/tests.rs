@@ -14,6 +14,7 @@ use super::history::HistoryV1;
 use super::job::JobV1;
 use super::log::LogTailV1;
 use super::queue::QueueV1;
+use super::secret::{JobSecretV1, SecretV1};
 use crate::domain::{AgentName, ClientId, Tag};
 use crate::domain::{Attachments, EndedBy, Job, JobId, JobState, QueueName, Timestamp};
 use crate::store::engine::codec::{Record, decode, encode};
@@ -147,6 +148,28 @@ fn the_bytes_of_a_logs_end_never_change() {
 }
 
 #[test]
+fn the_bytes_of_secrets_never_change() {
+    let secret = |expires_at, ephemeral| SecretV1 {
+        sealed: vec![1, 2],
+        written_at: MOMENT,
+        expires_at,
+        ephemeral,
+    };
+    assert_eq!(hex(&secret(None, true)), "0c01020102fd0060a0aae0c10c000001");
+    assert_eq!(
+        hex(&secret(Some(MOMENT), false)),
+        "0c01020102fd0060a0aae0c10c0001fd0060a0aae0c10c0000"
+    );
+    let copy = JobSecretV1 {
+        client: "c".to_owned(),
+        path: "p".to_owned(),
+        sealed: Some(vec![3]),
+        taken: true,
+    };
+    assert_eq!(hex(&copy), "0d0101630170010103 01".replace(' ', ""));
+}
+
+#[test]
 fn no_two_records_have_the_same_tag() {
     let tags = [
         JobV1::TAG,
@@ -159,6 +182,8 @@ fn no_two_records_have_the_same_tag() {
         LogTailV1::TAG,
         ClientV1::TAG,
         RefreshV1::TAG,
+        SecretV1::TAG,
+        JobSecretV1::TAG,
     ];
     let distinct: std::collections::BTreeSet<u8> = tags.into_iter().collect();
     assert_eq!(distinct.len(), tags.len());

@@ -7,12 +7,13 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use crate::domain::{
-    Advertised, AgentName, BlobKind, Job, JobId, Log, QueueName, Refresh, Subject, Timestamp,
+    Advertised, AgentName, BlobKind, Job, JobId, Log, QueueName, Refresh, Secret, Subject,
+    Timestamp,
 };
 use crate::store::engine::{Error, Key, Rows, Table, WriteTx};
 use crate::store::nouns::aging::{Kind, split};
 use crate::store::nouns::{
-    AgentReads, BlobReads, ClientReads, JobReads, LogReads, QueueReads, blob,
+    AgentReads, BlobReads, ClientReads, JobReads, LogReads, QueueReads, SecretReads, blob, secret,
 };
 
 /// How old each class may get.
@@ -40,6 +41,7 @@ const fn age(kind: Kind, ages: &Ages) -> Duration {
         Kind::Queue => ages.queues,
         Kind::Refresh => ages.refresh,
         Kind::Drain => ages.drain,
+        Kind::Secret => Duration::ZERO,
     }
 }
 
@@ -91,7 +93,7 @@ impl WriteTx<'_> {
         let id = match kind {
             Kind::Job => Some(JobId::stored(key)?),
             Kind::Blob => blob::parse_key(key).map(|(id, _)| id),
-            Kind::Result | Kind::Agent | Kind::Queue | Kind::Refresh => None,
+            Kind::Result | Kind::Agent | Kind::Queue | Kind::Refresh | Kind::Secret => None,
             // More may be written as long as the log is there.
             Kind::Drain => {
                 let written = Log::parse(key).map(|log| self.log_written(log)).transpose()?;
@@ -161,6 +163,14 @@ impl WriteTx<'_> {
                 };
                 self.remove_refresh(&digest, &token)?;
             }
+            Kind::Secret => {
+                let (client, path) = secret::parse_key(key)?;
+                let due = |secret: &Secret| secret.expires_at.is_some_and(|end| end < before);
+                let Some(secret) = self.secret(&client, &path)?.filter(due) else {
+                    return Ok(false);
+                };
+                self.remove_secret(&secret)?;
+            }
             Kind::Drain => {
                 let Some(log) = Log::parse(key) else {
                     return Err(Error::Corrupt("expiry row of a log".to_owned()));
@@ -178,6 +188,7 @@ impl WriteTx<'_> {
     pub fn forget(&mut self, id: JobId) -> Result<(), Error> {
         self.remove_result(id)?;
         self.remove_logs(id)?;
+        self.remove_job_secrets(id)?;
         for kind in BlobKind::ALL {
             self.remove_blob(id, kind)?;
         }

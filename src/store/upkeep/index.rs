@@ -5,7 +5,7 @@
 use serde::de::IgnoredAny;
 
 use crate::store::engine::{Error, IndexRow, Table, Tail};
-use crate::store::nouns::{agent, blob, client, history, job, log, queue, result};
+use crate::store::nouns::{agent, blob, client, history, job, log, queue, result, secret};
 
 /// Reads a row as what its table says that it is, and gives the index rows that follow from it.
 ///
@@ -18,6 +18,8 @@ pub(crate) fn index_of(table: Table, key: &[u8], value: &[u8]) -> Result<Vec<Ind
         Table::Queue => return queue::index_of(key, value),
         Table::Client => return client::index_of(key, value),
         Table::Refresh => return client::index_of_refresh(key, value),
+        Table::Secret => return secret::index_of(key, value),
+        Table::JobSecret => secret::check_job_secret(value)?,
         Table::Blob => return blob::index_of(key, value),
         Table::LogTail => return log::index_of(key, value),
         Table::ResultSince => {

@@ -8,3 +8,4 @@ mod queues;
 mod reference;
 mod restricted_queues;
 mod result;
+mod secrets;

@@ -67,6 +67,11 @@ const TABLE: &[(&str, &str, Verdicts, Verdicts, Verdicts)] = &[
     ("PUT",    "/v1/client-permissions/{id}",               "1333++3+", "1333++3+", "1333++3+"),
     ("DELETE", "/v1/client-permissions/{id}",               "13333+3+", "13333+3+", "13333+3+"),
 
+    ("PUT",    "/v1/secrets/{client}/{*path}",              "133+++3+", "133+++3+", "133+++3+"),
+    ("DELETE", "/v1/secrets/{client}/{*path}",              "133+++3+", "133+++3+", "133+++3+"),
+
+    ("GET",    "/admin/secrets",                            "4444444+", "4444444+", "4444444+"),
+    ("POST",   "/admin/secrets-key",                        "4444444+", "4444444+", "4444444+"),
     ("POST",   "/admin/backup",                             "4444444+", "4444444+", "4444444+"),
     ("POST",   "/admin/clients/{id}",                       "4444444+", "4444444+", "4444444+"),
     ("PUT",    "/admin/clients/{id}",                       "4444444+", "4444444+", "4444444+"),
@@ -104,7 +109,9 @@ fn concrete(path: &str) -> String {
         "nobody"
     };
     let path = path.replace("{id}", id).replace("{kind}", "output");
-    path.replace("{queue}", "nothing").replace("{name}", "nobody")
+    path.replace("{client}/{*path}", "nobody/nothing")
+        .replace("{queue}", "nothing")
+        .replace("{name}", "nobody")
 }
 
 fn verdict(answer: &Answer) -> char {
@@ -164,7 +171,7 @@ fn whole_table(mode: Mode, expected: impl Fn(usize) -> Verdicts) {
         if *method == "GET" && !path.contains("oauth2") {
             for (who, expected) in callers.iter().zip(expected(row).chars()) {
                 let status = who.send("HEAD", &path).status;
-                let refused = [('1', 401), ('3', 403)].contains(&(expected, status));
+                let refused = [('1', 401), ('3', 403), ('4', 404)].contains(&(expected, status));
                 if !refused && (expected != '+' || [401, 403, 405, 500].contains(&status)) {
                     wrong.push(format!("HEAD {path}: {status} instead of {expected}"));
                 }

@@ -119,7 +119,7 @@ fn text(path: &Path) -> &str {
 }
 
 /// The entries of a backup, as tar sees them.
-fn entries(backup: &Path) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn entries(backup: &Path) -> Vec<(String, Vec<u8>)> {
     let mut archive = tar::Archive::new(std::fs::File::open(backup).unwrap());
     let entry = |entry: std::io::Result<tar::Entry<'_, std::fs::File>>| {
         let (mut entry, mut bytes) = (entry.unwrap(), Vec::new());

@@ -34,7 +34,7 @@ pub(super) fn claim(
             for id in others {
                 if let Some(job) = tx.job(id)?.filter(|job| job.agent.as_ref() != Some(agent)) {
                     let body = tx.job_body(id)?.unwrap_or_default();
-                    return Ok(Some(Claimed { job, body, fresh: false }));
+                    return Ok(Some(Claimed { job, body, secrets: Vec::new(), fresh: false }));
                 }
             }
             ops::claim(tx, now, ask, by)

@@ -1,0 +1,144 @@
+//! Values that come back in what a job says are not shown.
+
+use serde_json::{Value, json};
+use testflinger_server::config::Raw;
+
+use super::Lab;
+use crate::support::TestServer;
+
+const SECRET: &str = "hunter22hunter";
+
+/// A running job that uses [`SECRET`].
+fn running(lab: &Lab) -> String {
+    lab.write("a", &json!({ "value": SECRET }));
+    let id = lab.submitted(&json!({ "A": "a" }));
+    assert_eq!(Lab::handed_out(&lab.agent), json!({ "A": SECRET }));
+    id
+}
+
+#[track_caller]
+fn post(lab: &Lab, id: &str, number: i64, phase: &str, text: &str) {
+    let fragment = json!({
+        "fragment_number": number,
+        "timestamp": "2026-11-23T12:00:00+00:00",
+        "phase": phase,
+        "log_data": text,
+    });
+    let answer = lab.agent.post(&format!("/v1/result/{id}/log/output"), &fragment);
+    assert_eq!(answer.status, 200);
+}
+
+fn read(lab: &Lab, id: &str, from: i64) -> Value {
+    let path = format!("/v1/result/{id}/log/output?start_fragment={from}");
+    lab.ci.get(&path).value()["output"].clone()
+}
+
+#[test]
+fn a_value_in_a_result_is_masked_in_short_and_in_long_members() {
+    let lab = Lab::new();
+    let id = running(&lab);
+    let long = format!("{}{SECRET}{}", "x".repeat(200_000), "y".repeat(200_000));
+    let body = json!({
+        "test_output": format!("password: {SECRET}\n"),
+        "setup_output": long,
+        "device_info": { SECRET: [SECRET, 5] },
+        "test_status": 0,
+    });
+    assert_eq!(lab.agent.post(&format!("/v1/result/{id}"), &body).status, 200);
+    let answer = lab.ci.get(&format!("/v1/result/{id}"));
+    assert!(!answer.text().contains("hunter"), "{:.300}", answer.text());
+    let shown = answer.value();
+    assert_eq!(shown["test_output"], "password: ********\n");
+    assert_eq!(shown["device_info"], json!({ "********": ["********", 5] }));
+    let expected = format!("{}********{}", "x".repeat(200_000), "y".repeat(200_000));
+    assert_eq!(shown["setup_output"], expected.as_str());
+}
+
+#[test]
+fn a_value_across_fragments_is_masked_from_wherever_one_reads() {
+    let lab = Lab::new();
+    let id = running(&lab);
+    post(&lab, &id, 0, "test", "it is hunter");
+    let first = read(&lab, &id, 0)["test"].clone();
+    assert_eq!(first, json!({ "last_fragment_number": -1, "log_data": "" }), "held back");
+    post(&lab, &id, 1, "test", "22hun");
+    post(&lab, &id, 2, "test", "ter, and more");
+    assert_eq!(read(&lab, &id, 0)["test"]["log_data"], "it is ********, and more");
+    assert_eq!(read(&lab, &id, 2)["test"]["log_data"], "********, and more");
+    let result = lab.ci.get(&format!("/v1/result/{id}")).value();
+    assert_eq!(result["test_output"], "it is ********, and more");
+}
+
+#[test]
+fn what_only_looks_like_a_value_is_shown_when_the_job_has_ended() {
+    let lab = Lab::new();
+    let id = running(&lab);
+    post(&lab, &id, 0, "test", "we went hunt");
+    assert_eq!(read(&lab, &id, 0)["test"]["last_fragment_number"], -1);
+    let result = |id: &str| lab.ci.get(&format!("/v1/result/{id}")).value();
+    assert_eq!(result(&id)["test_output"], "we went ");
+    let end = json!({ "job_state": "complete" });
+    assert_eq!(lab.agent.post(&format!("/v1/result/{id}"), &end).status, 200);
+    assert_eq!(read(&lab, &id, 0)["test"]["log_data"], "we went hunt");
+    assert_eq!(result(&id)["test_output"], "we went hunt");
+}
+
+#[test]
+fn a_phase_that_is_over_is_not_held_back() {
+    let lab = Lab::new();
+    let id = running(&lab);
+    post(&lab, &id, 0, "setup", "we went hunt");
+    post(&lab, &id, 1, "test", "found nothing");
+    let log = read(&lab, &id, 0);
+    assert_eq!(log["setup"]["log_data"], "we went hunt");
+    assert_eq!(log["test"]["last_fragment_number"], 1);
+}
+
+#[test]
+fn a_fragment_that_is_sent_again_is_masked_too() {
+    let lab = Lab::new();
+    let id = running(&lab);
+    for text in ["it is hunter22", "it is hunter22hunter"] {
+        post(&lab, &id, 0, "test", text);
+        post(&lab, &id, 0, "test", text);
+    }
+    post(&lab, &id, 1, "test", "hunter.");
+    let shown = read(&lab, &id, 0)["test"]["log_data"].as_str().unwrap().to_owned();
+    assert!(!shown.contains(SECRET), "{shown}");
+}
+
+#[test]
+fn text_that_is_read_once_is_masked_across_its_pieces() {
+    let lab = Lab::new();
+    let id = running(&lab);
+    let path = format!("/v1/result/{id}/output");
+    let send = |text: &str| assert_eq!(lab.agent.send("POST", &path, text.as_bytes()).status, 200);
+    send("one");
+    send("it is hunter");
+    assert_eq!(lab.ci.get(&path).seen(), (200, "one".to_owned()), "the second waits");
+    assert_eq!(lab.ci.get(&path).status, 204);
+    send("22hunter.");
+    send("done");
+    assert_eq!(lab.ci.get(&path).seen(), (200, "it is ********\n.\ndone".to_owned()));
+}
+
+#[test]
+fn the_stored_bytes_stay_and_a_setting_turns_masking_off() {
+    let raw =
+        Raw { mask_secrets: Some(testflinger_server::config::Switch(false)), ..Raw::default() };
+    let lab = Lab::on(TestServer::with(raw));
+    let id = running(&lab);
+    post(&lab, &id, 0, "test", "it is hunter");
+    post(&lab, &id, 1, "test", "22hunter");
+    assert_eq!(read(&lab, &id, 0)["test"]["log_data"], format!("it is {SECRET}"));
+}
+
+#[test]
+fn a_short_value_is_not_masked() {
+    let lab = Lab::new();
+    lab.write("a", &json!({ "value": "1234567" }));
+    let id = lab.submitted(&json!({ "A": "a" }));
+    Lab::handed_out(&lab.agent);
+    post(&lab, &id, 0, "test", "1234567");
+    assert_eq!(read(&lab, &id, 0)["test"]["log_data"], "1234567");
+}
