@@ -17,9 +17,9 @@ use super::body::{PacedBody, check_disk, check_length, too_slow};
 use super::error::ApiError;
 use super::load::Load;
 use crate::app::App;
-use crate::domain::JobId;
+use crate::domain::{Blob, BlobKind, JobId};
 use crate::ops;
-use crate::store::{self, Blob, BlobKind, Upload};
+use crate::store::{self, Upload};
 
 /// Bytes that are gathered before they are written.
 const BUFFER: usize = 1 << 20;

@@ -28,10 +28,6 @@ pub use upkeep::check;
 pub use upkeep::expiry::{Ages, Swept};
 use upkeep::schema;
 
-pub use crate::domain::{
-    Actor, Advertised, Agent, AgentPost, Blob, BlobKind, BlobName, Change, Client, Event, Fragment,
-    FragmentRow, Job, Log, Provision, Refresh, Subject,
-};
 use crate::domain::{Clock, Timestamp};
 
 /// The opened store.

@@ -4,10 +4,10 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use crate::app::App;
+use crate::domain::BlobKind;
 use crate::http::path::JobTextPath;
 use crate::http::{ApiResult, reply, upload};
 use crate::ops::{self, By};
-use crate::store::BlobKind;
 
 /// The archive of a job's attachments, as it was sent.
 pub(in crate::api) async fn get(

@@ -5,10 +5,10 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, HeaderValue};
 use axum::response::Response;
 
 use crate::app::App;
+use crate::domain::BlobKind;
 use crate::http::path::JobTextPath;
 use crate::http::{ApiResult, reply, upload};
 use crate::ops::{self, By};
-use crate::store::BlobKind;
 
 /// The newest artifact, byte for byte as it was sent.
 pub(in crate::api) async fn get(

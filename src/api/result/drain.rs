@@ -8,14 +8,13 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::try_unfold;
 
 use crate::app::App;
-use crate::domain::LogKind;
+use crate::domain::{Log, LogKind};
 use crate::http::compression::About;
 use crate::http::path::JobTextPath;
 use crate::http::stream::Broken;
 use crate::http::{ApiResult, JobPath, body, reply};
 use crate::ops::{self, By};
 use crate::secrets::{Masked, Masker};
-use crate::store::Log;
 
 /// Takes text of any content type; bytes that are not UTF-8 are replaced.
 async fn append(

@@ -9,10 +9,9 @@ use super::masking::{before, hold_back};
 use super::pieces::Pieces;
 use crate::api::wire::log::{Shown, Wanted};
 use crate::app::App;
-use crate::domain::{Fragment, JobId, LogKind};
+use crate::domain::{Fragment, JobId, Log, LogKind};
 use crate::http::{Answer, ApiError, ApiJson, ApiQuery, ApiResult, TextPaths, reply};
 use crate::ops::{self, By};
-use crate::store::Log;
 
 /// The log in a path. What is said of a bad id depends on the method, as it always has.
 pub(in crate::api) struct LogPath(Log);

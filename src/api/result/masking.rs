@@ -4,10 +4,9 @@
 //! end after what is there: neither half of it may be shown.
 
 use crate::app::{App, Masks};
-use crate::domain::Phase;
+use crate::domain::{FragmentRow, Log, Phase};
 use crate::http::ApiResult;
 use crate::ops::{self, PhaseLog};
-use crate::store::{FragmentRow, Log};
 
 /// Leaves out the fragments at the end of a log that grows in which a value may begin: they are shown when the next
 /// fragment is there, or the job has ended.

@@ -8,13 +8,13 @@ use axum::response::Response;
 use futures_util::stream::try_unfold;
 
 use crate::app::{App, Masks};
-use crate::domain::{JobId, Phase};
+use crate::domain::{FragmentRow, JobId, Log, Phase};
 use crate::http::compression::About;
 use crate::http::stream::Broken;
 use crate::http::{json, reply};
 use crate::ops;
 use crate::secrets::{Masked, MaskedJson};
-use crate::store::{CHUNK, FragmentRow, Log};
+use crate::store::CHUNK;
 
 /// Bytes of fragments that are read together.
 const TOGETHER: usize = 256 * 1024;
