@@ -86,8 +86,8 @@ fn table(routes: Routes) -> Routes {
         .at("/v1/restricted-queues", [may(SeeRestrictions, get(restricted_queues::list::get))])
         .at("/v1/restricted-queues/{queue}", [
             may(SeeRestrictions, get(restricted_queues::show::get)),
-            may(ManageClients, post(restricted_queues::add_owner::post)),
-            may(ManageClients, delete(restricted_queues::remove_owner::delete)),
+            may(ManageClients, post(restricted_queues::owner::post)),
+            may(ManageClients, delete(restricted_queues::owner::delete)),
         ])
         .at("/v1/client-permissions", [
             may(ManageClients, get(client_permissions::list::get)),
