@@ -3,6 +3,7 @@
 mod admin;
 mod agents;
 mod client_permissions;
+mod health;
 mod job;
 mod oauth2;
 mod queues;
@@ -31,6 +32,8 @@ pub fn routes(app: App) -> Router {
 #[rustfmt::skip]
 fn table(routes: Routes) -> Routes {
     routes
+        .at("/healthz", [may(Greet, get(health::alive))])
+        .at("/readyz", [may(Greet, get(health::ready))])
         .at("/v1", [may(Greet, get(root::get))])
         .at("/v1/job", [
             may(UseLab, post(job::submit::post)),

@@ -9,6 +9,7 @@ mod claim;
 mod error;
 mod login;
 mod presence;
+mod ready;
 mod recent;
 mod secrets;
 
@@ -24,6 +25,7 @@ pub use budget::Budget;
 pub use error::{Error, Result};
 pub use login::TOKEN_LIFETIME;
 pub use presence::Presence;
+pub use ready::Unready;
 pub use secrets::{KeyFile, Masks, SecretKeys, SecretValues};
 
 use crate::auth::jwt::{Incarnation, SigningKey};

@@ -17,6 +17,8 @@ type Verdicts = &'static str;
 const TABLE: &[(&str, &str, Verdicts, Verdicts, Verdicts)] = &[
     //                                                       nuacmaBL    nuacmaBL    nuacmaBL
     ("GET",    "/v1",                                       "++++++++", "++++++++", "++++++++"),
+    ("GET",    "/healthz",                                  "++++++++", "++++++++", "++++++++"),
+    ("GET",    "/readyz",                                   "++++++++", "++++++++", "++++++++"),
     ("GET",    "/v1/oauth2/token",                          "++++++++", "++++++++", "++++++++"),
     ("POST",   "/v1/oauth2/token",                          "++++++++", "++++++++", "++++++++"),
     ("POST",   "/v1/oauth2/refresh",                        "++++++++", "++++++++", "++++++++"),

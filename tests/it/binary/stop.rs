@@ -63,3 +63,23 @@ fn a_connection_that_was_just_accepted_may_still_ask_once() {
     assert_eq!(early.answer().0, 200);
     assert_eq!(program.wait().code(), Some(0));
 }
+
+#[test]
+fn a_server_that_stops_is_alive_and_not_ready() {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, expected) in [("/healthz", 200), ("/readyz", 503)] {
+        let mut program = Program::serve(dir.path());
+        let mut early = Connection::open(&program.url);
+        assert_eq!(program.anonymous().get(path).status, 200);
+        program.signal(Signal::TERM);
+        let said = |program: &Program| program.log().iter().any(|line| line.contains("SIGTERM"));
+        until("the program stops", || said(&program));
+        early.begin(&format!("GET {path}"), "text/plain", "Content-Length: 0");
+        let (status, body) = early.answer();
+        assert_eq!(status, expected, "{body}");
+        if status == 503 {
+            assert!(body.contains("Not ready: the server is stopping"), "{body}");
+        }
+        assert_eq!(program.wait().code(), Some(0));
+    }
+}

@@ -1,0 +1,54 @@
+//! `/healthz` and `/readyz`: for service managers, load balancers and monitoring.
+
+use testflinger_server::config::{Mode, Raw, Size};
+
+use crate::support::{Connection, TestServer, ZERO, until};
+
+const OK: fn() -> (u16, String) = || (200, "OK".to_owned());
+
+#[test]
+fn a_server_that_works_is_alive_and_ready() {
+    let server = TestServer::start();
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(server.anonymous().get(path).seen(), OK());
+        assert_eq!(server.anonymous().send("HEAD", path, b"").status, 200);
+        assert_eq!(server.anonymous().send("POST", path, b"").status, 405);
+    }
+}
+
+#[test]
+fn a_locked_server_says_to_strangers_whether_it_works_and_nothing_else() {
+    let reserve = Some(Size(1 << 60));
+    let server = TestServer::with(Raw {
+        access: Some(Mode::Locked),
+        disk_reserve: reserve,
+        ..Raw::default()
+    });
+    for stranger in [server.anonymous(), server.bearer("nonsense")] {
+        assert_eq!(stranger.get("/healthz").seen(), OK());
+        let unready = stranger.get("/readyz");
+        assert_eq!(unready.status, 503);
+        assert_eq!(
+            unready.message(),
+            "Not ready: less space is free on the disk than disk_reserve"
+        );
+    }
+}
+
+#[test]
+fn a_server_that_has_too_much_in_flight_is_alive_and_ready() {
+    let server = TestServer::with(Raw { max_in_flight: Some(Size(16 << 20)), ..Raw::default() });
+    let mut greedy = Connection::open(&server.url());
+    let kind = "application/json";
+    greedy.begin(&format!("POST /v1/result/{ZERO}"), kind, "Transfer-Encoding: chunked");
+    for _ in 0..16 {
+        greedy.chunk(&vec![b' '; 1 << 20]);
+    }
+    let caller = server.anonymous();
+    until("large requests are refused", || {
+        let large = serde_json::json!({ "job_queue": "q", "x": "x".repeat(2 << 20) });
+        caller.post("/v1/job", &large).status == 503
+    });
+    assert_eq!(caller.get("/healthz").seen(), OK());
+    assert_eq!(caller.get("/readyz").seen(), OK());
+}
