@@ -17,7 +17,7 @@ mod wire;
 use axum::Router;
 use axum::routing::{delete, get, post, put};
 
-use self::routes::{Routes, may};
+use self::routes::{Routes, may, may_take};
 use crate::app::App;
 use crate::auth::Action::{
     Administer, Greet, KeepSecrets, LocalOnly, ManageClients, ReadState, ReportAgent,
@@ -37,7 +37,7 @@ fn table(routes: Routes) -> Routes {
         .at("/v1", [may(Greet, get(root::get))])
         .at("/v1/job", [
             may(UseLab, post(job::submit::post)),
-            may(WorkJob, get(job::claim::get).head(job::claim::head)),
+            may_take(WorkJob, get(job::claim::get).head(job::claim::head)),
         ])
         .at("/v1/job/search", [may(UseLab, get(job::search::get))])
         .at("/v1/job/{id}", [may(UseLab, get(job::show::get))])
@@ -61,11 +61,11 @@ fn table(routes: Routes) -> Routes {
             may(WorkJob, post(result::log::post)),
         ])
         .at("/v1/result/{id}/output", [
-            may(UseLab, get(result::drain::output::get).head(result::drain::output::head)),
+            may_take(UseLab, get(result::drain::output::get).head(result::drain::output::head)),
             may(WorkJob, post(result::drain::output::post)),
         ])
         .at("/v1/result/{id}/serial_output", [
-            may(UseLab, get(result::drain::serial::get).head(result::drain::serial::head)),
+            may_take(UseLab, get(result::drain::serial::get).head(result::drain::serial::head)),
             may(WorkJob, post(result::drain::serial::post)),
         ])
         .at("/v1/agents/queues", [

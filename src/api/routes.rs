@@ -6,15 +6,20 @@ use axum::routing::MethodRouter;
 
 use crate::app::App;
 use crate::auth::Action;
-use crate::http::caller::guard;
+use crate::http::caller::{Door, guard};
 use crate::http::{ApiError, compression};
 
-/// Handlers with the action that their callers must be allowed.
-pub(super) struct Guarded(Action, MethodRouter<App>);
+/// Handlers with what their guard must know.
+pub(super) struct Guarded(Door, MethodRouter<App>);
 
 /// Handlers for callers who may do `action`.
 pub(super) const fn may(action: Action, handlers: MethodRouter<App>) -> Guarded {
-    Guarded(action, handlers)
+    Guarded(Door { action, get_takes: false }, handlers)
+}
+
+/// The same where `GET` changes something: no page of another site may cause it.
+pub(super) const fn may_take(action: Action, handlers: MethodRouter<App>) -> Guarded {
+    Guarded(Door { action, get_takes: true }, handlers)
 }
 
 /// A router that takes no route without a guard.
@@ -31,8 +36,8 @@ impl Routes {
     /// Adds a path with its handlers, grouped by who may call them.
     pub(super) fn at<const N: usize>(mut self, path: &'static str, groups: [Guarded; N]) -> Self {
         let mut handlers = MethodRouter::new();
-        for Guarded(action, group) in groups {
-            let state = (self.app.clone(), action);
+        for Guarded(door, group) in groups {
+            let state = (self.app.clone(), door);
             handlers = handlers.merge(group.route_layer(from_fn_with_state(state, guard)));
         }
         self.router = self.router.route(path, handlers);

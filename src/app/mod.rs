@@ -67,6 +67,8 @@ pub struct Auth {
     pub throttle: Throttle,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub proxies: Vec<IpNet>,
+    /// The names of this server, in lower case, by which browsers may call it.
+    pub hosts: Vec<String>,
     /// How long a refresh token lives without being used.
     pub refresh_idle: Duration,
     /// The name of the database that the clients are in.

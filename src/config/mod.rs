@@ -21,7 +21,9 @@ pub use secret::Secret;
 pub use settings::{
     Agents, Auth, Limits, Logging, Network, Raw, Retention, Settings, Storage, Webhooks,
 };
-pub use value::{Address, Count, Filter, LogFormat, Mode, Origins, Proxies, Size, Span, Switch};
+pub use value::{
+    Address, Count, Filter, Hosts, LogFormat, Mode, Origins, Proxies, Size, Span, Switch,
+};
 
 /// The environment.
 pub type Env = BTreeMap<String, String>;

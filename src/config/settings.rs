@@ -13,7 +13,9 @@ use serde::Deserialize;
 
 use super::found::{data_dir, webhook_origins};
 use super::secret::{Secret, jwt_signing_key, secrets_key, secrets_old_key, webhook_auth};
-use super::value::{Address, Count, Filter, LogFormat, Mode, Origins, Proxies, Size, Span, Switch};
+use super::value::{
+    Address, Count, Filter, Hosts, LogFormat, Mode, Origins, Proxies, Size, Span, Switch,
+};
 use super::{Env, Error};
 
 /// A setting, as documents list it.
@@ -192,6 +194,9 @@ settings! {
              allows; an eighth of them is kept for known callers, and one address gets at most half";
         trusted_proxies: Proxies as Vec<IpNet> = "", "CIDR,..",
             "The networks of proxies whose X-Forwarded-For header is believed, separated by commas";
+        allowed_hosts: Hosts as Vec<String> = "", "NAME,..",
+            "The names by which browsers may call this server, separated by commas, besides addresses, \
+             names without a dot and this machine's own name";
         shutdown_timeout: Span as Duration = "20s", "TIME",
             "How long requests may continue after SIGTERM";
     }

@@ -215,6 +215,10 @@ macro_rules! words {
 words!(LogFormat: "text" => Text, "json" => Json);
 words!(Mode: "open" => Open, "contributor" => Contributor, "locked" => Locked);
 
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
 /// Origins of URLs (scheme, host and port), separated by commas. A path is ignored, because a site
 /// may give a whole URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -234,8 +238,7 @@ impl FromStr for Origins {
             }
             Ok(format!("{scheme}://{host}"))
         };
-        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        parts.map(origin).collect::<Result<_, _>>().map(Self)
+        parts(text).map(origin).collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -262,12 +265,41 @@ impl FromStr for Proxies {
                 .or_else(|_| address())
                 .map_err(|_| format!("{text:?} is not a network (example: 10.0.0.0/8)"))
         };
-        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        parts.map(network).collect::<Result<_, _>>().map(Self)
+        parts(text).map(network).collect::<Result<_, _>>().map(Self)
     }
 }
 
 impl TryFrom<String> for Proxies {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// Names of hosts, separated by commas; they end up in lower case.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Hosts(pub Vec<String>);
+
+impl FromStr for Hosts {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let host = |text: &str| {
+            let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+            if !text.chars().all(fits) {
+                return Err(format!(
+                    "{text:?} is not the name of a host (example: lab.example.com)"
+                ));
+            }
+            Ok(text.to_ascii_lowercase())
+        };
+        parts(text).map(host).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl TryFrom<String> for Hosts {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -332,7 +364,7 @@ macro_rules! used_as {
 
 used_as!(
     Span => Duration, Size => u64, Address => SocketAddr, Proxies => Vec<IpNet>, Filter => String,
-    Count => usize, Switch => bool
+    Count => usize, Switch => bool, Hosts => Vec<String>
 );
 
 #[cfg(test)]

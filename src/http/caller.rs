@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::agent_cookie;
-use super::error::ApiError;
+use super::error::{ApiError, ApiResult};
 use super::load::{self, Load};
+use super::{agent_cookie, browser};
 use crate::app::audit::{Event, Source};
 use crate::app::{self, App};
 use crate::auth::{Action, Identity, MayAdminister, MayManage, jwt, policy};
@@ -98,18 +98,27 @@ impl<S: Sync> FromRequestParts<S> for MayAdminister {
     }
 }
 
+/// What a route does that its guard must know.
+#[derive(Clone, Copy, Debug)]
+pub struct Door {
+    /// What its callers do.
+    pub action: Action,
+    /// `GET` changes something, too.
+    pub get_takes: bool,
+}
+
 /// Stands before every route: finds out who calls and lets in who may.
 pub async fn guard(
-    State((app, action)): State<(App, Action)>,
+    State((app, door)): State<(App, Door)>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    match admit(&app, action, &request) {
+    match admit(&app, door, &request) {
         Ok(caller) => {
             let path = request.uri().path().to_owned();
             request.extensions_mut().insert(caller.clone());
             // Whoever logs in, or looks whether this server lives, is never turned away.
-            if action != Action::Greet
+            if door.action != Action::Greet
                 && caller.address.is_some()
                 && let Err(error) = load::check(&app)
             {
@@ -125,11 +134,12 @@ pub async fn guard(
             }
             response
         }
-        Err(error) => ApiError::from(error).into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
-fn admit(app: &App, action: Action, request: &Request) -> app::Result<Caller> {
+fn admit(app: &App, door: Door, request: &Request) -> ApiResult<Caller> {
+    let Door { action, get_takes } = door;
     let (headers, path) = (request.headers(), request.uri().path());
     let access = app.auth().access;
     let by = By { identity: Identity::Anonymous, agent: agent_cookie::agent(headers), access };
@@ -143,6 +153,13 @@ fn admit(app: &App, action: Action, request: &Request) -> app::Result<Caller> {
     }
     policy::check(action, access, &caller.by.identity)
         .inspect_err(|denied| caller.audit(Event::AccessFail, path, &denied.to_string()))?;
+    // A page has no token, unless somebody gave it one.
+    if matches!(caller.by.identity, Identity::Anonymous) {
+        let method = request.method();
+        let changes = !method.is_safe() || (get_takes && method == Method::GET);
+        browser::check(method, headers, &app.auth().hosts, changes)
+            .inspect_err(|foreign| caller.audit(Event::AccessFail, path, &foreign.to_string()))?;
+    }
     // Where agents need tokens, a cookie alone must not acknowledge or keep a job in an agent's name.
     if access != Access::Open && caller.by.identity.role() != Some(Role::Agent) {
         caller.by.agent = None;

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use tower::ServiceExt;
 
+use super::browser;
 use super::caller::Local;
 use super::error::ApiError;
 use super::reply;
@@ -17,7 +18,7 @@ use super::unread::UnreadBody;
 pub async fn answer(router: Router, mut request: Request) -> Response {
     let method = request.method().clone();
     let unread = UnreadBody::of(&mut request);
-    let response = match clean_path(request) {
+    let mut response = match clean_path(request) {
         Err(response) => response,
         Ok(request) if is_hidden(&request) => ApiError::no_route().into_response(),
         Ok(request) => match router.oneshot(request).await {
@@ -25,6 +26,7 @@ pub async fn answer(router: Router, mut request: Request) -> Response {
             Err(never) => match never {},
         },
     };
+    browser::restrict(&mut response);
     if let Some(unread) = unread {
         unread.read_away().await;
     }

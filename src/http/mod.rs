@@ -5,6 +5,7 @@
 pub mod agent_cookie;
 pub mod answer;
 pub mod body;
+mod browser;
 pub mod caller;
 pub mod compression;
 pub mod edge;

@@ -260,6 +260,7 @@ pub fn app(
         passwords: Passwords::new(passwords::default_permits())?,
         throttle: Throttle::new(throttle::Limits::default()),
         proxies: settings.network.trusted_proxies.clone(),
+        hosts: hosts(&settings.network.allowed_hosts),
         refresh_idle: settings.retention.keep_refresh_tokens,
         instance: store.instance()?,
     };
@@ -291,6 +292,13 @@ fn secret_keys(
         ring = ring.with_older(key(&old));
     }
     Ok(SecretKeys::new(ring, file, settings.secrets.mask_secrets))
+}
+
+/// The names that are listed, and this machine's own.
+fn hosts(listed: &[String]) -> Vec<String> {
+    let own = rustix::system::uname().nodename().to_string_lossy().to_ascii_lowercase();
+    let local = format!("{own}.local");
+    listed.iter().cloned().chain([own, local]).collect()
 }
 
 /// Names the data directory: the default may be another one, where the command would make a new database.

@@ -21,7 +21,16 @@ fn program() -> Command {
 /// Makes a client in a data directory that nobody serves.
 pub(crate) fn create_client(data: &Path, id: &str, role: &str, more: &[&str]) -> bool {
     let mut child = program()
-        .args(["client-admin", "create", id, "--role", role, "--secret-stdin", "--init", "--data-dir"])
+        .args([
+            "client-admin",
+            "create",
+            id,
+            "--role",
+            role,
+            "--secret-stdin",
+            "--init",
+            "--data-dir",
+        ])
         .arg(data)
         .args(more)
         .stdin(Stdio::piped())

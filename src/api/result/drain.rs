@@ -71,7 +71,7 @@ async fn drain(app: App, JobTextPath(id): JobTextPath, kind: LogKind) -> ApiResu
             Ok(None)
         }
     });
-    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
     let mut response = ([(CONTENT_TYPE, kind)], Body::from_stream(stream)).into_response();
     response.extensions_mut().insert(About(size as u64));
     Ok(response)

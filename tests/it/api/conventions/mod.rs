@@ -1,6 +1,7 @@
 //! Conventions of every endpoint.
 
 mod bodies;
+mod browsers;
 mod crowd;
 mod limits;
 mod methods;
