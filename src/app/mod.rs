@@ -40,6 +40,9 @@ use crate::webhook::{self, Webhooks};
 /// How many webhooks are asked at the same time.
 const WEBHOOKS: usize = 32;
 
+/// How many things that may be large are read at the same time.
+const LARGE: usize = 2;
+
 /// How large requests may be, bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -119,6 +122,7 @@ struct Shared {
     budget: Budget,
     judged: Notify,
     turns: Semaphore,
+    large: Semaphore,
     presence: Presence,
     stopping: CancellationToken,
     backup: Arc<Semaphore>,
@@ -137,6 +141,7 @@ impl App {
             limits: RwLock::new(parts.limits),
             parts,
             turns: Semaphore::new(WEBHOOKS),
+            large: Semaphore::new(LARGE),
             stopping: CancellationToken::new(),
             backup: Arc::new(Semaphore::new(1)),
         }))
@@ -220,6 +225,19 @@ impl App {
     {
         let app = self.clone();
         self.blocking(move || app.read(read)).await?
+    }
+
+    /// The same for what may be large, a few at a time: it counts for the budget only once it is there.
+    pub async fn read_large<T, E>(
+        &self,
+        read: impl FnOnce(&ReadTx) -> std::result::Result<T, E> + Send + 'static,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        E: Into<ops::Error>,
+    {
+        let _turn = self.0.large.acquire().await;
+        self.scan(read).await
     }
 
     /// Runs a use case in the writer's next transaction and answers once it is on disk.

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 use super::error::{ApiError, ApiResult, Place};
 use super::json;
-use super::load::Load;
+use super::load::{COPIES, Load};
 use super::patience::{Pace, Patience, TooSlow};
 use super::shape::{self, Input, Members, Size};
 use crate::app::App;
@@ -24,9 +24,6 @@ use crate::app::budget::SMALL;
 
 /// The largest body, in bytes, that is read on a thread that serves requests: that takes less than a millisecond.
 const AT_ONCE: usize = 64 * 1024;
-
-/// What is made of a body while it is read takes about this many times its size, until it is written.
-const COPIES: u64 = 2;
 
 /// What the JSON object of a request says. A body of another content type counts as an empty object, as the servers
 /// before this one read it.

@@ -206,6 +206,7 @@ impl From<ops::Error> for ApiError {
             ),
             E::Lacks { right, token: false } => Self::new(S::UNAUTHORIZED, unauthenticated(&right)),
             E::Lacks { right, token: true } => Self::new(S::FORBIDDEN, not_permitted(&right)),
+            E::AgentTooLarge => Self::too_large(),
             E::NoClient => Self::new(S::NOT_FOUND, "Error: Specified client_id does not exist."),
             E::ClientExists => Self::new(S::CONFLICT, "Error: Client already exists"),
             E::SystemAdmin(verb) => {

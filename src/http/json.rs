@@ -208,7 +208,11 @@ pub fn spaced(compact: &str) -> String {
 /// An object of members whose values are JSON text already.
 #[must_use]
 pub fn object<N: AsRef<str>, V: AsRef<str>>(members: impl IntoIterator<Item = (N, V)>) -> String {
-    let mut out = String::new();
+    let members: Vec<(N, V)> = members.into_iter().collect();
+    // A large text that grows as it is written takes twice its room. The last byte is for the newline of an answer.
+    let size =
+        |(name, value): &(N, V)| name.as_ref().len() + value.as_ref().len() + r#","":"#.len();
+    let mut out = String::with_capacity(members.iter().map(size).sum::<usize>() + "}\n".len());
     for (name, value) in members {
         out.push(if out.is_empty() { '{' } else { ',' });
         out.push_str(&text(&name.as_ref()));

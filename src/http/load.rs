@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, Request};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 use crate::app::budget::{SMALL, Share};
 use crate::app::{self, App};
+
+/// What is made of a body takes about this many times its size, until it is written or sent.
+pub(super) const COPIES: u64 = 2;
 
 /// The share of one request. It lives in the request's extensions, and with whoever has called [`Load::of`]: what is made
 /// of a body must count until it is written.
@@ -23,12 +27,29 @@ impl Load {
         load
     }
 
+    /// Counts a body, and what is made of it.
+    ///
+    /// # Errors
+    /// 503 when there is no room for them.
+    pub fn grow_for(&self, body: &str) -> Result<(), ApiError> {
+        self.grow(COPIES * body.len() as u64)
+    }
+
     /// Counts more bytes.
     ///
     /// # Errors
     /// 503 when there is no room for them.
     pub fn grow(&self, bytes: u64) -> Result<(), ApiError> {
         Ok(self.0.grow(bytes)?)
+    }
+}
+
+/// A route without a guard has none, as it has no caller.
+impl<S: Sync> FromRequestParts<S> for Load {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(ApiError::internal)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::store::ReadTx;
 
 /// Rows that a snapshot is read for.
 const PAGE: usize = 256;
-/// Rows that are read together.
+/// Rows that are read together at most. The first ones are read one by one, because they may be large.
 const STEP: usize = 8;
 /// Bytes after which a page is full, however few rows it has: an agent may say much about itself.
 const FULL: usize = 64 << 10;
@@ -41,7 +41,7 @@ where
     let texts = move |tx: &ReadTx, mut after| {
         let (mut texts, mut size) = (Vec::new(), 0);
         loop {
-            let Page { items, next } = page(tx, after, STEP)?;
+            let Page { items, next } = page(tx, after, texts.len().clamp(1, STEP))?;
             for text in items.iter().map(&show) {
                 size += text.len();
                 texts.push(text);

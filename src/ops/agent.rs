@@ -4,7 +4,13 @@ use super::{By, Error, acknowledge, change_agent};
 use crate::domain::{Agent, AgentName, AgentPost, JobId, Provision, Timestamp};
 use crate::store::{AgentReads, WriteTx};
 
+/// What an agent says about itself takes this many bytes at most, however many posts it says it in.
+const LARGEST: usize = 1 << 20;
+
 /// Merges what an agent posts about itself; an unknown agent appears.
+///
+/// # Errors
+/// [`Error::AgentTooLarge`]
 pub fn post_agent(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
@@ -17,6 +23,9 @@ pub fn post_agent(
         Some(old) => old.reported(post, now),
         None => Agent::new(name.clone(), tx.next_place()?, now).reported(post, now),
     };
+    if agent.fields.iter().map(|(name, json)| name.len() + json.len()).sum::<usize>() > LARGEST {
+        return Err(Error::AgentTooLarge);
+    }
     change_agent(tx, now, &by.actor(), (old.as_ref(), &agent))?;
     tx.append_agent_log(name, &post.log)?;
     if let Some(id) = agent.text("job_id").as_deref().and_then(JobId::from_path) {

@@ -81,6 +81,9 @@ pub enum Error {
         /// Whether the submitter has a token; without one nobody has any right.
         token: bool,
     },
+    /// An agent says too much about itself.
+    #[error("the agent says too much about itself")]
+    AgentTooLarge,
     /// There is no such client.
     #[error("there is no such client")]
     NoClient,

@@ -56,6 +56,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Attack::new("40 unfinished bodies", unfinished),
     Attack::new("25 agents of 12 MiB, 6 slow readers", slow_readers),
     Attack::new("a job of 12 MiB, 60 slow readers", slow_readers_of_a_job),
+    Attack::new("a job of 12 MiB, claimed again 60 times", slow_claims),
     Attack::new("heads that never end", unfinished_heads),
     Attack::new("12,000 connections that say nothing", silent),
     Attack::new("100,000 names of agents", agent_names),
@@ -161,29 +162,30 @@ fn large_agents(addr: SocketAddr, count: usize, size: usize) {
 }
 
 /// Asks for something so often, and reads a little of each answer now and then.
-fn read_slowly(addr: SocketAddr, path: &str, readers: usize, for_so_long: Duration) -> Outcome {
+fn read_slowly(addr: SocketAddr, path: &str, cookie: &str, readers: usize) -> Outcome {
+    const LONG: Duration = Duration::from_secs(10);
     let streams: Vec<_> = (0..readers)
         .map(|_| {
             let mut stream = wire::connect(addr).unwrap();
-            stream.write_all(&wire::request("GET", path, &[], b"")).unwrap();
+            stream.write_all(&wire::request("GET", path, &[("Cookie", cookie)], b"")).unwrap();
             stream.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
             stream
         })
         .collect();
     let begun = Instant::now();
     let mut streams = streams;
-    while begun.elapsed() < for_so_long {
+    while begun.elapsed() < LONG {
         for stream in &mut streams {
             let _ = stream.read(&mut [0; 64]);
         }
         thread::sleep(Duration::from_millis(500));
     }
-    Outcome::new(true, format!("{readers} readers, {} s", for_so_long.as_secs()))
+    Outcome::new(true, format!("{readers} readers"))
 }
 
 fn slow_readers(addr: SocketAddr) -> Outcome {
     large_agents(addr, 25, 12 * MIB);
-    read_slowly(addr, "/v1/agents/data", 6, Duration::from_secs(10))
+    read_slowly(addr, "/v1/agents/data", "", 6)
 }
 
 fn slow_readers_of_a_job(addr: SocketAddr) -> Outcome {
@@ -194,7 +196,14 @@ fn slow_readers_of_a_job(addr: SocketAddr) -> Outcome {
     else {
         return Outcome::new(true, status(answer.as_ref()));
     };
-    read_slowly(addr, &format!("/v1/job/{id}"), 60, Duration::from_secs(10))
+    read_slowly(addr, &format!("/v1/job/{id}"), "", 60)
+}
+
+/// An agent that does not acknowledge its job gets it again.
+fn slow_claims(addr: SocketAddr) -> Outcome {
+    let body = format!("{{\"job_queue\":\"q\",\"x\":\"{}\"}}", "x".repeat(12 * MIB));
+    post(addr, "/v1/job", &body);
+    read_slowly(addr, "/v1/job?queue=q", "agent_name=a", 60)
 }
 
 fn unfinished_heads(addr: SocketAddr) -> Outcome {

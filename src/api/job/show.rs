@@ -4,14 +4,19 @@ use axum::extract::State;
 
 use crate::api::wire::job::{Shown, shown};
 use crate::app::App;
+use crate::http::load::Load;
 use crate::http::{Answer, ApiResult, JobPath};
 use crate::ops;
 
 /// What was submitted.
 pub(in crate::api) async fn get(
     State(app): State<App>,
+    load: Load,
     JobPath(id): JobPath,
 ) -> ApiResult<Answer<Shown>> {
-    let body = app.read(|tx| ops::job_body(tx, id))?;
-    Ok(body.map_or_else(Answer::nothing, |body| Answer::text(shown(id, &body))))
+    let Some(body) = app.read_large(move |tx| ops::job_body(tx, id)).await? else {
+        return Ok(Answer::nothing());
+    };
+    load.grow_for(&body)?;
+    Ok(Answer::text(app.blocking(move || shown(id, &body)).await?))
 }

@@ -138,3 +138,19 @@ fn every_limit_names_its_test() {
         assert!(tests.contains(&format!("fn {name}()")), "{row}");
     }
 }
+
+#[test]
+fn an_agent_says_at_most_a_mebibyte_about_itself() {
+    let server = TestServer::start();
+    let agent = server.anonymous();
+    let post = |name: &str, size| {
+        agent.post("/v1/agents/data/a", &json!({ name: "x".repeat(size) })).status
+    };
+    assert_eq!(post("first", 600_000), 200);
+    assert_eq!(post("second", 600_000), 413);
+    // What replaces something does not add to it.
+    assert_eq!(post("first", 700_000), 200);
+    assert_eq!(post("state", 10), 200);
+    let shown = agent.get("/v1/agents/data/a").value();
+    assert_eq!((shown["state"].as_str().unwrap().len(), shown.get("second")), (10, None));
+}
