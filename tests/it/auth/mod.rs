@@ -1,4 +1,5 @@
 mod attacks;
 mod door;
+mod rights;
 mod submit;
 mod throttle;

@@ -106,3 +106,41 @@ fn an_empty_server_prints_the_command_that_makes_its_first_admin_and_later_does_
     let log = Program::serve(dir.path()).stop();
     assert!(log.iter().all(|line| !line.contains("no client yet")), "{log:#?}");
 }
+
+#[test]
+fn a_directory_in_which_others_could_replace_keys_is_refused_with_the_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    Program::serve(&data).stop();
+    let args = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data.to_str().unwrap()];
+    for open in [data.clone(), data.join("keys")] {
+        let before = mode(&open);
+        set_mode(&open, 0o777);
+        let output = run(&args, &[]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("chmod go-w {}", open.display())), "{said}");
+        set_mode(&open, before);
+    }
+    if rustix::process::geteuid().is_root() {
+        let key = data.join("keys/jwt.key");
+        std::os::unix::fs::chown(&key, Some(12345), None).unwrap();
+        let output = run(&args, &[]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("chown 0 {}", key.display())), "{said}");
+    }
+}
+
+#[test]
+fn a_secret_for_webhooks_needs_a_list_of_who_may_have_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["serve", "--listen", "127.0.0.1:0", "--data-dir", dir.path().to_str().unwrap()];
+    let output = run(&args, &[("WEBHOOK_AUTH", "a token")]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("webhook_auth is set without webhook_url"), "{said}");
+    let env = [("WEBHOOK_AUTH", "a token"), ("WEBHOOK_URL", "https://ci.example.com")];
+    Program::serve_in(dir.path(), &[], &env).stop();
+}
