@@ -80,3 +80,44 @@ impl Patience {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(5);
+
+    fn run<T>(test: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(test)
+    }
+
+    #[test]
+    fn whoever_sends_too_little_is_too_slow() {
+        run(async {
+            let mut patience = Patience::new(Pace { bytes: 10, within: SHORT });
+            for _ in 0..3 {
+                patience.passed(3);
+            }
+            assert_eq!(poll_fn(|context| patience.poll(context)).await, TooSlow);
+        });
+    }
+
+    #[test]
+    fn time_in_which_nobody_waits_does_not_count_and_enough_bytes_begin_anew() {
+        run(async {
+            let mut patience = Patience::new(Pace { bytes: 10, within: Duration::from_hours(1) });
+            let is_pending = |patience: &mut Patience| {
+                let waker = std::task::Waker::noop();
+                patience.poll(&mut Context::from_waker(waker)).is_pending()
+            };
+            assert!(is_pending(&mut patience));
+            patience.waited = Duration::from_mins(59);
+            patience.passed(10);
+            assert_eq!((patience.waited, patience.waiting), (Duration::ZERO, None));
+            assert!(is_pending(&mut patience));
+        });
+    }
+}

@@ -131,7 +131,8 @@ fn every_limit_names_its_test() {
     for row in rows {
         let test = row.split('`').rev().nth(1).unwrap();
         let (module, name) = test.rsplit_once("::").unwrap();
-        let folder = root.join("tests/it").join(module.replace("::", "/"));
+        let below = if module.starts_with("src::") { "" } else { "tests/it" };
+        let folder = root.join(below).join(module.replace("::", "/"));
         let tests = std::fs::read_to_string(folder.with_extension("rs"))
             .or_else(|_| std::fs::read_to_string(folder.join("mod.rs")))
             .unwrap_or_default();
