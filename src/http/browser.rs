@@ -84,8 +84,10 @@ pub(super) fn check(
     let said = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let (host, site, origin) = (said(HOST).unwrap_or_default(), said(SEC_FETCH_SITE), said(ORIGIN));
     if site.is_none() && origin.is_none() {
-        // Over plain HTTP a browser does not say for which page it gets something, but which language it wants.
-        let is_image = method == Method::GET && headers.contains_key(ACCEPT_LANGUAGE);
+        // Over plain HTTP a browser does not say for which page it gets something, but which language it wants. Node.js
+        // takes any.
+        let is_browser = said(ACCEPT_LANGUAGE).is_some_and(|language| language != "*");
+        let is_image = method == Method::GET && is_browser;
         return if changes && is_image { Err(Foreign::Site) } else { Ok(()) };
     }
     // Somebody typed the address, so no page sees the answer.
@@ -156,6 +158,7 @@ mod tests {
         // As Node.js does.
         let language = [(HOST, "any.example"), (ACCEPT_LANGUAGE, "*")];
         assert_eq!(checked(&Method::POST, &language, true), Ok(()));
+        assert_eq!(checked(&Method::GET, &language, true), Ok(()));
     }
 
     #[test]
