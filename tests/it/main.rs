@@ -1,7 +1,7 @@
 //! Tests the product from outside: the real server on port 0 and, where it matters, the real program.
 //!
-//! `api` mirrors the URL space, `binary` starts the program, `ops` and `store` use the library, `structure` reads the
-//! sources, `documents` the documents.
+//! `api` mirrors the URL space, `conversations` plays what each generation of clients says, `binary` starts the program,
+//! `ops` and `store` use the library, `structure` reads the sources, `documents` the documents.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
 
@@ -9,6 +9,7 @@ mod api;
 mod auth;
 pub(crate) mod backup;
 mod binary;
+mod conversations;
 mod documents;
 mod ops;
 mod store;

@@ -31,6 +31,13 @@ impl Caller {
         self
     }
 
+    /// The same caller without a header.
+    pub(crate) fn without(&self, name: &str) -> Self {
+        let mut caller = self.clone();
+        caller.headers.retain(|(header, _)| header != name);
+        caller
+    }
+
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.send("GET", path, b"")
     }

@@ -1,63 +1,15 @@
 //! Events and the webhooks that they go to.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
-
 use serde_json::{Value, json};
 use testflinger_server::config::{Mode, Raw};
 
-use crate::support::{TestServer, ZERO};
-
-/// A webhook on this machine. It answers with the status at the end of the path, and reports the requests it got.
-struct Hook {
-    url: String,
-    asked: Receiver<(String, String)>,
-}
-
-fn hook() -> Hook {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let (sender, asked) = channel();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let sender = sender.clone();
-            std::thread::spawn(move || serve(stream.unwrap(), &sender));
-        }
-    });
-    Hook { url, asked }
-}
+use crate::support::{Hook, TestServer, ZERO, hook};
 
 /// A webhook, and a server that lists it: this machine itself is asked only where it is listed.
 fn listed() -> (TestServer, Hook) {
     let hook = hook();
     let origins = Some(hook.url.parse().unwrap());
     (TestServer::with(Raw { webhook_url: origins, ..Raw::default() }), hook)
-}
-
-fn serve(mut stream: TcpStream, sender: &std::sync::mpsc::Sender<(String, String)>) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap() > 0 {}
-    let length = head.lines().filter_map(|line| line.split_once(": "));
-    let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    let length: usize = length.map(|(_, value)| value.parse().unwrap()).next().unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    let target = head.lines().next().unwrap().to_owned();
-    let status = target.split(' ').nth(1).unwrap().rsplit('/').next().unwrap().to_owned();
-    let _ = sender.send((head, String::from_utf8(body).unwrap()));
-    if status == "slow" {
-        // Until the caller gives up.
-        let _ = reader.read(&mut [0]);
-        return;
-    }
-    let text = if status == "204" { "" } else { "said the hook" };
-    let location = if status == "302" { "Location: /200\r\n" } else { "" };
-    let _ = stream.write_all(
-        format!("HTTP/1.1 {status} X\r\n{location}Content-Length: {}\r\n\r\n{text}", text.len())
-            .as_bytes(),
-    );
 }
 
 fn event(url: &str) -> Value {
@@ -140,7 +92,7 @@ fn bad_arguments_are_400() {
 
 #[test]
 fn a_webhook_that_nobody_serves_is_502() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let origins = Some(format!("http://{free}").parse().unwrap());
     let server = TestServer::with(Raw { webhook_url: origins, ..Raw::default() });
     let answer = server.anonymous().post(&path(), &event(&format!("http://{free}/x")));

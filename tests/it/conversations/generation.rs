@@ -1,0 +1,61 @@
+//! The generations of clients, and which of them work together in which mode.
+
+use testflinger_server::config::Mode;
+
+use crate::support::Caller;
+
+/// A generation of command lines and agents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Generation {
+    /// August 2025.
+    First,
+    /// August 2026.
+    Second,
+}
+
+use Generation::{First, Second};
+
+/// A command line and an agent on one server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pair {
+    pub(super) mode: Mode,
+    pub(super) cli: Generation,
+    pub(super) agent: Generation,
+}
+
+impl Generation {
+    const ALL: [Self; 2] = [First, Second];
+
+    pub(super) const fn cli_script(self) -> &'static str {
+        match self {
+            First => include_str!("cli-2025.txt"),
+            Second => include_str!("cli-2026.txt"),
+        }
+    }
+
+    pub(super) const fn agent_script(self) -> &'static str {
+        match self {
+            First => include_str!("agent-2025.txt"),
+            Second => include_str!("agent-2026.txt"),
+        }
+    }
+
+    /// A caller that shows its token as this generation does.
+    pub(super) fn shows(self, caller: Caller, token: &str) -> Caller {
+        let scheme = if self == First { "" } else { "Bearer " };
+        caller.header("Authorization", &format!("{scheme}{token}"))
+    }
+}
+
+/// The pairs that can work: the first generation's agents have no token, and its command line shows one only when it
+/// submits, so that elsewhere than in an open lab it may not supply attachments.
+pub(super) fn pairs() -> impl Iterator<Item = Pair> {
+    let all = [Mode::Open, Mode::Contributor, Mode::Locked].into_iter().flat_map(|mode| {
+        let pair = move |cli| Generation::ALL.map(|agent| Pair { mode, cli, agent });
+        Generation::ALL.into_iter().flat_map(pair)
+    });
+    all.filter(|pair| match pair.mode {
+        Mode::Open => true,
+        Mode::Contributor | Mode::Locked => pair.agent != First && pair.cli != First,
+    })
+}

@@ -1,0 +1,63 @@
+//! Whole conversations of each generation's command line and agent, from requests that were recorded.
+
+mod generation;
+mod play;
+
+use std::time::Duration;
+
+use self::generation::pairs;
+use self::play::Play;
+
+#[test]
+fn a_job_from_its_submission_to_its_artifacts() {
+    for pair in pairs() {
+        let mut play = Play::of(pair);
+        play.agent(&["start"]);
+        play.cli(&["submit"]);
+        play.agent(&["take", "setup"]);
+        play.cli(&["watch-setup"]);
+        play.agent(&["test"]);
+        play.cli(&["watch-test"]);
+        play.agent(&["cleanup", "clear", "send", "wait"]);
+        play.cli(&["see-end"]);
+        let noted = play.noted();
+        assert!(noted.len() == 1 && noted[0].contains("job_start"), "{pair:?} {noted:?}");
+    }
+}
+
+#[test]
+fn a_held_agent_gets_the_job_the_moment_that_it_can_have_it() {
+    for pair in pairs() {
+        let mut play = Play::holding(pair, Duration::from_secs(20));
+        play.agent(&["start"]);
+        play.cli(&["submit"]);
+        play.agent(&["take"]);
+    }
+}
+
+#[test]
+fn a_job_that_is_cancelled_while_it_runs() {
+    for pair in pairs() {
+        let mut play = Play::of(pair);
+        play.agent(&["start"]);
+        play.cli(&["submit"]);
+        play.agent(&["take", "setup", "test"]);
+        play.cli(&["cancel"]);
+        play.agent(&["cancelled", "cleanup", "clear", "send", "wait"]);
+        play.cli(&["see-cancelled"]);
+    }
+}
+
+#[test]
+fn an_agent_that_is_cut_off_sends_what_it_has_when_it_is_back() {
+    for pair in pairs() {
+        let mut play = Play::of(pair);
+        play.agent(&["start"]);
+        play.cli(&["submit"]);
+        play.agent(&["take", "setup", "test"]);
+        play.server.pass(Duration::from_mins(4));
+        play.cli(&["still-test"]);
+        play.agent(&["cleanup", "clear", "send", "wait"]);
+        play.cli(&["see-end"]);
+    }
+}
