@@ -52,6 +52,7 @@ fn table(routes: Routes) -> Routes {
             may(ReadState, get(result::show::get)),
             may(WorkJob, post(result::post::post)),
         ])
+        .at("/v1/result/{id}/status", [may(ReadState, get(result::show::status))])
         .at("/v1/result/{id}/artifact", [
             may(UseLab, get(result::artifact::get)),
             may(WorkJob, post(result::artifact::post)),

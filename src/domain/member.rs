@@ -14,6 +14,12 @@ pub fn log_of(phase: Phase, log: LogKind) -> String {
     format!("{}_{}", phase.as_str(), log.as_str())
 }
 
+/// Whether a member is the exit code of a phase.
+#[must_use]
+pub fn is_status(member: &str) -> bool {
+    member.strip_suffix("_status").is_some_and(|phase| Phase::parse(phase).is_some())
+}
+
 /// Whether a member is the log of a phase.
 #[must_use]
 pub fn is_log(member: &str) -> bool {

@@ -1,11 +1,12 @@
-//! `GET /v1/result/<id>`
+//! `GET /v1/result/<id>` and `/status`
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 
 use super::pieces::Pieces;
-use crate::api::wire::result::Shown;
+use crate::api::wire::result::{Shown, Status};
 use crate::app::App;
+use crate::domain::JobId;
 use crate::http::etag::Tag;
 use crate::http::{Answer, ApiResult, JobPath, json};
 use crate::ops::{self, By, MemberView, ResultView};
@@ -19,6 +20,27 @@ pub(in crate::api) async fn get(
     headers: HeaderMap,
 ) -> ApiResult<Answer<Shown>> {
     let result = app.read(|tx| ops::result(tx, id, &by))?;
+    answer(app, by, id, &headers, result).await
+}
+
+/// The state and the exit codes of the phases, never a log: what command lines and agents ask for again and again.
+pub(in crate::api) async fn status(
+    State(app): State<App>,
+    by: By,
+    JobPath(id): JobPath,
+    headers: HeaderMap,
+) -> ApiResult<Answer<Status>> {
+    let result = app.read(|tx| ops::status(tx, id, &by))?;
+    answer(app, by, id, &headers, result).await
+}
+
+async fn answer<T>(
+    app: App,
+    by: By,
+    id: JobId,
+    headers: &HeaderMap,
+    result: ResultView,
+) -> ApiResult<Answer<T>> {
     if result.acknowledges {
         // The agent's first sign of life about this job; no later look writes.
         app.write(move |tx, _| ops::acknowledge(tx, id, &by)).await?;
@@ -27,7 +49,7 @@ pub(in crate::api) async fn get(
         return Ok(Answer::nothing());
     }
     let tag = Tag::of(&result.fingerprint());
-    if let Some(not_modified) = tag.not_modified(&headers) {
+    if let Some(not_modified) = tag.not_modified(headers) {
         return Ok(not_modified.into());
     }
     let masks = app.masks(id).await?;

@@ -8,7 +8,7 @@ use crate::domain::member::status_of;
 use crate::domain::{JobState, Phase};
 use crate::http::ApiResult;
 use crate::http::shape::kind::{INTEGER, MAPPING, TEXT, map_of};
-use crate::http::shape::{Input, Kind, Members, Others, Output, Shape, Size, may};
+use crate::http::shape::{Input, Kind, Member, Members, Others, Output, Shape, Size, may};
 use crate::ops::Posted;
 
 /// The members of a result: three of each phase, and a few more.
@@ -25,13 +25,16 @@ macro_rules! result {
     };
 }
 
+const STATE: Member =
+    may("job_state", TEXT, "The state of the job: a phase, or how it ended.").like("test");
+
 static RESULT: Shape = Shape {
     name: "Result",
     doc: "What came out of a job. A post replaces the members that it has; what is not listed is kept and shown.",
     others: Others::Kept,
     members: result![
         "setup" "provision" "firmware_update" "test" "allocate" "reserve" "cleanup";
-        may("job_state", TEXT, "The state of the job: a phase, or how it ended.").like("test"),
+        STATE,
         may("device_info", MAPPING, "What the agent says about its device."),
         may("status", map_of(&Phase::WORDS, &INTEGER), "All exit codes by phase; only in posts.")
             .like(r#"{"test":0}"#)
@@ -72,6 +75,31 @@ impl Output for Shown {
     const KIND: Kind = Kind::Object(&RESULT);
 }
 
+static STATUS: Shape = Shape {
+    name: "Status",
+    doc: "How far a job is: its state, and the exit codes of the phases that have one.",
+    others: Others::Refused,
+    members: &[
+        STATE,
+        may("setup_status", INTEGER, EXIT_CODE),
+        may("provision_status", INTEGER, EXIT_CODE),
+        may("firmware_update_status", INTEGER, EXIT_CODE),
+        may("test_status", INTEGER, EXIT_CODE),
+        may("allocate_status", INTEGER, EXIT_CODE),
+        may("reserve_status", INTEGER, EXIT_CODE),
+        may("cleanup_status", INTEGER, EXIT_CODE),
+    ],
+};
+
+const EXIT_CODE: &str = "The exit code of this phase.";
+
+/// The status of a job.
+pub(in crate::api) enum Status {}
+
+impl Output for Status {
+    const KIND: Kind = Kind::Object(&STATUS);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +113,7 @@ mod tests {
             {
                 assert!(RESULT.has(name), "{name}");
             }
+            assert!(STATUS.has(&status_of(phase)));
         }
     }
 }

@@ -16,7 +16,7 @@ pub use queue::{
     QueueKnown, WaitTimes, advertised_queues, images, queue_agents, queue_known, restricted_queue,
     restricted_queues, wait_times,
 };
-pub use result::{MemberView, ResultView, result, result_chunk};
+pub use result::{MemberView, ResultView, result, result_chunk, status};
 pub use search::{Match, Search};
 
 /// A part of a list, and the cursor for what follows it.

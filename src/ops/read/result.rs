@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::super::{By, Error};
-use crate::domain::member::{is_log, log_of};
+use crate::domain::member::{is_log, is_status, log_of};
 use crate::domain::{FragmentRow, JobId, JobState, Log, LogKind, Phase};
 use crate::store::{JobReads, LogReads, Member, ResultReads};
 
@@ -35,18 +35,40 @@ pub fn result(
     id: JobId,
     by: &By,
 ) -> Result<ResultView, Error> {
-    let posted = tx.result(id)?.into_iter();
-    let mut members: BTreeMap<String, MemberView> =
-        posted.map(|(name, member)| (name, MemberView::Posted(member))).collect();
+    let mut members = posted(tx, id)?;
     if by.agent.is_some() {
         members.retain(|name, _| !is_log(name));
     } else {
         add_fragments(tx, id, &mut members)?;
     }
+    with_state(tx, id, by, members)
+}
+
+/// The state of a job and the exit codes of its phases, whoever asks.
+pub fn status(tx: &(impl JobReads + ResultReads), id: JobId, by: &By) -> Result<ResultView, Error> {
+    let mut members = posted(tx, id)?;
+    members.retain(|name, _| is_status(name) || name == STATE);
+    with_state(tx, id, by, members)
+}
+
+/// The member with the state of the job.
+const STATE: &str = "job_state";
+
+fn posted(tx: &impl ResultReads, id: JobId) -> Result<BTreeMap<String, MemberView>, Error> {
+    let posted = tx.result(id)?.into_iter();
+    Ok(posted.map(|(name, member)| (name, MemberView::Posted(member))).collect())
+}
+
+fn with_state(
+    tx: &impl JobReads,
+    id: JobId,
+    by: &By,
+    mut members: BTreeMap<String, MemberView>,
+) -> Result<ResultView, Error> {
     let job = tx.job(id)?;
     let acknowledges = job.as_ref().is_some_and(|job| job.is_news_from(by.agent.as_ref()));
     if let Some(job) = job {
-        members.insert("job_state".to_owned(), MemberView::State(job.state));
+        members.insert(STATE.to_owned(), MemberView::State(job.state));
     }
     Ok(ResultView { members, acknowledges })
 }

@@ -35,6 +35,7 @@ const TABLE: &[(&str, &str, Verdicts, Verdicts, Verdicts)] = &[
     ("GET",    "/v1/job/{id}/position",                     "++++++3+", "+33+++3+", "133+++3+"),
 
     ("GET",    "/v1/result/{id}",                           "++++++3+", "+3++++3+", "13++++3+"),
+    ("GET",    "/v1/result/{id}/status",                    "++++++3+", "+3++++3+", "13++++3+"),
     ("POST",   "/v1/result/{id}",                           "++++++3+", "33+3333+", "13+3333+"),
     ("GET",    "/v1/result/{id}/artifact",                  "++++++3+", "+33+++3+", "133+++3+"),
     ("POST",   "/v1/result/{id}/artifact",                  "++++++3+", "33+3333+", "13+3333+"),

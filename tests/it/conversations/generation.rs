@@ -11,9 +11,11 @@ pub(super) enum Generation {
     First,
     /// August 2026.
     Second,
+    /// After August 2026. It differs from the second in where it looks for the state of a job.
+    Third,
 }
 
-use Generation::{First, Second};
+use Generation::{First, Second, Third};
 
 /// A command line and an agent on one server.
 #[derive(Clone, Copy, Debug)]
@@ -24,20 +26,26 @@ pub(super) struct Pair {
 }
 
 impl Generation {
-    const ALL: [Self; 2] = [First, Second];
+    const ALL: [Self; 3] = [First, Second, Third];
 
     pub(super) const fn cli_script(self) -> &'static str {
         match self {
             First => include_str!("cli-2025.txt"),
-            Second => include_str!("cli-2026.txt"),
+            Second | Third => include_str!("cli-2026.txt"),
         }
     }
 
     pub(super) const fn agent_script(self) -> &'static str {
         match self {
             First => include_str!("agent-2025.txt"),
-            Second => include_str!("agent-2026.txt"),
+            Second | Third => include_str!("agent-2026.txt"),
         }
+    }
+
+    /// Where it looks for the state of a job.
+    pub(super) fn look(self, job: &str) -> String {
+        let last = if self == Third { "/status" } else { "" };
+        format!("/v1/result/{job}{last}")
     }
 
     /// A caller that shows its token as this generation does.

@@ -8,7 +8,7 @@
 //!
 //! An answer that is a JSON string is the whole text of the body. Any other one is JSON of which the body must hold every
 //! member, where `null` stands for a member that must not be there. `as name` remembers the answer's `job_id`, which later
-//! lines write as `$name`. `LOOK $job` asks for the state of a job.
+//! lines write as `$name`. `LOOK $job` asks for the state of a job where the generation looks for it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -75,20 +75,20 @@ impl Play {
             let lines = part_of(script, part);
             assert!(!lines.is_empty(), "{generation:?} has no part {part}");
             for line in lines {
-                self.line(line).unwrap_or_else(|what| {
+                self.line(generation, line).unwrap_or_else(|what| {
                     panic!("{:?}\n[{part}] {line}\n{what}", self.pair);
                 });
             }
         }
     }
 
-    fn line(&mut self, line: &str) -> Result<(), String> {
+    fn line(&mut self, generation: Generation, line: &str) -> Result<(), String> {
         let text = self
             .names
             .iter()
             .fold(line.to_owned(), |text, (name, value)| text.replace(&format!("${name}"), value));
         let (request, expected) = text.split_once(" => ").ok_or("not a line of a script")?;
-        let answer = self.send(request)?;
+        let answer = self.send(generation, request)?;
         self.keep_cookie(request, &answer);
         let (expected, name) = match expected.rsplit_once(" as ") {
             Some((expected, name)) => (expected, Some(name)),
@@ -107,7 +107,7 @@ impl Play {
         Ok(())
     }
 
-    fn send(&self, request: &str) -> Result<Answer, String> {
+    fn send(&self, generation: Generation, request: &str) -> Result<Answer, String> {
         let (who, rest) = request.split_once(char::is_whitespace).ok_or("who asks?")?;
         let caller = self.callers.get(who).ok_or("nobody of that name")?;
         let mut words = rest.trim_start().splitn(4, ' ');
@@ -115,7 +115,7 @@ impl Play {
         let (method, path, kind, body) = (word(), word(), word(), word());
         let text = || serde_json::from_str::<String>(body).map_err(|error| error.to_string());
         Ok(match (method, kind) {
-            ("LOOK", _) => caller.get(&format!("/v1/result/{path}")),
+            ("LOOK", _) => caller.get(&generation.look(path)),
             (_, "json") => caller.json(method, path, body),
             (_, "file") => caller.upload(path, &[Part("file", text()?.as_bytes())]),
             (_, "text") => caller.send(method, path, text()?.as_bytes()),

@@ -2,3 +2,4 @@ mod artifact;
 mod large;
 mod log;
 mod post;
+mod status;
