@@ -14,10 +14,10 @@ pub fn log_of(phase: Phase, log: LogKind) -> String {
     format!("{}_{}", phase.as_str(), log.as_str())
 }
 
-/// Whether a member is the exit code of a phase.
+/// The phase whose exit code a member is.
 #[must_use]
-pub fn is_status(member: &str) -> bool {
-    member.strip_suffix("_status").is_some_and(|phase| Phase::parse(phase).is_some())
+pub fn phase_of_status(member: &str) -> Option<Phase> {
+    member.strip_suffix("_status").and_then(Phase::parse)
 }
 
 /// Whether a member is the log of a phase.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{By, Error, change_job};
-use crate::domain::{JobId, JobState, Timestamp};
-use crate::store::{JobReads, WriteTx};
+use super::{By, Error, change_job, write_down};
+use crate::domain::member::status_of;
+use crate::domain::{Change, JobId, JobState, Phase, Subject, Timestamp};
+use crate::store::{JobReads, Member, ResultReads, WriteTx};
 
 /// What was posted as a result.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +30,7 @@ pub fn post_result(
     by: &By,
 ) -> Result<(), Error> {
     let id = super::place_of(tx, id, by)?;
+    let statuses = new_statuses(tx, id, posted)?;
     for member in posted.replaced.iter().filter(|name| !posted.members.contains_key(*name)) {
         tx.remove_result_member(id, member)?;
     }
@@ -48,8 +50,28 @@ pub fn post_result(
     if let Some(state) = &posted.state {
         job = job.reported(state, agent, now);
     }
+    write_down(tx, now, &by.actor(), &Subject::Job(id), statuses, "")?;
     if job != old {
         change_job(tx, now, &by.actor(), (&old, &job), "")?;
     }
     Ok(())
+}
+
+/// The exit codes that are posted for the first time or have changed, in the order of the phases. Agents send those that
+/// are known again and again.
+fn new_statuses(tx: &WriteTx<'_>, id: JobId, posted: &Posted) -> Result<Vec<Change>, Error> {
+    let names = Phase::ALL.map(status_of);
+    if !names.iter().any(|name| posted.members.contains_key(name)) {
+        return Ok(Vec::new());
+    }
+    let known = tx.result(id)?;
+    let change = |name: String| {
+        let to = posted.members.get(&name)?;
+        let from = match known.get(&name) {
+            Some(Member::Inline(from)) => Some(from.clone()),
+            _ => None,
+        };
+        (from.as_ref() != Some(to)).then(|| Change::Member { name, from, to: Some(to.clone()) })
+    };
+    Ok(names.into_iter().filter_map(change).collect())
 }

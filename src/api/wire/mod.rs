@@ -4,6 +4,7 @@
 pub(super) mod agent;
 pub(super) mod client;
 pub(super) mod event;
+pub(super) mod history;
 pub(super) mod job;
 pub(super) mod log;
 pub(super) mod queue;

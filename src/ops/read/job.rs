@@ -2,12 +2,21 @@
 
 use super::super::Error;
 use super::Page;
-use crate::domain::{Blob, BlobKind, Job, JobId, QueueName};
-use crate::store::{BlobReads, JobReads};
+use crate::domain::{Blob, BlobKind, Event, Job, JobId, QueueName, Subject};
+use crate::store::{BlobReads, HistoryReads, JobReads};
 
 /// The JSON object that was submitted, without `job_id`.
 pub fn job_body(tx: &impl JobReads, id: JobId) -> Result<Option<String>, Error> {
     Ok(tx.job_body(id)?)
+}
+
+/// A job and what has happened to it, oldest first.
+pub fn job_history(
+    tx: &(impl JobReads + HistoryReads),
+    id: JobId,
+) -> Result<Option<(Job, Vec<Event>)>, Error> {
+    let Some(job) = tx.job(id)? else { return Ok(None) };
+    Ok(Some((job, tx.history(&Subject::Job(id))?)))
 }
 
 /// How many jobs of its queue stand before a waiting job.

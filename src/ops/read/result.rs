@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::super::{By, Error};
-use crate::domain::member::{is_log, is_status, log_of};
+use crate::domain::member::{is_log, log_of, phase_of_status};
 use crate::domain::{FragmentRow, JobId, JobState, Log, LogKind, Phase};
 use crate::store::{JobReads, LogReads, Member, ResultReads};
 
@@ -47,7 +47,7 @@ pub fn result(
 /// The state of a job and the exit codes of its phases, whoever asks.
 pub fn status(tx: &(impl JobReads + ResultReads), id: JobId, by: &By) -> Result<ResultView, Error> {
     let mut members = posted(tx, id)?;
-    members.retain(|name, _| is_status(name) || name == STATE);
+    members.retain(|name, _| phase_of_status(name).is_some() || name == STATE);
     with_state(tx, id, by, members)
 }
 

@@ -2,6 +2,7 @@ mod agents;
 mod client_permissions;
 mod conventions;
 mod deviations;
+mod events;
 mod health;
 mod job;
 mod oauth2;

@@ -33,6 +33,7 @@ const TABLE: &[(&str, &str, Verdicts, Verdicts, Verdicts)] = &[
     ("POST",   "/v1/job/{id}/attachments",                  "++++++3+", "+33+++3+", "133+++3+"),
     ("POST",   "/v1/job/{id}/events",                       "++++++3+", "33+3333+", "13+3333+"),
     ("GET",    "/v1/job/{id}/position",                     "++++++3+", "+33+++3+", "133+++3+"),
+    ("GET",    "/v1/events/job/{id}",                       "++++++3+", "+3++++3+", "13++++3+"),
 
     ("GET",    "/v1/result/{id}",                           "++++++3+", "+3++++3+", "13++++3+"),
     ("GET",    "/v1/result/{id}/status",                    "++++++3+", "+3++++3+", "13++++3+"),
