@@ -251,7 +251,8 @@ settings! {
         suspect_after: Span as Duration = "150s", "TIME",
             "How long an agent that holds a job may be silent before its silence is noted";
         lost_after: Span as Duration = "30m", "TIME",
-            "How long an agent that holds a job may be silent before the job ends";
+            "How long an agent that holds a job may be silent, or busy with other jobs, before the job \
+             ends";
     }
     "Retention" retention: Retention {
         keep_jobs: Span as Duration = "7d", "TIME",

@@ -33,6 +33,8 @@ pub struct Job {
     pub acknowledged: bool,
     /// Since when its agent says nothing, once that was long enough to be noticed.
     pub suspect_since: Option<Timestamp>,
+    /// Since when its agent asks for other jobs without having reported the end of this one.
+    pub left_since: Option<Timestamp>,
     /// Until when it may wait in its queue.
     pub queue_until: Option<Timestamp>,
     /// The client that submitted it.
@@ -66,6 +68,7 @@ impl Job {
             agent: None,
             acknowledged: false,
             suspect_since: None,
+            left_since: None,
             queue_until: None,
             client: None,
             pinned: false,
@@ -102,6 +105,7 @@ impl Job {
             agent,
             acknowledged: false,
             suspect_since: None,
+            left_since: None,
             ..self.clone()
         }
     }
@@ -134,6 +138,13 @@ impl Job {
     #[must_use]
     pub fn trusted(&self) -> Self {
         Self { suspect_since: None, ..self.clone() }
+    }
+
+    /// Its agent asks for another job. It need not have lost this one: an agent that was cut off when the job ended asks
+    /// first, and reports the end when it has nothing else to do.
+    #[must_use]
+    pub fn left(&self, now: Timestamp) -> Self {
+        Self { left_since: self.left_since.or(Some(now)), ..self.clone() }
     }
 
     /// It ends before its time.

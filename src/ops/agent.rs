@@ -1,6 +1,6 @@
 //! Agents say how they are.
 
-use super::{By, Error, acknowledge, change_agent};
+use super::{By, Error, acknowledge, change_agent, lease};
 use crate::domain::{Agent, AgentName, AgentPost, JobId, Provision, Timestamp};
 use crate::store::{AgentReads, WriteTx};
 
@@ -28,6 +28,9 @@ pub fn post_agent(
     }
     change_agent(tx, now, &by.actor(), (old.as_ref(), &agent))?;
     tx.append_agent_log(name, &post.log)?;
+    if post.queues.is_some() && by.agent.as_ref() == Some(name) {
+        lease::began_anew(tx, now, name)?;
+    }
     if let Some(id) = agent.text("job_id").as_deref().and_then(JobId::from_path) {
         // Without a cookie too: the path says who it is.
         let by = By { agent: Some(name.clone()), ..by.clone() };

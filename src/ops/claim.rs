@@ -1,7 +1,7 @@
 //! An agent gets a job.
 
 use super::secret::hand_out_secrets;
-use super::{By, Error, change_job, lease};
+use super::{By, Error, change_job};
 use crate::domain::{Job, JobSecret, Timestamp};
 use crate::store::{self, Ask, JobReads, SecretReads, WriteTx};
 
@@ -27,7 +27,13 @@ pub fn has_something(tx: &impl JobReads, ask: &Ask) -> Result<bool, store::Error
         return Ok(false);
     };
     for id in tx.held_by(agent)? {
-        let ours = |job: &Job| job.acknowledged || ask.queues.contains(&job.queue);
+        let ours = |job: &Job| {
+            if job.acknowledged {
+                job.left_since.is_none()
+            } else {
+                ask.queues.contains(&job.queue)
+            }
+        };
         if tx.job(id)?.as_ref().is_some_and(ours) {
             return Ok(true);
         }
@@ -38,8 +44,8 @@ pub fn has_something(tx: &impl JobReads, ask: &Ask) -> Result<bool, store::Error
 /// Hands out the job with the highest priority over all named queues, in submit order, to exactly one caller.
 ///
 /// An agent that says who it is and has not acknowledged the job that it was handed gets the same one again: the
-/// answer with it was lost. One that has acknowledged a job and asks for another proves that it no longer has it, because
-/// agents run one job at a time: that job ends.
+/// answer with it was lost. One that has acknowledged a job and asks for another has left that job, because agents run
+/// one job at a time; it may still report how the job ended, so nothing else changes yet.
 pub fn claim(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
@@ -48,8 +54,9 @@ pub fn claim(
 ) -> Result<Option<Claimed>, Error> {
     if let Some(agent) = &ask.agent {
         for id in tx.held_by(agent)? {
-            if let Some(job) = tx.job(id)?.filter(|job| job.acknowledged) {
-                lease::end(tx, now, &job, "its agent asked for another job")?;
+            let left = |job: &Job| job.acknowledged && job.left_since.is_none();
+            if let Some(old) = tx.job(id)?.filter(left) {
+                tx.update_job(&old, &old.left(now))?;
             }
         }
         if let Some(job) = tx.unacknowledged(agent, &ask.queues)? {

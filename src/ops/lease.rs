@@ -2,8 +2,9 @@
 //!
 //! An agent holds a job from the claim until the job ends. Until it has acknowledged the job (any request of its own
 //! that names it) nothing has happened to a device, so the job may simply go back to its place. Afterwards the agent may
-//! be cut off and yet run the job to its end, so silence is first only noticed, and ends the job after a long time or
-//! when the agent itself proves that it no longer has it, by asking for another.
+//! be cut off and yet run the job to its end, so silence is first only noticed, and ends the job after a long time. So does
+//! asking for another job, because an agent that was cut off at the end of a job asks before it reports that end. Only an
+//! agent that begins anew proves that it no longer has its job; it says which queues it serves then, and never otherwise.
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub struct Patience {
     pub acknowledge: Duration,
     /// Before its silence is noted.
     pub suspect: Duration,
-    /// Before its job ends.
+    /// Before its job ends, whether the agent is silent or busy with other jobs.
     pub lost: Duration,
 }
 
@@ -37,6 +38,8 @@ pub enum Due {
     Trust,
     /// End the job: the agent is lost.
     Lost,
+    /// End the job: its agent works on others and has not reported the end of this one.
+    Left,
     /// End the job: nobody took it in time.
     WaitedTooLong,
 }
@@ -52,7 +55,9 @@ fn due(job: &Job, heard: Timestamp, now: Timestamp, patience: &Patience) -> Opti
         let since = now.since(job.started_at.unwrap_or(now).max(patience.began));
         return (since > patience.acknowledge).then_some(Due::GoBack);
     }
+    let left = job.left_since.map(|since| now.since(since.max(patience.began)));
     match job.suspect_since {
+        _ if left.is_some_and(|left| left > patience.lost) => Some(Due::Left),
         _ if silent > patience.lost => Some(Due::Lost),
         None if silent > patience.suspect => Some(Due::Suspect),
         Some(_) if silent <= patience.suspect => Some(Due::Trust),
@@ -102,8 +107,25 @@ pub fn act(
         Some(Due::Suspect) => note(tx, now, &old, &old.suspected(now)),
         Some(Due::Trust) => note(tx, now, &old, &old.trusted()),
         Some(Due::Lost) => end(tx, now, &old, "its agent fell silent"),
+        Some(Due::Left) => {
+            end(tx, now, &old, "its agent went on to other jobs and did not report its end")
+        }
         Some(Due::WaitedTooLong) | None => Ok(()),
     }
+}
+
+/// Ends the jobs of an agent that has begun anew. Jobs that it has not acknowledged are handed to it again instead.
+pub(super) fn began_anew(
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+    agent: &AgentName,
+) -> Result<(), Error> {
+    for id in tx.held_by(agent)? {
+        if let Some(job) = tx.job(id)?.filter(|job| job.acknowledged) {
+            end(tx, now, &job, "its agent was restarted")?;
+        }
+    }
+    Ok(())
 }
 
 /// Puts a job that was handed out back to its old place, if it is still as it was handed out: the caller was gone
@@ -126,16 +148,24 @@ fn note(tx: &mut WriteTx<'_>, now: Timestamp, old: &Job, new: &Job) -> Result<()
     Ok(change_job(tx, now, &Actor::Server, (old, new), &agent)?)
 }
 
+/// How the line begins that says in a job's output why the server ended it.
+const SENTENCE: &str = "\ntestflinger-server: the job was ended: ";
+
+/// Takes the line with the reason out of a job's output, because the job has not ended so after all.
+pub(super) fn take_reason_back(tx: &mut WriteTx<'_>, id: JobId) -> Result<(), Error> {
+    Ok(tx.retract(Log(id, LogKind::Output), |text| text.starts_with(SENTENCE.as_bytes()))?)
+}
+
 /// Ends a job as cancelled, which is what every client waits for, and says why: in its history, and as the last line of
 /// its output for whoever reads that.
-pub(super) fn end(tx: &mut WriteTx<'_>, now: Timestamp, old: &Job, why: &str) -> Result<(), Error> {
+fn end(tx: &mut WriteTx<'_>, now: Timestamp, old: &Job, why: &str) -> Result<(), Error> {
     let job = old.ended(EndedBy::Server, now);
     tracing::warn!(job = %job.id, agent = ?job.agent, "a job ends: {why}");
     let line = Fragment {
         number: None,
         phase: old.state.phase().unwrap_or(Phase::Setup),
         at: now,
-        text: format!("\ntestflinger-server: the job was ended: {why}\n"),
+        text: format!("{SENTENCE}{why}\n"),
     };
     tx.append_log(Log(job.id, LogKind::Output), &line, now)?;
     Ok(change_job(tx, now, &Actor::Server, (old, &job), why)?)

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{By, Error, change_job, write_down};
+use super::{By, Error, change_job, lease, write_down};
 use crate::domain::member::status_of;
-use crate::domain::{Change, JobId, JobState, Phase, Subject, Timestamp};
+use crate::domain::{Change, EndedBy, JobId, JobState, Phase, Subject, Timestamp};
 use crate::store::{JobReads, Member, ResultReads, WriteTx};
 
 /// What was posted as a result.
@@ -53,6 +53,9 @@ pub fn post_result(
     write_down(tx, now, &by.actor(), &Subject::Job(id), statuses, "")?;
     if job != old {
         change_job(tx, now, &by.actor(), (&old, &job), "")?;
+        if old.ended_by == Some(EndedBy::Server) {
+            lease::take_reason_back(tx, id)?;
+        }
     }
     Ok(())
 }

@@ -127,7 +127,7 @@ impl ResultView {
                     hash.update(count.to_be_bytes());
                     hash.update(version.to_be_bytes());
                 }
-                // Fragments are only ever added.
+                // The text of a fragment never changes.
                 MemberView::Fragments(_, _, rows) => {
                     for row in rows {
                         hash.update(row.number.to_be_bytes());

@@ -27,7 +27,7 @@ tables! {
     /// `text` -> number or text: the schema version, the codec's name, the counter
     Meta = "meta-1",
 
-    /// `id` -> `JobV1`, the small mutable record
+    /// `id` -> the newest `JobV`, the small mutable record
     Job = "job-1",
     /// `id` -> the submitted JSON object, never rewritten by a state change
     JobBody = "job-body-1",

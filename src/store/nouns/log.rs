@@ -195,6 +195,26 @@ impl WriteTx<'_> {
         Ok((!there).then_some(copy))
     }
 
+    /// Removes every fragment, read or not, whose text is such a one.
+    pub fn retract(&mut self, log: Log, such: impl Fn(&[u8]) -> bool) -> Result<(), Error> {
+        let mut found = Vec::new();
+        for (table, text_of) in [
+            (Table::Fragment, (|value| split(value).1) as fn(&[u8]) -> &[u8]),
+            (Table::Drain, |value| value),
+        ] {
+            self.scan_prefix(table, &log.key(), None, &mut |key, value| {
+                if such(text_of(value)) {
+                    found.push((table, Key::new().raw(key)));
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        for (table, key) in found {
+            self.remove(table, &key)?;
+        }
+        Ok(())
+    }
+
     /// Forgets the pieces up to and including this number: they were read.
     pub fn forget_drained(&mut self, log: Log, up_to: u64) -> Result<(), Error> {
         for (number, _) in self.drain_pieces(log)? {

@@ -11,7 +11,7 @@ use super::agent::{AgentLogV1, AgentV1, ProvisionV1};
 use super::blob::BlobV1;
 use super::client::{ClientV1, RefreshV1};
 use super::history::HistoryV1;
-use super::job::JobV1;
+use super::job::{JobV1, JobV2};
 use super::log::LogTailV1;
 use super::queue::QueueV1;
 use super::secret::{JobSecretV1, SecretV1};
@@ -53,6 +53,7 @@ fn job() -> Job {
         agent: Some(AgentName::trusted("a")),
         acknowledged: true,
         suspect_since: Some(moment(2)),
+        left_since: Some(moment(3)),
         queue_until: None,
         client: Some(ClientId::trusted("c")),
         pinned: true,
@@ -64,11 +65,13 @@ fn job() -> Job {
 
 #[test]
 fn the_bytes_of_a_job_never_change() {
-    assert_eq!(
-        hex(&JobV1::from(&job())),
-        "0101fb2c010171030474657374020302fd0060a0aae0c10c0001fd80e4beaae0c10c000001016101\
-         01fd0069ddaae0c10c0000010163010002017402c3a9010178"
-    );
+    let first = "fb2c010171030474657374020302fd0060a0aae0c10c0001fd80e4beaae0c10c000001016101\
+         01fd0069ddaae0c10c0000010163010002017402c3a9010178";
+    assert_eq!(hex(&JobV1::from(&job())), format!("0101{first}"));
+    assert_eq!(hex(&JobV2::from(&job())), format!("0102{first}01fd80edfbaae0c10c00"));
+    let old = encode(&JobV1::from(&job())).unwrap();
+    let read = decode::<JobV2>(&old).unwrap().into_job(job().id).unwrap();
+    assert_eq!(read, Job { left_since: None, ..job() });
 }
 
 #[test]
@@ -229,6 +232,7 @@ prop_compose! {
             started_at: times.1,
             finished_at: times.2,
             suspect_since: waits.0,
+            left_since: waits.1,
             queue_until: waits.1,
             acknowledged: flags[0],
             pinned: flags[1],
@@ -245,7 +249,7 @@ prop_compose! {
 proptest! {
     #[test]
     fn every_job_reads_back(job in any_job()) {
-        let record = JobV1::from(&job);
+        let record = JobV2::from(&job);
         reads_back(&record)?;
         prop_assert_eq!(record.into_job(job.id).unwrap(), job);
     }
@@ -283,7 +287,7 @@ proptest! {
             (*first, *second) = (tag, 1);
         }
         let id = JobId::from_bytes([0; 16]);
-        let _ = decode::<JobV1>(&bytes).map(|record| record.into_job(id));
+        let _ = decode::<JobV2>(&bytes).map(|record| record.into_job(id));
         let _ = decode::<AgentV1>(&bytes);
         let _ = decode::<AgentLogV1>(&bytes);
         let _ = decode::<ProvisionV1>(&bytes);

@@ -49,6 +49,33 @@ fn a_job_that_is_cancelled_while_it_runs() {
 }
 
 #[test]
+fn a_job_that_ended_while_the_server_was_away_is_never_shown_cancelled() {
+    for pair in pairs() {
+        let mut play = Play::of(pair);
+        play.agent(&["start"]);
+        play.cli(&["submit"]);
+        play.agent(&["take", "setup", "test"]);
+        play.cli(&["submit-next"]);
+        // Agents ask for their next job before they send again what they could not send.
+        play.agent(&["cleanup", "clear", "next"]);
+        play.cli(&["still-test"]);
+        play.agent(&["send", "wait"]);
+        play.cli(&["see-end"]);
+    }
+}
+
+#[test]
+fn a_job_whose_agent_is_restarted_ends() {
+    for pair in pairs() {
+        let mut play = Play::of(pair);
+        play.agent(&["start"]);
+        play.cli(&["submit"]);
+        play.agent(&["take", "setup", "test", "start"]);
+        play.cli(&["see-cancelled"]);
+    }
+}
+
+#[test]
 fn an_agent_that_is_cut_off_sends_what_it_has_when_it_is_back() {
     for pair in pairs() {
         let mut play = Play::of(pair);

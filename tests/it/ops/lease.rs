@@ -108,11 +108,62 @@ fn what_a_person_cancelled_no_agent_completes() {
 }
 
 #[test]
-fn an_agent_that_asks_for_another_job_has_lost_the_one_it_had() {
+fn an_agent_that_asks_for_another_job_may_report_the_end_of_the_one_it_had() {
     let lab = Lab::new();
-    let (lost, _) = running(&lab);
+    let (first, _) = running(&lab);
     let next = lab.submit(submission("q")).unwrap();
     assert_eq!(lab.claim(&["q"], Some("rig")), Some(next));
+    lab.post_state(next, "test", Some("rig"));
+    assert_eq!(job(&lab, first).state.as_str(), "test", "it may be on its way");
+    lab.clock.advance(Duration::from_mins(20));
+    assert_eq!(watch(&lab, lab.clock.now()), []);
+    lab.post_state(first, "complete", Some("rig"));
+    assert_eq!(job(&lab, first).state.as_str(), "complete");
+    assert_eq!(job(&lab, next).state.as_str(), "test");
+}
+
+#[test]
+fn a_job_whose_agent_goes_on_without_reporting_its_end_is_ended_and_may_yet_be_completed() {
+    let lab = Lab::new();
+    let (first, _) = running(&lab);
+    // It asks in vain, again and again.
+    for _ in 0..2 {
+        assert_eq!(lab.claim(&["q"], Some("rig")), None);
+        lab.clock.advance(Duration::from_mins(15));
+    }
+    assert_eq!(watch(&lab, lab.clock.now()), []);
+    lab.clock.advance(Duration::from_secs(1));
+    assert_eq!(watch(&lab, lab.clock.now()), [Due::Left]);
+    assert_eq!(job(&lab, first).ended_by, Some(EndedBy::Server));
+    let output = || {
+        let tx = lab.store.read().unwrap();
+        let log = Log(first, LogKind::Output);
+        let rows = tx.fragments(log, Phase::Test, 0, None).unwrap();
+        (tx.fragment_texts(log, Phase::Test, &rows).unwrap(), tx.drain_pieces(log).unwrap().len())
+    };
+    assert!(output().0.contains("did not report its end"), "{}", output().0);
+    lab.post_state(first, "complete", Some("rig"));
+    assert_eq!(job(&lab, first).state.as_str(), "complete");
+    assert_eq!(output(), (String::new(), 0), "what the server said was wrong");
+}
+
+#[test]
+fn the_time_in_which_the_server_was_down_is_not_the_agents() {
+    let lab = Lab::new();
+    let (first, _) = running(&lab);
+    assert_eq!(lab.claim(&["q"], Some("rig")), None);
+    lab.clock.advance(Duration::from_hours(1));
+    let patience = Patience { began: lab.clock.now(), ..PATIENCE };
+    let due =
+        ops::overdue(&lab.store.read().unwrap(), lab.clock.now(), &patience, |_| lab.clock.now());
+    assert_eq!((due.unwrap(), job(&lab, first).state.as_str()), (vec![], "test"));
+}
+
+#[test]
+fn an_agent_that_begins_anew_has_lost_the_job_it_had() {
+    let lab = Lab::new();
+    let (lost, _) = running(&lab);
+    lab.enrol(&["rig"], &["q"]);
     assert_eq!(job(&lab, lost).state.as_str(), "cancelled");
     assert_eq!(job(&lab, lost).ended_by, Some(EndedBy::Server));
 }

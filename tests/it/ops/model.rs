@@ -92,12 +92,6 @@ struct Model(Vec<Job>);
 
 impl Model {
     fn claim(&mut self, queues: &[&str], agent: Option<&'static str>) -> Option<JobId> {
-        // An agent that asks again has lost what it had acknowledged.
-        for job in self.0.iter_mut().filter(|job| agent.is_some() && job.agent == agent) {
-            if job.acknowledged && job.state != "waiting" && !job.is_finished() {
-                (job.state, job.by_server) = ("cancelled", true);
-            }
-        }
         let asked = |job: &&mut Job| queues.contains(&job.wish.queue);
         let lost = |job: &&mut Job| {
             let open = job.state != "waiting" && !job.is_finished();

@@ -5,7 +5,9 @@ mod record;
 
 pub(crate) use reads::names;
 pub use reads::{Ask, JobReads, Listed};
+#[cfg(test)]
 pub(super) use record::JobV1;
+pub(super) use record::JobV2;
 
 use crate::domain::{Job, JobId};
 use crate::store::engine::{Error, IndexRow, Key, Table, WriteTx, codec};
@@ -71,7 +73,7 @@ fn by_state(word: &str) -> Key {
 
 /// The index rows of a stored job.
 pub(crate) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
-    let record: JobV1 = codec::decode(value)?;
+    let record: JobV2 = codec::decode(value)?;
     Ok(record.into_job(JobId::stored(key)?)?.index_rows())
 }
 
@@ -86,7 +88,7 @@ impl WriteTx<'_> {
         self.put(Table::JobBody, &job.id.key(), body.as_bytes())?;
         self.replace_rows(&[], &job.index_rows())?;
         self.wake_for(None, job);
-        self.put_record(Table::Job, &job.id.key(), &JobV1::from(job))
+        self.put_record(Table::Job, &job.id.key(), &JobV2::from(job))
     }
 
     /// Makes `old` into `new`, which has the same id, with all its index rows.
@@ -94,7 +96,7 @@ impl WriteTx<'_> {
         debug_assert_eq!(old.id, new.id);
         self.replace_rows(&old.index_rows(), &new.index_rows())?;
         self.wake_for(Some(old), new);
-        self.put_record(Table::Job, &new.id.key(), &JobV1::from(new))
+        self.put_record(Table::Job, &new.id.key(), &JobV2::from(new))
     }
 
     /// Offers a job that became claimable to whoever waits for its queue.

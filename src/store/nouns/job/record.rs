@@ -6,7 +6,7 @@ use crate::domain::{
     AgentName, Attachments, ClientId, EndedBy, Job, JobId, JobState, QueueName, Tag, Timestamp,
 };
 use crate::store::engine::Error;
-use crate::store::engine::codec::first_version;
+use crate::store::engine::codec::{Record, first_version};
 
 /// The mutable part of a job; its id is the key, its body stands in a table of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,37 @@ pub(crate) struct JobV1 {
     exclude_agents: Vec<String>,
 }
 first_version!(JobV1, 1);
+
+/// What a job has since jobs may be left.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct JobV2 {
+    job: JobV1,
+    left_since: Option<i64>,
+}
+
+impl Record for JobV2 {
+    const TAG: u8 = JobV1::TAG;
+    const VERSION: u8 = 2;
+    type Previous = JobV1;
+
+    fn upgrade(job: JobV1) -> Self {
+        Self { job, left_since: None }
+    }
+}
+
+impl From<&Job> for JobV2 {
+    fn from(job: &Job) -> Self {
+        let left_since = job.left_since.map(Timestamp::as_micros);
+        Self { job: JobV1::from(job), left_since }
+    }
+}
+
+impl JobV2 {
+    pub(crate) fn into_job(self, id: JobId) -> Result<Job, Error> {
+        let left_since = self.left_since.map(Timestamp::from_micros);
+        Ok(Job { left_since, ..self.job.into_job(id)? })
+    }
+}
 
 impl From<&Job> for JobV1 {
     fn from(job: &Job) -> Self {
@@ -70,7 +101,7 @@ impl From<&Job> for JobV1 {
 }
 
 impl JobV1 {
-    pub(crate) fn into_job(self, id: JobId) -> Result<Job, Error> {
+    fn into_job(self, id: JobId) -> Result<Job, Error> {
         let moment = |micros: Option<i64>| micros.map(Timestamp::from_micros);
         let unknown = |what: &str, code: u8| Error::Corrupt(format!("job {id}: {what} {code}"));
         Ok(Job {
@@ -99,6 +130,7 @@ impl JobV1 {
             agent: self.agent.map(AgentName::trusted),
             acknowledged: self.acknowledged,
             suspect_since: moment(self.suspect_since),
+            left_since: None,
             queue_until: moment(self.queue_until),
             client: self.client.map(ClientId::trusted),
             pinned: self.pinned,
