@@ -1,7 +1,7 @@
 //! `/v1/oauth2/token`
 
 use axum::extract::State;
-use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING, USER_AGENT};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING, USER_AGENT};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use base64::Engine as _;
@@ -41,21 +41,25 @@ pub(in crate::api) async fn head() -> Response {
 /// Which of two answers the caller can read, because each generation of clients crashes on the answer that is meant for
 /// the other one: docs/API.md, "POST /v1/oauth2/token".
 ///
-/// Clients of 2025 and callers of `GET` read the bare token. Clients of 2025 say that they send JSON; those of 2026 send
-/// an empty body and say so. Plain curl says nothing about a body. A proxy that drops the length of an empty body must
-/// not make a client of 2026 look like curl.
+/// Clients of 2025 and callers of `GET` read the bare token. Clients of 2025 send a body in JSON; those of 2026 send an
+/// empty one and say so, some with the content type that their HTTP library gives to every request. Plain curl says
+/// nothing about a body. A proxy that drops the length of an empty body must not make a client of 2026 look like curl.
 fn wants_text(method: &Method, headers: &HeaderMap, form: &Form) -> bool {
     match form.format.as_deref() {
         Some("jwt") => return true,
         Some("json") => return false,
         _ => {}
     }
-    let says_nothing =
-        !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING);
-    let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if text(ACCEPT).split(',').any(|kind| kind.trim().starts_with("application/json")) {
+        return false;
+    }
+    let (length, chunked) = (text(CONTENT_LENGTH), headers.contains_key(TRANSFER_ENCODING));
+    let has_body = chunked || !["", "0"].contains(&length);
+    let says_nothing = length.is_empty() && !chunked && !is_json(headers);
     method == Method::GET
-        || is_json(headers)
-        || (says_nothing && !agent.starts_with("python-requests/"))
+        || (has_body && is_json(headers))
+        || (says_nothing && !text(USER_AGENT).starts_with("python-requests/"))
 }
 
 fn refused(message: &str) -> ApiError {

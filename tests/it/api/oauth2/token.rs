@@ -64,7 +64,10 @@ fn each_generation_of_clients_gets_the_form_that_it_can_read() {
     let grant = "grant_type=client_credentials";
     assert_eq!(form("POST", &[urlencoded, length], grant), Form::Object);
     let charset = ("Content-Type", "application/json; charset=utf-8");
-    assert_eq!(form("POST", &[charset, EMPTY], ""), Form::Text);
+    assert_eq!(form("POST", &[charset, ("Content-Length", "2")], "{}"), Form::Text);
+    // Libraries name a type for every request of a session, even where there is no body.
+    assert_eq!(form("POST", &[charset, EMPTY], ""), Form::Object);
+    assert_eq!(form("POST", &[JSON], ""), Form::Object);
 }
 
 #[test]
@@ -72,6 +75,11 @@ fn whoever_says_which_form_gets_it() {
     let server = TestServer::start();
     server.client("ci", "contributor");
     let form = |target: &str, headers: &[(&str, &str)]| form(&server, target, headers, "");
+    let accept = ("Accept", "text/plain;q=0.5, application/json");
+    assert_eq!(form("GET /v1/oauth2/token", &[accept]), Form::Object);
+    assert_eq!(form("POST /v1/oauth2/token", &[accept, CURL]), Form::Object);
+    assert_eq!(form("POST /v1/oauth2/token", &[("Accept", "*/*"), CURL]), Form::Text);
+    assert_eq!(form("POST /v1/oauth2/token?format=jwt", &[accept]), Form::Text);
     assert_eq!(form("GET /v1/oauth2/token?format=json", &[]), Form::Object);
     assert_eq!(form("POST /v1/oauth2/token?format=json", &[JSON, EMPTY]), Form::Object);
     assert_eq!(form("POST /v1/oauth2/token?format=jwt", &[EMPTY, PYTHON]), Form::Text);
