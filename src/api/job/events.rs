@@ -20,6 +20,11 @@ pub(in crate::api) async fn post(
         Error::Timeout => ApiError::text(StatusCode::GATEWAY_TIMEOUT, "Webhook Timeout"),
         Error::Unreachable => ApiError::new(StatusCode::BAD_GATEWAY, "Webhook unreachable"),
     })?;
+    // An agent takes these for this server's own: it throws its token away and sends every event again.
+    if matches!(answer.status, 401 | 403) {
+        let message = format!("Webhook answered {}", answer.status);
+        return Err(ApiError::new(StatusCode::BAD_GATEWAY, message));
+    }
     let mut response = reply::text(answer.text);
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     Ok(response)

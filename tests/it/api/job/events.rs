@@ -28,9 +28,7 @@ fn path() -> String {
 #[test]
 fn the_webhook_gets_the_event_and_the_agent_its_answer() {
     let (server, hook) = listed();
-    for (status, text) in
-        [(200, "said the hook"), (418, "said the hook"), (204, ""), (401, "said the hook")]
-    {
+    for (status, text) in [(200, "said the hook"), (418, "said the hook"), (204, "")] {
         let answer = server.anonymous().post(&path(), &event(&format!("{}/{status}", hook.url)));
         assert_eq!(answer.seen(), (status, text.to_owned()));
         let (head, body) = hook.asked.recv().unwrap();
@@ -40,6 +38,15 @@ fn the_webhook_gets_the_event_and_the_agent_its_answer() {
             "{\"agent_id\": \"agent-00\", \"job_queue\": \"myqueue\", \"events\": \
              [{\"detail\": \"d\", \"event_name\": \"started\", \"timestamp\": \"2024-05-03T19:11:33+00:00\"}]}"
         );
+    }
+}
+
+#[test]
+fn a_webhook_that_wants_another_token_is_not_taken_for_this_server() {
+    let (server, hook) = listed();
+    for status in [401, 403] {
+        let answer = server.anonymous().post(&path(), &event(&format!("{}/{status}", hook.url)));
+        assert_eq!((answer.status, answer.message()), (502, format!("Webhook answered {status}")));
     }
 }
 
