@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use testflinger_server::auth::Identity;
-use testflinger_server::domain::{Access, AgentPost, JobId, SystemClock, Timestamp};
+use testflinger_server::domain::{Access, AgentPost, Guarded, JobId, SystemClock, Timestamp};
 use testflinger_server::ops::{self, By, Claimed, Submission};
 use testflinger_server::store::{Ask, Options, Store, WriteTx};
 
@@ -200,7 +200,7 @@ pub(crate) fn ask(queue: &str, agent: Option<&str>) -> Ask {
 }
 
 pub(crate) fn by() -> By {
-    By { identity: Identity::LocalAdmin, agent: None, access: Access::Open }
+    By { identity: Identity::LocalAdmin, agent: None, access: Access::Open, guarded: Guarded::All }
 }
 
 /// The walk: all queues once, in an order in which neighbours are far apart.

@@ -32,7 +32,7 @@ use crate::auth::jwt::{Incarnation, SigningKey};
 use crate::auth::passwords::Passwords;
 use crate::auth::refresh::RefreshToken;
 use crate::auth::throttle::Throttle;
-use crate::domain::{Access, Client, Clock, Timestamp};
+use crate::domain::{Access, Client, Clock, Guarded, Timestamp};
 use crate::ops;
 use crate::store::{self, ReadTx, Store, WriteTx};
 use crate::webhook::{self, Webhooks};
@@ -62,6 +62,8 @@ pub struct Limits {
 pub struct Auth {
     /// What callers without a token may do.
     pub access: Access,
+    /// Which jobs of clients they may not act on.
+    pub guarded: Guarded,
     /// Signs access tokens.
     pub key: SigningKey,
     /// Hashes and checks secrets.

@@ -22,7 +22,8 @@ pub use settings::{
     Agents, Auth, Limits, Logging, Network, Raw, Retention, Settings, Storage, Webhooks,
 };
 pub use value::{
-    Address, Count, Filter, Hosts, LogFormat, Mode, Origins, Proxies, Size, Span, Switch,
+    Address, Count, Filter, GuardedJobs, Hosts, LogFormat, Mode, Origins, Proxies, Size, Span,
+    Switch,
 };
 
 /// The environment.

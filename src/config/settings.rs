@@ -14,7 +14,8 @@ use serde::Deserialize;
 use super::found::{data_dir, webhook_origins};
 use super::secret::{Secret, jwt_signing_key, secrets_key, secrets_old_key, webhook_auth};
 use super::value::{
-    Address, Count, Filter, Hosts, LogFormat, Mode, Origins, Proxies, Size, Span, Switch,
+    Address, Count, Filter, GuardedJobs, Hosts, LogFormat, Mode, Origins, Proxies, Size, Span,
+    Switch,
 };
 use super::{Env, Error};
 
@@ -205,6 +206,10 @@ settings! {
             "What callers without a token may do: open (on a trusted network: everything except \
              administration), contributor (submit jobs and look at them; agents need a token of \
              role agent) or locked (nothing except ask for a token)";
+        guarded_jobs: GuardedJobs as GuardedJobs = "restricted", "WHICH",
+            "Which jobs of clients callers without a token may not cancel or send attachments for, \
+             in contributor mode: restricted (those in restricted queues, and those that name \
+             secrets) or all. The command line of 2025 cancels without its token";
         jwt_signing_key_file: PathBuf as Secret = jwt_signing_key
             "keys/jwt.key in the data directory, made at the first start", "FILE",
             "A file with the key that signs tokens. The variable JWT_SIGNING_KEY or the systemd \

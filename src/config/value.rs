@@ -189,6 +189,17 @@ pub enum Mode {
     Locked,
 }
 
+/// Which jobs of clients callers without a token may not act on, in the contributor mode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum GuardedJobs {
+    /// Those in restricted queues, and those that name secrets.
+    #[default]
+    Restricted,
+    /// All of them.
+    All,
+}
+
 macro_rules! words {
     ($type:ident: $($word:literal => $variant:ident),*) => {
         impl FromStr for $type {
@@ -213,6 +224,7 @@ macro_rules! words {
 }
 
 words!(LogFormat: "text" => Text, "json" => Json);
+words!(GuardedJobs: "restricted" => Restricted, "all" => All);
 words!(Mode: "open" => Open, "contributor" => Contributor, "locked" => Locked);
 
 fn parts(text: &str) -> impl Iterator<Item = &str> {

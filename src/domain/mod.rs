@@ -32,6 +32,6 @@ pub use name::{AgentName, ClientId, MAX_NAME, NameError, QueueName, Tag};
 pub use network::network;
 pub use queue::Advertised;
 pub use refresh::Refresh;
-pub use role::{Access, Role};
+pub use role::{Access, Guarded, Role};
 pub use secret::{BadSecretPath, JobSecret, SealedBytes, Secret, SecretPath, seal_place};
 pub use state::{JobState, Phase};

@@ -56,6 +56,16 @@ impl std::fmt::Display for Role {
     }
 }
 
+/// Which jobs of clients are guarded from callers without a token, where those may do what a contributor may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Guarded {
+    /// Those in restricted queues, and those that name secrets.
+    #[default]
+    Restricted,
+    /// All of them.
+    All,
+}
+
 /// What callers without a token may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {

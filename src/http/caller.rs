@@ -142,7 +142,8 @@ fn admit(app: &App, door: Door, request: &Request) -> ApiResult<Caller> {
     let Door { action, get_takes } = door;
     let (headers, path) = (request.headers(), request.uri().path());
     let access = app.auth().access;
-    let by = By { identity: Identity::Anonymous, agent: agent_cookie::agent(headers), access };
+    let (agent, guarded) = (agent_cookie::agent(headers), app.auth().guarded);
+    let by = By { identity: Identity::Anonymous, agent, access, guarded };
     let mut caller = Caller { by, address: address(app, request) };
     if request.extensions().get::<Local>().is_some() {
         caller.by.identity = Identity::LocalAdmin;

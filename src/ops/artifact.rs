@@ -1,8 +1,8 @@
 //! Files arrive: artifacts of a test, attachments for one.
 
-use super::{By, Error, change_job};
+use super::{By, Error, change_job, may_steer};
 use crate::domain::{Attachments, Blob, BlobKind, Job, JobId, Timestamp};
-use crate::store::{JobReads, WriteTx};
+use crate::store::{ClientReads, JobReads, WriteTx};
 
 /// Gives a job its artifact; the newest wins. The job need not exist.
 pub fn put_artifact(tx: &mut WriteTx<'_>, id: JobId, blob: &Blob, by: &By) -> Result<(), Error> {
@@ -16,10 +16,14 @@ pub fn put_artifact(tx: &mut WriteTx<'_>, id: JobId, blob: &Blob, by: &By) -> Re
 /// # Errors
 /// [`Error::NotWaiting`]; [`Error::NotYours`], because whoever supplies the attachments decides what the job does;
 /// [`Error::NoAttachments`].
-pub fn awaiting_attachments(tx: &impl JobReads, id: JobId, by: &By) -> Result<Job, Error> {
+pub fn awaiting_attachments(
+    tx: &(impl JobReads + ClientReads),
+    id: JobId,
+    by: &By,
+) -> Result<Job, Error> {
     let waiting = tx.job(id)?.filter(|job| job.state.is_waiting());
     let job = waiting.ok_or(Error::NotWaiting(id))?;
-    if !by.may_touch(&job) {
+    if !may_steer(tx, &job, by)? {
         return Err(Error::NotYours);
     }
     if job.attachments == Attachments::None { Err(Error::NoAttachments(id)) } else { Ok(job) }

@@ -1,6 +1,6 @@
 //! A person ends a job.
 
-use super::{By, Error, change_job};
+use super::{By, Error, change_job, may_steer};
 use crate::domain::{EndedBy, JobId, Timestamp};
 use crate::store::{JobReads, WriteTx};
 
@@ -10,7 +10,7 @@ use crate::store::{JobReads, WriteTx};
 /// [`Error::NoJob`], [`Error::NotYours`], [`Error::JobFinished`].
 pub fn cancel(tx: &mut WriteTx<'_>, now: Timestamp, id: JobId, by: &By) -> Result<(), Error> {
     let old = tx.job(id)?.ok_or(Error::NoJob)?;
-    if !by.may_touch(&old) {
+    if !may_steer(tx, &old, by)? {
         return Err(Error::NotYours);
     }
     if old.state.is_finished() {

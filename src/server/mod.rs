@@ -34,8 +34,8 @@ use crate::app::{App, Auth, KeyFile, Limits, Parts, SecretKeys};
 use crate::auth::jwt::SigningKey;
 use crate::auth::passwords::{self, Passwords};
 use crate::auth::throttle::{self, Throttle};
-use crate::config::{self, Mode, Secrets, Settings, Span};
-use crate::domain::{Access, Clock, SystemClock, Timestamp};
+use crate::config::{self, GuardedJobs, Mode, Secrets, Settings, Span};
+use crate::domain::{Access, Clock, Guarded, SystemClock, Timestamp};
 use crate::ops::{self, Patience};
 use crate::secrets::{Keyring, SealingKey};
 use crate::store::{self, Ages, Options, Store};
@@ -254,6 +254,10 @@ pub fn app(
             Mode::Open => Access::Open,
             Mode::Contributor => Access::Contributor,
             Mode::Locked => Access::Locked,
+        },
+        guarded: match settings.auth.guarded_jobs {
+            GuardedJobs::Restricted => Guarded::Restricted,
+            GuardedJobs::All => Guarded::All,
         },
         key: SigningKey::from_bytes(&key)
             .map_err(|_| keys::Error::Empty("the signing key".into()))?,

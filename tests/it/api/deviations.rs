@@ -2,7 +2,7 @@
 //! `docs/WIRE-DEVIATIONS.md` lists all such places.
 
 use serde_json::json;
-use testflinger_server::config::{Mode, Raw};
+use testflinger_server::config::{GuardedJobs, Mode, Raw};
 
 use crate::support::{Part, TestServer, ZERO};
 
@@ -115,10 +115,43 @@ fn outside_of_the_open_mode_a_job_is_its_submitters() {
 }
 
 #[test]
-fn what_the_nameless_submitted_the_nameless_cancel() {
+fn what_the_nameless_submitted_everybody_cancels() {
     let server = TestServer::with(Raw { access: Some(Mode::Contributor), ..Raw::default() });
-    let anyone = server.anonymous();
-    let id = anyone.submit(&json!({ "job_queue": "q" }));
-    let action = format!("/v1/job/{id}/action");
-    assert_eq!(anyone.post(&action, &json!({ "action": "cancel" })).status, 200);
+    for caller in [server.anonymous(), server.client("dev", "contributor")] {
+        let id = server.anonymous().submit(&json!({ "job_queue": "q" }));
+        let action = format!("/v1/job/{id}/action");
+        assert_eq!(caller.post(&action, &json!({ "action": "cancel" })).status, 200);
+    }
+}
+
+/// The command line of 2025 shows its token only when it submits.
+#[test]
+fn the_nameless_steer_a_clients_job_unless_it_is_guarded() {
+    let statuses = |access: Mode, guarded_jobs: GuardedJobs, restrict: bool| {
+        let raw = Raw { access: Some(access), guarded_jobs: Some(guarded_jobs), ..Raw::default() };
+        let server = TestServer::with(raw);
+        server.client("dev", "contributor");
+        if restrict {
+            server.client("rig", "agent").post("/v1/agents/data/rig", &json!({ "queues": ["q"] }));
+            let owner = json!({ "client_id": "dev" });
+            let restricted = server.client("boss", "admin").post("/v1/restricted-queues/q", &owner);
+            assert_eq!(restricted.status, 200, "{}", restricted.text());
+        }
+        let dev = server.anonymous().header("Authorization", &server.token("dev"));
+        let test = json!({ "attachments": [{ "agent": "a" }] });
+        let id = dev.submit(&json!({ "job_queue": "q", "test_data": test }));
+        let anyone = server.anonymous();
+        let sent = anyone.upload(&format!("/v1/job/{id}/attachments"), &[Part("file", b"x")]);
+        if access != Mode::Open {
+            let again = anyone.post("/v1/job", &json!({ "job_queue": "q", "job_id": id }));
+            assert!([401, 403].contains(&again.status), "to replace a job is to submit one");
+        }
+        let cancel = anyone.post(&format!("/v1/job/{id}/action"), &json!({ "action": "cancel" }));
+        [sent.status, cancel.status]
+    };
+    assert_eq!(statuses(Mode::Contributor, GuardedJobs::Restricted, false), [200, 200]);
+    assert_eq!(statuses(Mode::Contributor, GuardedJobs::Restricted, true), [403, 403]);
+    assert_eq!(statuses(Mode::Contributor, GuardedJobs::All, false), [403, 403]);
+    assert_eq!(statuses(Mode::Locked, GuardedJobs::Restricted, false), [401, 401]);
+    assert_eq!(statuses(Mode::Open, GuardedJobs::All, false), [200, 200]);
 }

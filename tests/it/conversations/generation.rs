@@ -56,7 +56,7 @@ impl Generation {
 }
 
 /// The pairs that can work: the first generation's agents have no token, and its command line shows one only when it
-/// submits, so that elsewhere than in an open lab it may not supply attachments.
+/// submits.
 pub(super) fn pairs() -> impl Iterator<Item = Pair> {
     let all = [Mode::Open, Mode::Contributor, Mode::Locked].into_iter().flat_map(|mode| {
         let pair = move |cli| Generation::ALL.map(|agent| Pair { mode, cli, agent });
@@ -64,6 +64,7 @@ pub(super) fn pairs() -> impl Iterator<Item = Pair> {
     });
     all.filter(|pair| match pair.mode {
         Mode::Open => true,
-        Mode::Contributor | Mode::Locked => pair.agent != First && pair.cli != First,
+        Mode::Contributor => pair.agent != First,
+        Mode::Locked => pair.agent != First && pair.cli != First,
     })
 }

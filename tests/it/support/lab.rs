@@ -3,7 +3,8 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use testflinger_server::auth::Identity;
 use testflinger_server::domain::{
-    Access, AgentName, AgentPost, Blob, Job, JobId, JobState, ManualClock, QueueName, Timestamp,
+    Access, AgentName, AgentPost, Blob, Guarded, Job, JobId, JobState, ManualClock, QueueName,
+    Timestamp,
 };
 use testflinger_server::ops::{self, By, Posted, Submission};
 use testflinger_server::store::{Ask, JobReads, Options, Store};
@@ -85,7 +86,7 @@ impl Lab {
 /// Somebody who may do everything, and says to be this agent or none.
 pub(crate) fn by(agent: Option<&str>) -> By {
     let agent = agent.map(|name| AgentName::try_from(name.to_owned()).unwrap());
-    By { identity: Identity::LocalAdmin, agent, access: Access::Open }
+    By { identity: Identity::LocalAdmin, agent, access: Access::Open, guarded: Guarded::All }
 }
 
 pub(crate) fn queues(names: &[&str]) -> Vec<QueueName> {
