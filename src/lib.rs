@@ -1,8 +1,8 @@
 //! A Testflinger server in one binary.
 //!
 //! Arrows point one way only, and a test enforces it:
-//! `cli -> server -> api -> http -> app -> {ops, webhook} -> {store, auth} -> domain`; `config` and `logging` are leaves that
-//! `cli` and `server` use.
+//! `cli -> server -> api -> http -> app -> {ops, webhook} -> {store, auth} -> domain`; `config`, `logging` and
+//! `metrics` are leaves.
 //!
 //! | folder | what it knows |
 //! |---|---|
@@ -15,6 +15,7 @@
 //! | [`webhook`] | requests to webhooks, and where those may be |
 //! | [`auth`] | passwords, tokens, who may do what |
 //! | [`store`] | what is kept; the only place that names redb and bincode |
+//! | [`metrics`] | the list of all metrics; the only place that names prometheus_client |
 //! | [`domain`] | ids, names, states, times |
 
 pub mod api;
@@ -25,6 +26,7 @@ pub mod config;
 pub mod domain;
 pub mod http;
 pub mod logging;
+pub mod metrics;
 pub mod ops;
 pub mod secrets;
 pub mod server;

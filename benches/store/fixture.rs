@@ -220,6 +220,7 @@ pub(crate) fn submission(queue: &str) -> Submission {
         priority: 0,
         tags: Vec::new(),
         exclude_agents: Vec::new(),
+        reserves: false,
         reserve_seconds: None,
         queue_timeout: None,
         attachments: false,

@@ -6,6 +6,7 @@ mod client_permissions;
 mod events;
 mod health;
 mod job;
+mod metrics;
 mod oauth2;
 mod queues;
 mod restricted_queues;
@@ -30,11 +31,21 @@ pub fn routes(app: App) -> Router {
     table(Routes::new(app)).finish()
 }
 
-#[rustfmt::skip]
-fn table(routes: Routes) -> Routes {
+/// What a port of its own answers to whoever watches the server. Whoever reaches that port needs no token.
+pub fn probes(app: App) -> Router {
+    health(Routes::new(app)).at("/metrics", [may(Greet, get(metrics::get))]).finish()
+}
+
+fn health(routes: Routes) -> Routes {
     routes
         .at("/healthz", [may(Greet, get(health::alive))])
         .at("/readyz", [may(Greet, get(health::ready))])
+}
+
+#[rustfmt::skip]
+fn table(routes: Routes) -> Routes {
+    health(routes)
+        .at("/metrics", [may(UseLab, get(metrics::get))])
         .at("/v1", [may(Greet, get(root::get))])
         .at("/v1/job", [
             may(UseLab, post(job::submit::post)),

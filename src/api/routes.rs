@@ -14,12 +14,12 @@ pub(super) struct Guarded(Door, MethodRouter<App>);
 
 /// Handlers for callers who may do `action`.
 pub(super) const fn may(action: Action, handlers: MethodRouter<App>) -> Guarded {
-    Guarded(Door { action, get_takes: false }, handlers)
+    Guarded(Door { action, get_takes: false, route: "" }, handlers)
 }
 
 /// The same where `GET` changes something: no page of another site may cause it.
 pub(super) const fn may_take(action: Action, handlers: MethodRouter<App>) -> Guarded {
-    Guarded(Door { action, get_takes: true }, handlers)
+    Guarded(Door { action, get_takes: true, route: "" }, handlers)
 }
 
 /// A router that takes no route without a guard.
@@ -37,7 +37,7 @@ impl Routes {
     pub(super) fn at<const N: usize>(mut self, path: &'static str, groups: [Guarded; N]) -> Self {
         let mut handlers = MethodRouter::new();
         for Guarded(door, group) in groups {
-            let state = (self.app.clone(), door);
+            let state = (self.app.clone(), Door { route: path, ..door });
             handlers = handlers.merge(group.route_layer(from_fn_with_state(state, guard)));
         }
         self.router = self.router.route(path, handlers);

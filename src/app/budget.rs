@@ -38,6 +38,12 @@ impl Budget {
         self.0.used.load(Ordering::Relaxed) >= self.0.limit
     }
 
+    /// How many bytes are in flight.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.0.used.load(Ordering::Relaxed)
+    }
+
     /// A share for a request, which is empty at first.
     #[must_use]
     pub fn share(&self) -> Share {

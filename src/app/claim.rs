@@ -20,6 +20,22 @@ impl Drop for Unwanted {
     }
 }
 
+/// A request that is held, as long as it is.
+struct Held(App);
+
+impl Held {
+    fn new(app: App) -> Self {
+        app.metrics().held.inc();
+        Self(app)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.metrics().held.dec();
+    }
+}
+
 impl App {
     /// Claims a job, and waits up to `hold` for one. A job that is handed out while its caller goes away is put back.
     pub async fn claim(&self, ask: Ask, by: By, hold: Duration) -> Result<Option<Claimed>> {
@@ -46,6 +62,7 @@ impl App {
             }
         };
         tokio::pin!(released);
+        let _held = Held::new(self.clone());
         self.store().submit_waiting(run, HeldRequest { queues, wanted }, reply);
         let outcome = tokio::select! {
             biased;

@@ -51,6 +51,7 @@ impl App {
         self.0.judged.notify_waiters();
         let Some(mut client) = found else {
             source.log(Event::LoginFail, id, "");
+            self.metrics().failed_logins.inc();
             return Err(Error::WrongSecret);
         };
         source.log(Event::LoginSuccess, id, "");

@@ -12,6 +12,7 @@ mod presence;
 mod ready;
 mod recent;
 mod secrets;
+mod watch;
 
 use std::io::Write;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,6 +22,7 @@ use ipnet::IpNet;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use self::watch::Watch;
 pub use budget::Budget;
 pub use error::{Error, Result};
 pub use login::TOKEN_LIFETIME;
@@ -110,6 +112,8 @@ pub struct Parts {
     pub webhooks: Webhooks,
     /// Seals secrets.
     pub secrets: SecretKeys,
+    /// How many queues have metrics of their own.
+    pub metrics_queues: usize,
 }
 
 /// The application: what all requests and tasks share. Cheap to clone.
@@ -128,6 +132,7 @@ struct Shared {
     presence: Presence,
     stopping: CancellationToken,
     backup: Arc<Semaphore>,
+    watch: Watch,
 }
 
 impl App {
@@ -138,6 +143,7 @@ impl App {
             presence: Presence::new(clock.now()),
             budget: Budget::new(parts.limits.in_flight),
             judged: Notify::new(),
+            watch: Watch::new(parts.metrics_queues),
             store,
             clock,
             limits: RwLock::new(parts.limits),

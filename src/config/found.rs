@@ -1,8 +1,9 @@
 //! Settings whose default depends on the environment.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use super::value::Origins;
+use super::value::{Origins, Port};
 use super::{Env, Error};
 
 /// The data directory: the setting, else where systemd, snapd or the user's session keep state. It is never a place
@@ -20,16 +21,22 @@ pub(super) fn data_dir(setting: Option<PathBuf>, env: &Env) -> Result<PathBuf, E
 
 /// The setting, else the variable that servers before this one read.
 pub(super) fn webhook_origins(setting: Option<Origins>, env: &Env) -> Result<Vec<String>, Error> {
-    const NAME: &str = "WEBHOOK_URL";
-    let from_env = || {
-        let Some(value) = env.get(NAME) else { return Ok(Origins::default()) };
-        value.parse().map_err(|message| Error::Variable {
-            name: NAME.to_owned(),
-            value: value.clone(),
-            message,
-        })
-    };
-    Ok(setting.map_or_else(from_env, Ok)?.0)
+    Ok(setting.map_or_else(|| variable(env, "WEBHOOK_URL", Origins::default()), Ok)?.0)
+}
+
+/// The setting, else the variable that servers before this one read.
+pub(super) fn metrics_port(setting: Option<Port>, env: &Env) -> Result<Option<u16>, Error> {
+    Ok(setting.map_or_else(|| variable(env, "METRICS_PORT", Port(None)), Ok)?.0)
+}
+
+/// A variable without our prefix.
+fn variable<T: FromStr<Err = String>>(env: &Env, name: &str, default: T) -> Result<T, Error> {
+    let Some(value) = env.get(name).filter(|value| !value.is_empty()) else { return Ok(default) };
+    value.parse().map_err(|message| Error::Variable {
+        name: name.to_owned(),
+        value: value.clone(),
+        message,
+    })
 }
 
 #[cfg(test)]

@@ -19,11 +19,11 @@ use serde::de::DeserializeOwned;
 
 pub use secret::Secret;
 pub use settings::{
-    Agents, Auth, Limits, Logging, Network, Raw, Retention, Settings, Storage, Webhooks,
+    Agents, Auth, Limits, Logging, Metrics, Network, Raw, Retention, Settings, Storage, Webhooks,
 };
 pub use value::{
-    Address, Count, Filter, GuardedJobs, Hosts, LogFormat, Mode, Origins, Proxies, Size, Span,
-    Switch,
+    Address, Count, Filter, GuardedJobs, Hosts, LogFormat, Mode, Origins, Port, Proxies, Size,
+    Span, Switch,
 };
 
 /// The environment.

@@ -11,11 +11,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::found::{data_dir, webhook_origins};
+use super::found::{data_dir, metrics_port, webhook_origins};
 use super::secret::{Secret, jwt_signing_key, secrets_key, secrets_old_key, webhook_auth};
 use super::value::{
-    Address, Count, Filter, GuardedJobs, Hosts, LogFormat, Mode, Origins, Proxies, Size, Span,
-    Switch,
+    Address, Count, Filter, GuardedJobs, Hosts, LogFormat, Mode, Origins, Port, Proxies, Size,
+    Span, Switch,
 };
 use super::{Env, Error};
 
@@ -274,6 +274,14 @@ settings! {
             "How long output that can be read only once waits for its reader";
         keep_refresh_tokens: Span as Duration = "90d", "TIME",
             "How long a refresh token is valid after it was last used";
+    }
+    "Metrics" metrics: Metrics {
+        metrics_port: Port as Option<u16> = metrics_port "none", "PORT",
+            "A port of its own for /metrics, /healthz and /readyz, on the address that the server \
+             listens on. Whoever reaches it needs no token. The variable METRICS_PORT may hold it \
+             instead; port 0 picks a free port";
+        metrics_queues: Count as usize = "200", "NUMBER",
+            "How many queues have metrics of their own; the queue \"other\" stands for all others";
     }
     "Logging" logging: Logging {
         log: Filter as String = "info", "FILTER",

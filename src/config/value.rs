@@ -333,6 +333,26 @@ impl FromStr for Count {
     }
 }
 
+/// A port, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Deserialize)]
+#[serde(try_from = "NumberOrText")]
+pub struct Port(pub Option<u16>);
+from_number_or_text!(Port);
+
+impl FromStr for Port {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "none" => Ok(Self(None)),
+            port => match port.parse() {
+                Ok(port) => Ok(Self(Some(port))),
+                Err(_) => Err(format!("{text:?} is neither a port nor none")),
+            },
+        }
+    }
+}
+
 /// Something that is on or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Deserialize)]
 #[serde(try_from = "TruthOrText")]

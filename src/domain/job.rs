@@ -180,6 +180,22 @@ impl Job {
         job
     }
 
+    /// Where it stands, in a word.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        if self.is_claimable() {
+            Standing::Waiting
+        } else if self.state.is_waiting() {
+            Standing::AwaitingAttachments
+        } else if !self.state.is_finished() {
+            if self.suspect_since.is_some() { Standing::Suspect } else { Standing::Running }
+        } else if self.state.as_str() == JobState::CANCELLED {
+            Standing::Cancelled(self.ended_by)
+        } else {
+            Standing::Complete
+        }
+    }
+
     /// What its history must tell when it was `old` before, or was not there.
     #[must_use]
     pub fn changes(&self, old: Option<&Self>) -> Vec<Change> {
@@ -224,8 +240,33 @@ impl Attachments {
     }
 }
 
+/// Where a job stands, as it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// In its queue, ready to be handed out.
+    Waiting,
+    /// In its queue without its attachments.
+    AwaitingAttachments,
+    /// With an agent.
+    Running,
+    /// The same, and its agent has been silent for long.
+    Suspect,
+    /// Ended by its agent.
+    Complete,
+    /// Ended before its time.
+    Cancelled(Option<EndedBy>),
+}
+
+impl Standing {
+    /// Whether nothing will happen to the job any more.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Complete | Self::Cancelled(_))
+    }
+}
+
 /// Who ended a job; decides what a late result of its agent may still change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EndedBy {
     /// Its agent, by posting a final state.
     Agent,

@@ -42,6 +42,14 @@ impl Caller {
         self.by.agent.as_ref()
     }
 
+    /// The name of the client, else of the agent; empty for a caller without a name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let client = Some(self.source().name).filter(|name| !name.is_empty());
+        let agent = || self.agent().map_or("", AgentName::as_str);
+        client.unwrap_or_else(agent).to_owned()
+    }
+
     /// Who it is, for the audit log.
     #[must_use]
     pub fn source(&self) -> Source<'_> {
@@ -105,29 +113,54 @@ pub struct Door {
     pub action: Action,
     /// `GET` changes something, too.
     pub get_takes: bool,
+    /// Its path, such as `/v1/job/{id}`.
+    pub route: &'static str,
+}
+
+/// What an answer carries for the log and the metrics.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The route that took the request.
+    pub route: &'static str,
+    /// The caller's name; empty for one without a name.
+    pub caller: String,
 }
 
 /// Stands before every route: finds out who calls and lets in who may.
 pub async fn guard(
     State((app, door)): State<(App, Door)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let admitted = admit(&app, door, &request);
+    let caller = admitted.as_ref().map(Caller::name).unwrap_or_default();
+    let mut response = serve(&app, door.action, admitted, request, next).await;
+    response.extensions_mut().insert(Seen { route: door.route, caller });
+    response
+}
+
+async fn serve(
+    app: &App,
+    action: Action,
+    admitted: ApiResult<Caller>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    match admit(&app, door, &request) {
+    match admitted {
         Ok(caller) => {
             let path = request.uri().path().to_owned();
             request.extensions_mut().insert(caller.clone());
             // Whoever logs in, or looks whether this server lives, is never turned away.
-            if door.action != Action::Greet
+            if action != Action::Greet
                 && caller.address.is_some()
-                && let Err(error) = load::check(&app)
+                && let Err(error) = load::check(app)
             {
                 return error.into_response();
             }
-            let load = Load::of(&app, &mut request);
+            let load = Load::of(app, &mut request);
             let response = next.run(request).await;
             drop(load);
-            let response = load::count_answer(&app, response).await;
+            let response = load::count_answer(app, response).await;
             // Past the door, and then asked for more than the token allows: a role above its own, a restricted queue.
             if response.status() == StatusCode::FORBIDDEN {
                 caller.audit(Event::AccessFail, &path, "the rights do not suffice");
@@ -139,7 +172,7 @@ pub async fn guard(
 }
 
 fn admit(app: &App, door: Door, request: &Request) -> ApiResult<Caller> {
-    let Door { action, get_takes } = door;
+    let Door { action, get_takes, .. } = door;
     let (headers, path) = (request.headers(), request.uri().path());
     let access = app.auth().access;
     let (agent, guarded) = (agent_cookie::agent(headers), app.auth().guarded);

@@ -29,6 +29,8 @@ pub struct Submission {
     pub tags: Vec<Tag>,
     /// The agents that must not have it.
     pub exclude_agents: Vec<AgentName>,
+    /// It reserves its device.
+    pub reserves: bool,
     /// How long it reserves its device, seconds, if it says so.
     pub reserve_seconds: Option<i64>,
     /// How long it may wait in its queue, if not for ever.

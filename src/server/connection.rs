@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -18,7 +20,8 @@ use tokio_util::task::TaskTracker;
 
 use super::doors::{Doors, Place};
 use super::paced::{Paced, Turns};
-use crate::http::caller::{Local, Peer};
+use crate::app::App;
+use crate::http::caller::{Local, Peer, Seen};
 use crate::http::edge;
 
 /// How long a connection may be silent between requests.
@@ -39,7 +42,7 @@ pub(super) trait Listen {
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
     /// The next connection; `None` for a connection that is refused.
-    async fn next(&self) -> std::io::Result<Option<(Self::Stream, Origin)>>;
+    fn next(&self) -> impl Future<Output = std::io::Result<Option<(Self::Stream, Origin)>>> + Send;
 }
 
 /// The network, as far as there are places.
@@ -55,6 +58,7 @@ impl Listen for Network {
         let (stream, peer) = self.listener.accept().await?;
         let Some(place) = self.doors.enter(peer) else {
             tracing::debug!(%peer, "a connection was refused: there is no place for it");
+            self.doors.refused();
             let _ = stream.try_write(FULL);
             return Ok(None);
         };
@@ -63,10 +67,17 @@ impl Listen for Network {
     }
 }
 
+/// What a connection talks to.
+#[derive(Clone)]
+pub(super) struct Service {
+    pub(super) router: Router,
+    pub(super) app: App,
+}
+
 /// Accepts connections until `stop` is cancelled, and breaks them off when `abort` is.
 pub(super) async fn accept(
     listener: impl Listen,
-    router: Router,
+    service: Service,
     tasks: TaskTracker,
     (stop, abort): (CancellationToken, CancellationToken),
 ) {
@@ -78,7 +89,7 @@ pub(super) async fn accept(
         match accepted {
             Ok(None) => {}
             Ok(Some((stream, from))) => {
-                let serving = serve(stream, from, router.clone(), stop.clone());
+                let serving = serve(stream, from, service.clone(), stop.clone());
                 let abort = abort.clone();
                 tasks.spawn(async move {
                     tokio::select! {
@@ -113,7 +124,7 @@ pub(super) enum Origin {
 async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     from: Origin,
-    router: Router,
+    service: Service,
     stop: CancellationToken,
 ) {
     let peer = match &from {
@@ -126,7 +137,7 @@ async fn serve(
     let stream = Paced::new(stream, turns.clone());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         first.cancel();
-        let router = router.clone();
+        let service = service.clone();
         let mut request = request.map(Body::new);
         match peer {
             Some(peer) => request.extensions_mut().insert(Peer(peer.ip())).map(|_| ()),
@@ -135,7 +146,7 @@ async fn serve(
         let turns = turns.clone();
         turns.next();
         async move {
-            let response = answer(router, request).await;
+            let response = answer(service, request).await;
             turns.next();
             Ok::<_, Infallible>(response)
         }
@@ -161,10 +172,15 @@ async fn serve(
     }
 }
 
-async fn answer(router: Router, request: Request) -> Response {
+async fn answer(Service { router, app }: Service, request: Request) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let begun = Instant::now();
     let response = edge::answer(router, request).await;
+    let route = response.extensions().get::<Seen>().map(|seen| seen.route);
+    app.metrics().answered(method.as_str(), route, response.status().as_u16(), begun.elapsed());
+    if let Some(limit) = limit(&response) {
+        app.metrics().refused(limit);
+    }
     tracing::debug!(
         %method,
         path,
@@ -173,4 +189,18 @@ async fn answer(router: Router, request: Request) -> Response {
         "request"
     );
     response
+}
+
+/// The limit because of which a request was refused.
+fn limit(response: &Response) -> Option<&'static str> {
+    match response.status() {
+        StatusCode::REQUEST_TIMEOUT => Some("pace"),
+        StatusCode::PAYLOAD_TOO_LARGE => Some("size"),
+        StatusCode::TOO_MANY_REQUESTS => Some("failed_logins"),
+        StatusCode::INSUFFICIENT_STORAGE => Some("disk"),
+        StatusCode::SERVICE_UNAVAILABLE if response.headers().contains_key(RETRY_AFTER) => {
+            Some("busy")
+        }
+        _ => None,
+    }
 }

@@ -62,6 +62,11 @@ impl Doors {
         Some(Place { doors: self.clone(), peer })
     }
 
+    /// Counts a connection for which there was no place.
+    pub(super) fn refused(&self) {
+        self.0.app.metrics().refused("connections");
+    }
+
     fn leave(&self, address: IpAddr) {
         let mut taken = self.lock();
         taken.all -= 1;

@@ -27,7 +27,7 @@ pub use admin::SOCKET;
 pub use notify::Manager;
 pub use signals::{Asked, Signals};
 
-use self::connection::Network;
+use self::connection::{Network, Service};
 use self::doors::Doors;
 use crate::api;
 use crate::app::{App, Auth, KeyFile, Limits, Parts, SecretKeys};
@@ -77,12 +77,16 @@ pub enum Error {
     },
 }
 
+/// How many connections the port for metrics serves at the same time.
+const PROBES: usize = 64;
+
 /// What the store said when it could not write, and whether the disk was full.
 type Fatal = (String, bool);
 
 /// A server that accepts requests until it is shut down.
 pub struct Server {
     addr: SocketAddr,
+    metrics_addr: Option<SocketAddr>,
     store: Arc<Store>,
     stop: CancellationToken,
     abort: CancellationToken,
@@ -144,10 +148,17 @@ impl Server {
         let addr = listener
             .local_addr()
             .map_err(|source| Error::Listen { addr: settings.network.listen, source })?;
+        let probes = match settings.metrics.metrics_port {
+            Some(port) => Some(listen((addr.ip(), port).into(), None).await?),
+            None => None,
+        };
+        let metrics_addr = probes.as_ref().and_then(|listener| listener.local_addr().ok());
         let admin = admin::listen(&settings.storage.data_dir)?;
         let app = app(Arc::clone(&store), clock, settings, secrets)?;
+        app.watch_store().map_err(|_| store::Error::Closed)?;
         let server = Self {
             addr,
+            metrics_addr,
             store,
             stop: app.stopping().clone(),
             abort: CancellationToken::new(),
@@ -158,19 +169,20 @@ impl Server {
             ages: watch::Sender::new(ages(&settings.retention)),
             app: app.clone(),
         };
-        let router = api::routes(app.clone());
+        let service = Service { router: api::routes(app.clone()), app: app.clone() };
         let doors = Doors::new(app.clone(), settings.network.max_connections);
-        let listener = Network { listener, doors };
-        let tokens = (server.stop.clone(), server.abort.clone());
-        server.tasks.spawn(connection::accept(
-            listener,
-            router.clone(),
-            server.tasks.clone(),
-            tokens.clone(),
-        ));
-        server.tasks.spawn(connection::accept(admin, router, server.tasks.clone(), tokens));
+        server.accept(Network { listener, doors }, service.clone());
+        server.accept(admin, service);
+        if let Some(listener) = probes {
+            let service = Service { router: api::probes(app.clone()), app: app.clone() };
+            let doors = Doors::new(app.clone(), PROBES);
+            server.accept(Network { listener, doors }, service);
+        }
         // The first line: whoever starts the server on port 0 reads the port there.
         tracing::info!("listening on http://{addr}");
+        if let Some(addr) = metrics_addr {
+            tracing::info!("metrics on http://{addr}/metrics");
+        }
         if was_handed && addr != settings.network.listen {
             tracing::info!(
                 "the service manager chose this address: listen = {} is not used",
@@ -196,6 +208,18 @@ impl Server {
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The address of the port for metrics, if there is one.
+    #[must_use]
+    pub const fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_addr
+    }
+
+    fn accept(&self, listener: impl connection::Listen + Send + Sync + 'static, service: Service) {
+        let tokens = (self.stop.clone(), self.abort.clone());
+        let accepting = connection::accept(listener, service, self.tasks.clone(), tokens);
+        self.tasks.spawn(accepting);
     }
 
     /// Takes over the settings that can change while the server runs: retention and the size of requests.
@@ -274,8 +298,10 @@ pub fn app(
     };
     let webhooks = Webhooks::new(targets, secrets.webhook_auth);
     let longest_hold = settings.agents.hold;
+    let metrics_queues = settings.metrics.metrics_queues;
     let secrets = secret_keys(settings, secrets.secrets_key, secrets.secrets_old_key)?;
-    let parts = Parts { limits: limits(settings), longest_hold, auth, webhooks, secrets };
+    let parts =
+        Parts { limits: limits(settings), longest_hold, auth, webhooks, secrets, metrics_queues };
     Ok(App::new(store, clock, parts))
 }
 

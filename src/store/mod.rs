@@ -17,12 +17,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub use blobs::{Blobs, Upload};
 pub use engine::disk::give_to_owner;
 pub(crate) use engine::disk::{Aside, create_private, restrict_mode, sync_dir};
+use engine::observer::Observed;
+pub use engine::observer::{Committed, JobChange, Observer};
 pub use engine::writer::{HeldRequest, OnFatal};
 pub use engine::{BLOBS, DATABASE, Error, KEYS, ReadTx, WriteTx};
 use engine::{Database, StorageBackend, meta, writer};
 pub use nouns::{
-    AgentReads, Ask, BlobReads, CHUNK, ClientReads, HistoryReads, JobReads, Listed, LogReads,
-    Member, QueueReads, ResultReads, SecretReads, WaitReads,
+    AgentReads, Ask, BlobReads, CHUNK, ClientReads, HistoryReads, JobCounts, JobReads, Listed,
+    LogReads, Member, QueueReads, ResultReads, SecretReads, WaitReads,
 };
 pub use upkeep::check;
 pub use upkeep::expiry::{Ages, Swept};
@@ -35,6 +37,7 @@ pub struct Store {
     // `None` once closed. Readers take a read lock for the moment in which they begin a transaction.
     db: RwLock<Option<Arc<Database>>>,
     writer: writer::Writer,
+    observed: Observed,
     blobs: Blobs,
     // `None` for one in memory.
     dir: Option<PathBuf>,
@@ -125,10 +128,12 @@ impl Store {
         let db = Arc::new(db);
         let files = blobs.clone();
         let unlink = Box::new(move |name| files.unlink(name));
-        let writer =
-            writer::Writer::start(Arc::clone(&db), unlink, options.clock, options.on_fatal)
-                .map_err(|source| Error::file("writer thread", source))?;
-        let store = Self { db: RwLock::new(Some(db)), writer, blobs, dir: None };
+        let observed = Observed::default();
+        let watched = Arc::clone(&observed);
+        let Options { clock, on_fatal, .. } = options;
+        let writer = writer::Writer::start(Arc::clone(&db), unlink, clock, on_fatal, watched)
+            .map_err(|source| Error::file("writer thread", source))?;
+        let store = Self { db: RwLock::new(Some(db)), writer, observed, blobs, dir: None };
         store.remove_strays()?;
         Ok(store)
     }
@@ -188,6 +193,22 @@ impl Store {
             let _ = sender.send(outcome);
         });
         receiver.recv().unwrap_or_else(|_| Err(Error::Closed.into()))
+    }
+
+    /// Lets somebody watch all commits from now on, if nobody does yet.
+    pub fn observe(&self, observer: Box<dyn Observer>) {
+        let _ = self.observed.set(observer);
+    }
+
+    /// How large the database's file is, bytes; zero for one in memory.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn file_size(&self) -> Result<u64, Error> {
+        let Some(dir) = &self.dir else { return Ok(0) };
+        let path = dir.join(DATABASE);
+        let found = std::fs::metadata(&path).map_err(|source| Error::file(path, source))?;
+        Ok(found.len())
     }
 
     /// The database's own name.

@@ -3,6 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use serde_json::json;
+use testflinger_server::config::{Raw, Size};
+
+use crate::support::TestServer;
+
 fn read(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
@@ -50,8 +55,31 @@ fn every_route_is_described_and_nothing_else() {
 }
 
 #[test]
+fn every_metric_is_described_and_nothing_else() {
+    let text = read("docs/MONITORING.md");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let described: BTreeSet<String> =
+        rows.filter(|name| name.contains('_')).map(str::to_owned).collect();
+    let server = TestServer::with(Raw { max_json_size: Some(Size(1000)), ..Raw::default() });
+    let caller = server.anonymous();
+    let id = caller.submit(&json!({ "job_queue": "q", "reserve_data": {} }));
+    caller.post(&format!("/v1/job/{id}/action"), &json!({ "action": "cancel" }));
+    assert_eq!(caller.json("POST", "/v1/job", &" ".repeat(2000)).status, 413);
+    let answer = caller.get("/metrics");
+    let types = answer.text().lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let shown = types.filter_map(|line| line.split(' ').next()).map(str::to_owned);
+    assert_eq!(described, shown.collect());
+}
+
+#[test]
 fn links_within_the_documents_lead_somewhere() {
-    let documents = ["README.md", "CONTRIBUTING.md", "docs/API.md", "docs/ARCHITECTURE.md"];
+    let documents = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/API.md",
+        "docs/ARCHITECTURE.md",
+        "docs/MONITORING.md",
+    ];
     for document in documents {
         let text = read(document);
         let folder = Path::new(document).parent().unwrap();

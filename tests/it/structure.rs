@@ -10,9 +10,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("secrets", &[]),
     ("ops", &["store", "auth", "secrets", "domain"]),
     ("webhook", &[]),
-    ("app", &["ops", "secrets", "webhook", "store", "auth", "domain"]),
-    ("http", &["app", "ops", "webhook", "store", "auth", "domain"]),
-    ("api", &["http", "app", "secrets", "webhook", "ops", "store", "auth", "domain"]),
+    ("metrics", &[]),
+    ("app", &["metrics", "ops", "secrets", "webhook", "store", "auth", "domain"]),
+    ("http", &["metrics", "app", "ops", "webhook", "store", "auth", "domain"]),
+    ("api", &["metrics", "http", "app", "secrets", "webhook", "ops", "store", "auth", "domain"]),
     ("config", &[]),
     ("logging", &["config"]),
     (
@@ -48,6 +49,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("hyper", &["http", "server"]),
     ("clap", &["cli", "config"]),
     ("ureq", &["webhook"]),
+    ("prometheus_client", &["metrics"]),
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {

@@ -13,6 +13,8 @@ pub(in crate::api) async fn post(
     by: By,
     ApiJson(submission): ApiJson<Submission>,
 ) -> ApiResult<Answer<Submitted>> {
+    let (queue, reserves) = (submission.queue.clone(), submission.reserves);
     let job_id = app.write(move |tx, now| ops::submit(tx, now, &submission, &by)).await?;
+    app.metrics().submitted(queue.as_str(), reserves);
     Ok(Answer::of(&Submitted { job_id }))
 }

@@ -181,6 +181,7 @@ impl Input for Submission {
             priority: known.job_priority,
             tags: distinct(known.tags),
             exclude_agents: distinct(known.exclude_agents),
+            reserves: known.reserve_data.is_some(),
             reserve_seconds: known.reserve_data.and_then(|data| data.timeout),
             queue_timeout: known.queue_timeout.map(Duration::from_secs),
             attachments: members

@@ -7,12 +7,17 @@ use sha2::{Digest, Sha256};
 use super::Blobs;
 use crate::domain::{Blob, BlobName, Timestamp};
 use crate::store::engine::Error;
-use crate::store::engine::disk::{Aside, check_room, create_private, sync_dir};
+use crate::store::engine::disk::{Aside, check_room, create_private, free, sync_dir};
 
 impl Blobs {
     /// Fails unless `needed` bytes are free.
     pub fn check_room(&self, needed: u64) -> Result<(), Error> {
         check_room(&self.path, needed)
+    }
+
+    /// How many bytes are free.
+    pub fn free(&self) -> Result<u64, Error> {
+        free(&self.path)
     }
 
     /// Begins a new blob.

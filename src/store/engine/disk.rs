@@ -18,10 +18,15 @@ pub(crate) fn create_private(dir: &Path) -> Result<(), Error> {
         .map_err(|source| Error::file(dir, source))
 }
 
+/// How many bytes are free for this process on the disk of a folder.
+pub(crate) fn free(folder: &Path) -> Result<u64, Error> {
+    let stat = rustix::fs::statvfs(folder).map_err(|error| Error::file(folder, error.into()))?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
 /// Fails unless `needed` bytes are free.
 pub(crate) fn check_room(folder: &Path, needed: u64) -> Result<(), Error> {
-    let stat = rustix::fs::statvfs(folder).map_err(|error| Error::file(folder, error.into()))?;
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    let free = free(folder)?;
     if free < needed {
         return Err(Error::Space { path: folder.to_owned(), needed, free });
     }

@@ -7,6 +7,7 @@ pub(crate) mod disk;
 mod error;
 pub(crate) mod key;
 pub(crate) mod meta;
+pub(crate) mod observer;
 mod parked;
 mod rows;
 mod seal;

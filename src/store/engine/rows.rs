@@ -6,6 +6,7 @@ use super::Error;
 use super::backend::{Direction, Range, Snapshot, Source, Tables, Visit};
 use super::codec::{self, Record};
 use super::key::{Key, name_in};
+use super::observer::JobChange;
 use super::seal::{self, seal};
 use super::tables::Table;
 use crate::domain::{BlobName, QueueName};
@@ -241,6 +242,10 @@ pub(super) struct Effects {
     pub(super) unlink: Vec<BlobName>,
     /// Queues in which a job became claimable, once for each job.
     pub(super) wake: Vec<QueueName>,
+    /// What became of jobs.
+    pub(super) jobs: Vec<JobChange>,
+    /// Bytes of blobs that came, less those that went.
+    pub(super) blob_bytes: i64,
 }
 
 /// The write transaction that is under way: sees its own writes. Becomes durable with the batch it is part of.
@@ -358,6 +363,17 @@ impl<'t> WriteTx<'t> {
     /// Offers a job that became claimable to whoever waits for its queue, within this batch.
     pub(crate) fn wake(&mut self, queue: QueueName) {
         self.effects.wake.push(queue);
+    }
+
+    /// Tells whoever watches what became of a job.
+    pub(crate) fn note_job(&mut self, change: JobChange) {
+        self.effects.jobs.push(change);
+    }
+
+    /// Tells whoever watches that a blob of so many bytes came, or went.
+    pub(crate) fn note_blob(&mut self, size: u64, came: bool) {
+        let size = size.cast_signed();
+        self.effects.blob_bytes += if came { size } else { -size };
     }
 
     /// Removes the file of a blob that no row names any more, once that is on disk.

@@ -14,9 +14,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use super::Error;
 use super::database::Database;
+use super::observer::{Committed, Observed};
 use super::parked::Parked;
 use super::rows::WriteTx;
 use crate::domain::{BlobName, Clock, QueueName, Timestamp};
@@ -156,10 +158,12 @@ impl Writer {
         unlink: Unlink,
         clock: Arc<dyn Clock>,
         on_fatal: OnFatal,
+        observed: Observed,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE);
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
-            Thread { db, unlink, clock, on_fatal, parked: Parked::default() }.serve(&receiver);
+            Thread { db, unlink, clock, on_fatal, observed, parked: Parked::default() }
+                .serve(&receiver);
         })?;
         Ok(Self { queue: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
@@ -220,6 +224,7 @@ struct Thread {
     unlink: Unlink,
     clock: Arc<dyn Clock>,
     on_fatal: OnFatal,
+    observed: Observed,
     parked: Parked,
 }
 
@@ -284,7 +289,16 @@ impl Thread {
         let (wrote, effects) = (tx.writes() > 0, std::mem::take(&mut tx.effects));
         drop(tx);
         if wrote {
+            let begun = Instant::now();
             txn.commit()?;
+            if let Some(observer) = self.observed.get() {
+                observer.committed(&Committed {
+                    operations: batch.len(),
+                    took: begun.elapsed(),
+                    jobs: &effects.jobs,
+                    blob_bytes: effects.blob_bytes,
+                });
+            }
         } else {
             txn.abort()?;
         }

@@ -1,6 +1,7 @@
 //! Artifacts and attachments: their rows. The bytes are files of their own.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
@@ -56,12 +57,23 @@ pub(crate) fn parse_key(key: &[u8]) -> Option<(JobId, BlobKind)> {
 pub trait BlobReads {
     /// The blob of this kind that a job has.
     fn blob(&self, job: JobId, kind: BlobKind) -> Result<Option<Blob>, Error>;
+    /// How many bytes all blobs have. Reads a row of each.
+    fn blob_bytes(&self) -> Result<u64, Error>;
 }
 
 impl<R: Rows> BlobReads for R {
     fn blob(&self, job: JobId, kind: BlobKind) -> Result<Option<Blob>, Error> {
         let record: Option<BlobV1> = self.record(Table::Blob, &key(job, kind))?;
         Ok(record.as_ref().map(blob))
+    }
+
+    fn blob_bytes(&self) -> Result<u64, Error> {
+        let mut bytes = 0;
+        self.scan_prefix(Table::Blob, &Key::new(), None, &mut |_, value| {
+            bytes += stored(value)?.size;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(bytes)
     }
 }
 
@@ -108,6 +120,7 @@ impl WriteTx<'_> {
             created_at: blob.created_at.as_micros(),
         };
         self.replace_rows(&[], &[blob.index_row(key.as_slice())])?;
+        self.note_blob(blob.size, true);
         self.put_record(Table::Blob, &key, &record)
     }
 
@@ -119,6 +132,7 @@ impl WriteTx<'_> {
         let key = key(job, kind);
         self.replace_rows(&[blob.index_row(key.as_slice())], &[])?;
         self.remove(Table::Blob, &key)?;
+        self.note_blob(blob.size, false);
         self.unlink(blob.name);
         Ok(())
     }

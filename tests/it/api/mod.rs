@@ -5,6 +5,7 @@ mod deviations;
 mod events;
 mod health;
 mod job;
+mod metrics;
 mod oauth2;
 mod queues;
 mod reference;

@@ -79,6 +79,11 @@ impl TestServer {
         format!("http://{}", self.running.as_ref().unwrap().1.addr())
     }
 
+    /// The port for metrics.
+    pub(crate) fn metrics_url(&self) -> String {
+        format!("http://{}", self.running.as_ref().unwrap().1.metrics_addr().unwrap())
+    }
+
     /// A caller who does not say who they are.
     pub(crate) fn anonymous(&self) -> Caller {
         Caller::new(self.url())

@@ -1,8 +1,10 @@
 //! Jobs: body, record, and the index rows that follow from the record.
 
+mod counts;
 mod reads;
 mod record;
 
+pub use counts::JobCounts;
 pub(crate) use reads::names;
 pub use reads::{Ask, JobReads, Listed};
 #[cfg(test)]
@@ -10,6 +12,7 @@ pub(super) use record::JobV1;
 pub(super) use record::JobV2;
 
 use crate::domain::{Job, JobId};
+use crate::store::engine::observer::JobChange;
 use crate::store::engine::{Error, IndexRow, Key, Table, WriteTx, codec};
 use crate::store::nouns::aging::Kind;
 
@@ -87,7 +90,7 @@ impl WriteTx<'_> {
     pub fn insert_job(&mut self, job: &Job, body: &str) -> Result<(), Error> {
         self.put(Table::JobBody, &job.id.key(), body.as_bytes())?;
         self.replace_rows(&[], &job.index_rows())?;
-        self.wake_for(None, job);
+        self.tell(None, Some(job));
         self.put_record(Table::Job, &job.id.key(), &JobV2::from(job))
     }
 
@@ -95,20 +98,26 @@ impl WriteTx<'_> {
     pub fn update_job(&mut self, old: &Job, new: &Job) -> Result<(), Error> {
         debug_assert_eq!(old.id, new.id);
         self.replace_rows(&old.index_rows(), &new.index_rows())?;
-        self.wake_for(Some(old), new);
+        self.tell(Some(old), Some(new));
         self.put_record(Table::Job, &new.id.key(), &JobV2::from(new))
     }
 
-    /// Offers a job that became claimable to whoever waits for its queue.
-    fn wake_for(&mut self, old: Option<&Job>, new: &Job) {
-        if new.is_claimable() && !old.is_some_and(Job::is_claimable) {
-            self.wake(new.queue.clone());
+    /// Tells whoever watches of a change, and offers a job that became claimable to whoever waits for its queue.
+    fn tell(&mut self, old: Option<&Job>, new: Option<&Job>) {
+        let Some(job) = new.or(old) else { return };
+        let (before, after) = (old.map(Job::standing), new.map(Job::standing));
+        if before != after {
+            self.note_job(JobChange { queue: job.queue.clone(), before, after });
+        }
+        if new.is_some_and(Job::is_claimable) && !old.is_some_and(Job::is_claimable) {
+            self.wake(job.queue.clone());
         }
     }
 
     /// Removes a job and its body; its results, logs, files and history have removals of their own.
     pub fn remove_job(&mut self, job: &Job) -> Result<(), Error> {
         self.replace_rows(&job.index_rows(), &[])?;
+        self.tell(Some(job), None);
         self.remove(Table::JobBody, &job.id.key())?;
         self.remove(Table::Job, &job.id.key())?;
         Ok(())

@@ -1,0 +1,172 @@
+//! Keeps the metrics: counts what commits change, and looks at the rest when somebody asks.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{App, Result};
+use crate::domain::{EndedBy, QueueName, Standing};
+use crate::metrics::Metrics;
+use crate::store::{
+    self, AgentReads, BlobReads, Committed, JobChange, JobCounts, Observer, ReadTx,
+};
+
+/// How many agents are read together.
+const PAGE: usize = 256;
+
+/// The metrics, and what they are counted from. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Watch(Arc<Inner>);
+
+struct Inner {
+    metrics: Metrics,
+    counts: Mutex<Counts>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// Counts that no look-up would give without reading every job.
+#[derive(Default)]
+struct Counts {
+    waiting: HashMap<QueueName, i64>,
+    standings: HashMap<Standing, i64>,
+    blob_bytes: i64,
+}
+
+impl Watch {
+    pub(super) fn new(queues: usize) -> Self {
+        Self(Arc::new(Inner {
+            metrics: Metrics::new(queues),
+            counts: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    fn of(tx: &ReadTx) -> std::result::Result<Self, store::Error> {
+        let standings = tx.standings()?.into_iter();
+        let waiting = tx.waiting()?.into_iter();
+        Ok(Self {
+            waiting: waiting.map(|(queue, count)| (queue, count.cast_signed())).collect(),
+            standings: standings.map(|(place, count)| (place, count.cast_signed())).collect(),
+            blob_bytes: tx.blob_bytes()?.cast_signed(),
+        })
+    }
+
+    fn note(&mut self, change: &JobChange) {
+        for (place, by) in [(change.before, -1), (change.after, 1)] {
+            let Some(place) = place.filter(|place| !place.is_final()) else { continue };
+            *self.standings.entry(place).or_default() += by;
+            if place == Standing::Waiting {
+                let count = self.waiting.entry(change.queue.clone()).or_default();
+                *count += by;
+                if *count == 0 {
+                    self.waiting.remove(&change.queue);
+                }
+            }
+        }
+    }
+}
+
+impl Observer for Watch {
+    fn committed(&self, what: &Committed<'_>) {
+        let metrics = self.metrics();
+        metrics.committed(what.operations, what.took);
+        let mut counts = self.counts();
+        counts.blob_bytes += what.blob_bytes;
+        for change in what.jobs {
+            counts.note(change);
+            let was_final = change.before.is_none_or(Standing::is_final);
+            if let Some(after) = change.after.filter(|after| after.is_final() && !was_final) {
+                metrics.ended(reason(after));
+            }
+        }
+    }
+}
+
+const fn reason(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Cancelled(Some(EndedBy::Person)) => "cancelled_by_person",
+        Standing::Cancelled(Some(EndedBy::Server)) => "ended_by_server",
+        Standing::Cancelled(_) => "cancelled_by_agent",
+        _ => "complete",
+    }
+}
+
+impl App {
+    /// What is counted while the server runs.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.0.watch.metrics()
+    }
+
+    /// Begins to count. Call it while nobody can write yet: what is there is counted once, and then what commits change.
+    pub fn watch_store(&self) -> Result<()> {
+        self.metrics().started.set(seconds(self.now().as_micros()));
+        let watch = &self.0.watch;
+        *watch.counts() = self.read(Counts::of)?;
+        self.store().observe(Box::new(watch.clone()));
+        Ok(())
+    }
+
+    /// All metrics as they are now, in Prometheus' text format. One at a time: each reads all agents.
+    pub async fn metrics_text(&self) -> Result<String> {
+        let _turn = self.0.watch.0.turn.lock().await;
+        let app = self.clone();
+        self.scan(move |tx| app.look(tx)).await
+    }
+
+    fn look(&self, tx: &ReadTx) -> std::result::Result<String, store::Error> {
+        let metrics = self.metrics();
+        {
+            let counts = self.0.watch.counts();
+            for (standing, place) in [
+                ("waiting", Standing::Waiting),
+                ("awaiting_attachments", Standing::AwaitingAttachments),
+                ("running", Standing::Running),
+                ("suspect", Standing::Suspect),
+            ] {
+                metrics.set_standing(standing, counts.standings.get(&place).copied().unwrap_or(0));
+            }
+            let waiting = counts.waiting.iter();
+            metrics.set_waiting(waiting.map(|(queue, count)| (queue.as_str(), *count)));
+            metrics.blobs.set(counts.blob_bytes);
+        }
+        for queue in metrics.queues() {
+            let oldest = tx.oldest_waiting(&QueueName::trusted(queue.clone()))?;
+            let age = oldest.map_or(0, |at| self.now().since(at).as_secs().cast_signed());
+            metrics.set_oldest(queue, age);
+        }
+        metrics.set_agents(states(tx)?.iter().map(String::as_str));
+        metrics.database.set(self.store().file_size()?.cast_signed());
+        metrics.free.set(self.store().blobs().free()?.cast_signed());
+        metrics.reserve.set(self.limits().disk_reserve.cast_signed());
+        metrics.in_flight.set(self.budget().used().cast_signed());
+        Ok(metrics.text())
+    }
+}
+
+/// The state of every agent.
+fn states(tx: &ReadTx) -> std::result::Result<Vec<String>, store::Error> {
+    let (mut states, mut after) = (Vec::new(), 0);
+    loop {
+        let agents = tx.agents_after(after, PAGE)?;
+        let Some(last) = agents.last() else { return Ok(states) };
+        after = last.seq;
+        states.extend(agents.iter().map(|agent| {
+            let state = agent.fields.get("state").map_or("unknown", String::as_str);
+            state.trim_matches('"').to_owned()
+        }));
+    }
+}
+
+const fn seconds(micros: i64) -> i64 {
+    micros / 1_000_000
+}

@@ -1,0 +1,38 @@
+//! Whoever watches what the writer commits.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crate::domain::{QueueName, Standing};
+
+/// A job that was added, changed or removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobChange {
+    /// Its queue.
+    pub queue: QueueName,
+    /// Where it stood, if it was there.
+    pub before: Option<Standing>,
+    /// Where it stands, if it still is there.
+    pub after: Option<Standing>,
+}
+
+/// What a commit made durable.
+pub struct Committed<'a> {
+    /// How many operations shared it.
+    pub operations: usize,
+    /// How long the disk took.
+    pub took: Duration,
+    /// What became of jobs, in order.
+    pub jobs: &'a [JobChange],
+    /// How many bytes of blobs came, less those that went.
+    pub blob_bytes: i64,
+}
+
+/// Watches what the writer commits.
+pub trait Observer: Send + Sync {
+    /// Called on the writer's thread after each commit, before anybody is answered, so it must be short.
+    fn committed(&self, what: &Committed<'_>);
+}
+
+/// Nobody watches at first.
+pub(crate) type Observed = Arc<OnceLock<Box<dyn Observer>>>;
