@@ -37,8 +37,8 @@ impl Drop for Held {
 }
 
 impl App {
-    /// Claims a job, and waits up to `hold` for one. A job that is handed out while its caller goes away is put back.
-    pub async fn claim(&self, ask: Ask, by: By, hold: Duration) -> Result<Option<Claimed>> {
+    /// Claims a job, and waits up to `hold` for one. It goes back unless its caller takes it ([`Delivery::take`]).
+    pub async fn claim(&self, ask: Ask, by: By, hold: Duration) -> Result<Option<Delivery>> {
         let (sender, receiver) = oneshot::channel();
         let app = self.clone();
         let reply = move |outcome: std::result::Result<Option<Claimed>, ops::Error>| {
@@ -92,13 +92,21 @@ impl App {
 
 /// A job on its way to the request that asked for it. If that request ends before it takes the job, however it ends, the
 /// job goes back.
-struct Delivery {
+pub struct Delivery {
     app: App,
     claimed: Option<Claimed>,
 }
 
 impl Delivery {
-    fn take(mut self) -> Option<Claimed> {
+    /// The job.
+    #[must_use]
+    pub const fn claimed(&self) -> Option<&Claimed> {
+        self.claimed.as_ref()
+    }
+
+    /// Nothing more can fail: the job stays with its caller.
+    #[must_use]
+    pub fn take(mut self) -> Option<Claimed> {
         self.claimed.take()
     }
 }
@@ -114,7 +122,7 @@ impl Drop for Delivery {
 
 type Delivered = std::result::Result<Option<Delivery>, ops::Error>;
 
-fn answer<E>(outcome: std::result::Result<Delivered, E>) -> Result<Option<Claimed>> {
+fn answer<E>(outcome: std::result::Result<Delivered, E>) -> Result<Option<Delivery>> {
     let closed = || Err(store::Error::Closed.into());
-    Ok(outcome.unwrap_or_else(|_| closed())?.and_then(Delivery::take))
+    Ok(outcome.unwrap_or_else(|_| closed())?)
 }

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::watch::Watch;
 pub use budget::Budget;
+pub use claim::Delivery;
 pub use error::{Error, Result};
 pub use login::TOKEN_LIFETIME;
 pub use presence::Presence;

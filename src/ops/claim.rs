@@ -5,13 +5,16 @@ use super::{By, Error, change_job};
 use crate::domain::{Job, JobSecret, Timestamp};
 use crate::store::{self, Ask, JobReads, SecretReads, WriteTx};
 
+/// The largest body, in bytes, that is handed out together with its job. Larger ones are read once there is room for them.
+const SMALL: usize = 64 << 10;
+
 /// A job and what was submitted.
 #[derive(Clone, Debug)]
 pub struct Claimed {
     /// The job, running.
     pub job: Job,
-    /// The JSON object that was submitted, without `job_id`.
-    pub body: String,
+    /// The JSON object that was submitted, without `job_id`; `None` for one that is large.
+    pub body: Option<String>,
     /// The secrets that it uses, sealed.
     pub secrets: Vec<JobSecret>,
     /// It is handed out for the first time; `false` when its agent gets it again.
@@ -84,6 +87,7 @@ fn claimed(
     fresh: bool,
 ) -> Result<Claimed, Error> {
     let missing = || store::Error::Corrupt(format!("job {} has no body", job.id));
-    let body = tx.job_body(job.id)?.ok_or_else(missing)?;
+    let size = tx.job_body_size(job.id)?.ok_or_else(missing)?;
+    let body = if size <= SMALL { tx.job_body(job.id)? } else { None };
     Ok(Claimed { job, body, secrets, fresh })
 }

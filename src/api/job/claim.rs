@@ -8,9 +8,10 @@ use axum::http::header::{HeaderName, HeaderValue};
 
 use crate::api::wire::job::{Shown, claimed};
 use crate::api::wire::search::NamedQueues;
-use crate::app::App;
+use crate::app::{App, Delivery};
 use crate::auth::Identity;
 use crate::domain::Role;
+use crate::http::load::Load;
 use crate::http::{Answer, ApiError, ApiQuery, ApiResult};
 use crate::ops::{self, By};
 use crate::store::Ask;
@@ -21,6 +22,7 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 pub(in crate::api) async fn get(
     State(app): State<App>,
     by: By,
+    load: Load,
     headers: HeaderMap,
     ApiQuery(named): ApiQuery<NamedQueues>,
 ) -> ApiResult<Answer<Shown>> {
@@ -33,16 +35,30 @@ pub(in crate::api) async fn get(
         app.claim(ask, by, hold).await?
     };
     let answer = match job {
-        Some(job) => {
-            let secrets = app.secret_values(&job).await;
-            Answer::text(claimed(&job, &secrets))
-        }
+        Some(delivery) => deliver(&app, &load, delivery).await?,
         None => Answer::nothing(),
     };
     match HeaderValue::from_str(&format!("wait={}", hold.as_secs())) {
         Ok(applied) if preferred.is_some() => Ok(answer.header((PREFERENCE_APPLIED, applied))),
         _ => Ok(answer),
     }
+}
+
+/// The answer with a job. Until it is made, the job can still go back.
+async fn deliver(app: &App, load: &Load, delivery: Delivery) -> ApiResult<Answer<Shown>> {
+    let job = delivery.claimed().ok_or_else(ApiError::internal)?;
+    let (id, secrets) = (job.job.id, app.secret_values(job).await);
+    let text = if let Some(body) = &job.body {
+        claimed(&job.job, body, &secrets)
+    } else {
+        let body = app.read_large(move |tx| ops::job_body(tx, id)).await?;
+        let body = body.ok_or_else(ApiError::internal)?;
+        load.grow_for(&body)?;
+        let job = job.job.clone();
+        app.blocking(move || claimed(&job, &body, &secrets)).await?
+    };
+    let _ = delivery.take();
+    Ok(Answer::text(text))
 }
 
 /// `HEAD` says what `GET` would say to a poll that finds nothing: it must not take a job.

@@ -18,7 +18,7 @@ use crate::http::shape::{
     Input, Kind, Members, Others, Output, Shape, Size, excerpt, may, may_be_null, must,
 };
 use crate::http::{ApiResult, json};
-use crate::ops::{Claimed, Submission};
+use crate::ops::Submission;
 
 /// How many secrets a job may use.
 const MOST_SECRETS: usize = 100;
@@ -270,8 +270,8 @@ impl Output for Shown {
 
 /// The job that an agent gets: what was submitted, with its id and what the agent needs to know of its state, and the
 /// values of its secrets in the place of their paths.
-pub(in crate::api) fn claimed(claimed: &Claimed, secrets: &SecretValues) -> String {
-    let mut members = Members::stored(&claimed.body);
+pub(in crate::api) fn claimed(job: &Job, body: &str, secrets: &SecretValues) -> String {
+    let mut members = Members::stored(body);
     let data = members.get("test_data").map(str::to_owned);
     if let (false, Some(data)) = (secrets.is_empty(), data) {
         let values = secrets.iter().map(|(variable, value)| (variable, value.expose_secret()));
@@ -279,11 +279,11 @@ pub(in crate::api) fn claimed(claimed: &Claimed, secrets: &SecretValues) -> Stri
         data.set("secrets", json::text(&values.collect::<BTreeMap<_, _>>()));
         members.set("test_data", data.object());
     }
-    members.set("job_id", json::text(&claimed.job.id));
-    if let Some(started) = claimed.job.started_at {
+    members.set("job_id", json::text(&job.id));
+    if let Some(started) = job.started_at {
         members.set("started_at", json::text(&started));
     }
-    match claimed.job.attachments.status() {
+    match job.attachments.status() {
         Some(status) => members.set("attachments_status", json::text(&status)),
         None => members.remove("attachments_status"),
     }

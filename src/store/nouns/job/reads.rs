@@ -55,6 +55,8 @@ pub trait JobReads {
     fn job(&self, id: JobId) -> Result<Option<Job>, Error>;
     /// The JSON object that was submitted, without `job_id`.
     fn job_body(&self, id: JobId) -> Result<Option<String>, Error>;
+    /// How many bytes that object has.
+    fn job_body_size(&self, id: JobId) -> Result<Option<usize>, Error>;
     /// The job that `ask` would get now: highest priority over all its queues, then submit order.
     fn first_claimable(&self, ask: &Ask) -> Result<Option<JobId>, Error>;
     /// An unfinished job of these queues that the agent was handed and has not acknowledged.
@@ -100,6 +102,12 @@ impl<R: Rows> JobReads for R {
                 String::from_utf8(bytes).map_err(|_| Error::Corrupt(format!("body of job {id}")))
             })
             .transpose()
+    }
+
+    fn job_body_size(&self, id: JobId) -> Result<Option<usize>, Error> {
+        let mut size = None;
+        self.with(Table::JobBody, id.key().as_slice(), &mut |value| size = Some(value.len()))?;
+        Ok(size)
     }
 
     fn first_claimable(&self, ask: &Ask) -> Result<Option<JobId>, Error> {

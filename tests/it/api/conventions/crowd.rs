@@ -34,6 +34,26 @@ fn bodies_beyond_the_budget_are_refused_until_the_others_are_gone() {
 }
 
 #[test]
+fn a_large_job_for_which_there_is_no_room_goes_back_to_its_queue() {
+    let server = TestServer::with(Raw { max_in_flight: Some(Size(16 << 20)), ..Raw::default() });
+    let caller = server.anonymous();
+    let large = json!({ "job_queue": "q", "x": "x".repeat(2 * MIB) });
+    let id = caller.post("/v1/job", &large).value()["job_id"].clone();
+    let mut greedy = Connection::open(&server.url());
+    greedy.begin("POST /v1/job", "application/json", "Transfer-Encoding: chunked");
+    for _ in 0..13 {
+        greedy.chunk(&vec![b' '; MIB]);
+    }
+    until("there is no room", || caller.get("/v1/job?queue=q").status == 503);
+    drop(greedy);
+    // Until it is back, nobody finds it.
+    until("it is handed out", || {
+        let answer = caller.get("/v1/job?queue=q");
+        answer.status == 200 && answer.value()["job_id"] == id && answer.value()["x"] == large["x"]
+    });
+}
+
+#[test]
 fn what_stands_before_the_file_of_an_upload_is_bounded() {
     let server = TestServer::start();
     let path = format!("/v1/result/{ZERO}/artifact");

@@ -124,7 +124,7 @@ impl Ledger {
         let Some(entry) = self.entries.iter().find(|entry| entry.id == id) else {
             return violation(Kind::Lost, format!("job {id} was handed out, and nobody knows it"));
         };
-        if entry.body != claimed.body {
+        if claimed.body.as_ref() != Some(&entry.body) {
             return violation(Kind::Lost, format!("job {id} has the body of another attempt"));
         }
         if after.job(id).is_none_or(|job| job.state.is_waiting() || job.state.is_finished()) {

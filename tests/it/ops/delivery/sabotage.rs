@@ -33,7 +33,7 @@ pub(super) fn claim(
             let others = tx.held()?;
             for id in others {
                 if let Some(job) = tx.job(id)?.filter(|job| job.agent.as_ref() != Some(agent)) {
-                    let body = tx.job_body(id)?.unwrap_or_default();
+                    let body = tx.job_body(id)?;
                     return Ok(Some(Claimed { job, body, secrets: Vec::new(), fresh: false }));
                 }
             }
