@@ -8,20 +8,17 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::repair::repair;
 use super::{index, schema};
 use crate::domain::Blob;
 use crate::store::blobs::Blobs;
 use crate::store::engine::database::CACHE;
-use crate::store::engine::{
-    BLOBS, Database, Error, IndexRow, Key, ReadTx, Rows, Table, WriteTx, meta,
-};
+use crate::store::engine::{BLOBS, Database, Error, IndexRow, Key, ReadTx, Rows, Table, meta};
 use crate::store::nouns::result::{self, Member};
 use crate::store::nouns::{aging, blob};
 
 /// Problems beyond these are only counted.
 const NAMED: usize = 100;
-/// Where a repair puts files that hold other bytes than were uploaded.
-const DAMAGED: &str = "damaged";
 
 /// What a check does besides looking.
 #[derive(Clone, Copy, Debug)]
@@ -264,14 +261,19 @@ fn fingerprints(row: &IndexRow) -> (u64, u64) {
 }
 
 /// What is wrong with a file.
-struct Fault {
-    what: Error,
+pub(super) struct Fault {
+    pub(super) what: Error,
     /// There is nothing left of it.
-    gone: bool,
+    pub(super) gone: bool,
 }
 
 /// What is wrong with the file of a blob; `hash` reads it whole.
-fn fault(blobs: &Blobs, blob: &Blob, hash: bool, progress: &mut Progress<'_>) -> Option<Fault> {
+pub(super) fn fault(
+    blobs: &Blobs,
+    blob: &Blob,
+    hash: bool,
+    progress: &mut Progress<'_>,
+) -> Option<Fault> {
     match inspect(blobs, blob, hash, progress) {
         Ok(()) => None,
         Err(what) => Some(Fault { gone: !matches!(what, Error::Corrupt(_)), what }),
@@ -309,72 +311,9 @@ fn inspect(
 }
 
 /// What is wrong, without the words that every [`Error::Corrupt`] begins with.
-fn sentence(error: &Error) -> String {
+pub(super) fn sentence(error: &Error) -> String {
     match error {
         Error::Corrupt(why) => why.clone(),
         other => other.to_string(),
     }
-}
-
-/// Builds all index rows anew and forgets files that are not what they were; says what it did.
-fn repair(db: &Database, dir: &Path, blobs: &Blobs, hash: bool) -> Result<Vec<String>, Error> {
-    let mut done = Vec::new();
-    let txn = db.begin()?;
-    let mut tx = txn.rows();
-    for table in Table::ALL.iter().filter(|table| table.is_index()) {
-        tx.clear(*table)?;
-    }
-    let mut lost = Vec::new();
-    tx.inspect(Table::Blob, &mut |key, value| {
-        if let (Some(owner), Ok(blob)) = (blob::parse_key(key), value.and_then(blob::stored)) {
-            lost.extend(fault(blobs, &blob, hash, &mut |_| {}).map(|fault| (owner, blob, fault)));
-        }
-    })?;
-    for ((job, kind), blob, fault) in &lost {
-        if !fault.gone {
-            blobs.put_away(blob.name, &dir.join(DAMAGED))?;
-        }
-        tx.remove_blob(*job, *kind)?;
-        done.push(format!("{}; job {job} no longer has it", sentence(&fault.what)));
-    }
-    let mut rows = 0;
-    for table in Table::ALL.iter().filter(|table| !table.is_index()) {
-        rows += rebuild(&mut tx, *table)?;
-    }
-    done.push(format!("{rows} index rows were built anew"));
-    raise_seq(&mut tx)?;
-    drop(tx);
-    txn.commit()?;
-    Ok(done)
-}
-
-/// Writes the index rows that follow from a table, and says how many. Damaged rows are left as they are.
-fn rebuild(tx: &mut WriteTx<'_>, table: Table) -> Result<u64, Error> {
-    let mut keys = Vec::new();
-    tx.inspect(table, &mut |key, value| {
-        if value.is_ok_and(|value| {
-            index::index_of(table, key, value).is_ok_and(|rows| !rows.is_empty())
-        }) {
-            keys.push(Key::new().raw(key));
-        }
-    })?;
-    let mut count = 0;
-    for key in keys {
-        let value = tx.get(table, &key)?.unwrap_or_default();
-        let follow = index::index_of(table, key.as_slice(), &value)?;
-        count += follow.len() as u64;
-        tx.replace_rows(&[], &follow)?;
-    }
-    Ok(count)
-}
-
-/// Sets the counter to the last number that is used, if it is behind.
-fn raise_seq(tx: &mut WriteTx<'_>) -> Result<(), Error> {
-    let mut last = meta::seq(tx)?;
-    for table in Table::ALL {
-        tx.inspect(*table, &mut |key, _| {
-            last = last.max(index::seq_of(*table, key).unwrap_or_default());
-        })?;
-    }
-    tx.set_seq(last)
 }

@@ -4,4 +4,5 @@ pub(crate) mod census;
 pub mod check;
 pub(crate) mod expiry;
 pub(crate) mod index;
+mod repair;
 pub(crate) mod schema;
