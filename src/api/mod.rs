@@ -121,6 +121,7 @@ fn table(routes: Routes) -> Routes {
         .at("/admin/secrets", [may(LocalOnly, get(admin::secrets::list))])
         .at("/admin/secrets-key", [may(LocalOnly, post(admin::secrets::replace_key))])
         .at("/admin/backup", [may(LocalOnly, post(admin::backup::post))])
+        .at("/admin/check", [may(LocalOnly, post(admin::check::post))])
         .at("/admin/clients/{id}", [
             may(LocalOnly, post(admin::client::create)),
             may(LocalOnly, put(admin::client::edit)),

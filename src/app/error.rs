@@ -31,8 +31,8 @@ pub enum Error {
     /// An empty secret is never hashed.
     #[error("a secret must not be empty")]
     EmptySecret,
-    /// Backups are made one at a time.
-    #[error("another backup is under way")]
+    /// Backups and checks are made one at a time.
+    #[error("a backup or a check is under way")]
     BackupUnderWay,
     /// The key of secrets is being replaced already.
     #[error("the key of secrets is being replaced already")]

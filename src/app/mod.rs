@@ -284,7 +284,18 @@ impl App {
         Ok(outcome?)
     }
 
-    /// The turn to make a backup; one at a time, because each reads everything.
+    /// Checks everything as it is now, and stops when the server does.
+    pub async fn check(&self, hash: bool) -> Result<store::check::Report> {
+        let (app, turn) = (self.clone(), self.backup_turn()?);
+        let check = move || {
+            let report = app.store().check(hash, &|| !app.stopping().is_cancelled());
+            drop(turn);
+            report
+        };
+        Ok(self.blocking(check).await??)
+    }
+
+    /// The turn to make a backup or a check; one at a time, because each reads everything.
     pub fn backup_turn(&self) -> Result<OwnedSemaphorePermit> {
         Arc::clone(&self.0.backup).try_acquire_owned().map_err(|_| Error::BackupUnderWay)
     }

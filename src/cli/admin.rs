@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::runtime::Runtime;
 
 use super::{Failure, environment};
 use crate::auth::refresh::generate_secret;
@@ -50,7 +51,7 @@ pub(super) enum Missing {
 
 /// A connection to the data as its administrator.
 pub(super) struct Admin {
-    runtime: tokio::runtime::Runtime,
+    runtime: Runtime,
     api: LocalApi,
     opened: Option<(Arc<store::Store>, PathBuf)>,
 }
@@ -82,21 +83,12 @@ impl Admin {
         missing: Missing,
         secrets: impl FnOnce(&Settings) -> Result<Secrets, Failure>,
     ) -> Result<Self, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::new(1, error.to_string()))?;
+        let runtime = match Self::running(settings)? {
+            Ok(admin) => return Ok(admin),
+            Err(runtime) => runtime,
+        };
         let data_dir = settings.storage.data_dir.clone();
         let dir = data_dir.display();
-        let socket = data_dir.join(server::SOCKET);
-        match runtime.block_on(greet(&socket)) {
-            Ok(api) => {
-                eprintln!("using the running server of {dir}");
-                return Ok(Self { runtime, api, opened: None });
-            }
-            Err(error) if matches!(error.kind(), NotFound | ConnectionRefused) => {}
-            Err(error) => return Err(Failure::file(&socket, &error)),
-        }
         if !is_there(&data_dir, missing)? {
             eprintln!("there is no data in {dir} yet");
             return Ok(Self { runtime, api: LocalApi::empty(), opened: None });
@@ -112,6 +104,28 @@ impl Admin {
         let app = server::app(Arc::clone(&store), clock, settings, secrets)?;
         let api = LocalApi::in_process(crate::api::routes(app));
         Ok(Self { runtime, api, opened: Some((store, data_dir)) })
+    }
+
+    /// Connects to the server, if one runs, and says so on standard error.
+    pub(super) fn of_running(settings: &Settings) -> Result<Option<Self>, Failure> {
+        Ok(Self::running(settings)?.ok())
+    }
+
+    fn running(settings: &Settings) -> Result<Result<Self, Runtime>, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::new(1, error.to_string()))?;
+        let data_dir = &settings.storage.data_dir;
+        let socket = data_dir.join(server::SOCKET);
+        match runtime.block_on(greet(&socket)) {
+            Ok(api) => {
+                eprintln!("using the running server of {}", data_dir.display());
+                Ok(Ok(Self { runtime, api, opened: None }))
+            }
+            Err(error) if matches!(error.kind(), NotFound | ConnectionRefused) => Ok(Err(runtime)),
+            Err(error) => Err(Failure::file(&socket, &error)),
+        }
     }
 
     /// Sends a request. An error answer becomes a failure with the sentence of the answer.
@@ -205,7 +219,7 @@ fn no_secrets() -> Result<Secrets, Failure> {
 
 /// An answer that is read as it arrives.
 pub(super) struct Stream<'a> {
-    runtime: &'a tokio::runtime::Runtime,
+    runtime: &'a Runtime,
     body: Body,
     piece: Bytes,
 }

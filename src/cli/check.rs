@@ -1,9 +1,7 @@
 //! `check`
 
-use serde_json::json;
-
 use super::Failure;
-use super::admin::Place;
+use super::admin::{Admin, Place};
 use super::output::{self, Format, say};
 use super::progress::{Bar, size};
 use crate::store::check::{self, Options, Report};
@@ -17,6 +15,9 @@ pub(super) struct Args {
     /// Check only the sizes of files, without reading them
     #[arg(long)]
     quick: bool,
+    /// Give space that the database no longer needs back to the file system, if nothing is wrong
+    #[arg(long)]
+    compact: bool,
     #[command(flatten)]
     format: Format,
     #[command(flatten)]
@@ -25,27 +26,45 @@ pub(super) struct Args {
 
 /// Runs `check`.
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let dir = args.place.settings()?.storage.data_dir;
+    let settings = args.place.settings()?;
+    let dir = &settings.storage.data_dir;
     let options = Options { repair: args.repair, hash: !args.quick };
-    let report = {
+    // What changes the database needs it alone, and says so.
+    let running = if args.repair || args.compact { None } else { Admin::of_running(&settings)? };
+    let report = if let Some(admin) = running {
+        ask(admin, options.hash)?
+    } else {
         let mut bar = Bar::new(&[]);
-        check::check(&dir, options, &mut |bytes| bar.more(bytes))?
+        check::check(dir, options, &mut |bytes| bar.more(bytes))?
     };
     if args.format.json() {
-        output::json(&as_json(&report))?;
+        output::json(&report)?;
     } else {
         print(&report);
     }
     if report.problems.is_empty() {
+        if args.compact {
+            let (before, after) = check::compact(dir)?;
+            eprintln!("the database had {}, and has {} now", size(before), size(after));
+        }
         return Ok(());
     }
     let count = report.problems.len() as u64 + report.more;
     let help = if args.repair {
         "these cannot be repaired: restore a backup"
     } else {
-        "try --repair, or restore a backup"
+        "stop the server and try --repair, or restore a backup"
     };
     Err(Failure::new(5, format!("{}: {count} problems; {help}", dir.display())))
+}
+
+/// Lets a running server check its data.
+fn ask(mut admin: Admin, hash: bool) -> Result<Report, Failure> {
+    let path = if hash { "/admin/check" } else { "/admin/check?hash=no" };
+    let answer = admin.call("POST", path, None)?;
+    admin.close()?;
+    serde_json::from_str(&answer)
+        .map_err(|error| Failure::new(1, format!("the server's answer is not a report: {error}")))
 }
 
 fn print(report: &Report) {
@@ -63,16 +82,4 @@ fn print(report: &Report) {
     if report.strays > 0 {
         say!("{} files of unfinished uploads will be removed at the next start", report.strays);
     }
-}
-
-fn as_json(report: &Report) -> serde_json::Value {
-    json!({
-        "rows": report.rows,
-        "files": report.files,
-        "bytes": report.bytes,
-        "strays": report.strays,
-        "repaired": report.repaired,
-        "problems": report.problems,
-        "more_problems": report.more,
-    })
 }

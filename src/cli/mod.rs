@@ -54,7 +54,7 @@ enum Command {
     Verify(verify::Args),
     /// Make a data directory from a backup
     Restore(restore::Args),
-    /// Check the data of a stopped server, and repair its indexes
+    /// Check the data, on a running or a stopped server, and repair the indexes of a stopped one
     Check(check::Args),
     /// Print a script with which a shell completes commands and flags
     Completions(completions::Args),

@@ -169,7 +169,7 @@ impl From<app::Error> for ApiError {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(1)
             }
             E::EmptySecret => Self::bad_request("A secret must not be empty"),
-            E::BackupUnderWay => Self::new(StatusCode::LOCKED, "another backup is under way"),
+            E::BackupUnderWay => Self::new(StatusCode::LOCKED, "a backup or a check is under way"),
             E::ReplacingKey => {
                 Self::new(StatusCode::LOCKED, "the key of secrets is being replaced already")
             }

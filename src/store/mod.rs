@@ -10,6 +10,7 @@ mod nouns;
 mod upkeep;
 
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,6 +29,7 @@ pub use nouns::{
 };
 pub use upkeep::check;
 pub use upkeep::expiry::{Ages, Swept};
+use upkeep::pace::Gentle;
 use upkeep::schema;
 
 use crate::domain::{Clock, Timestamp};
@@ -225,6 +227,26 @@ impl Store {
         let snapshot = || self.read();
         let dir = self.dir.as_deref();
         backup::Origin { snapshot: &snapshot, blobs: &self.blobs, dir }.backup(what, now, out)
+    }
+
+    /// Checks everything as it is at one moment while the writer goes on, at half the speed of the machine, and until
+    /// `goes_on` says that it shall stop. `hash` reads every file and compares its sum, not its size alone.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when it was stopped, or what the disk says.
+    pub fn check(&self, hash: bool, goes_on: &dyn Fn() -> bool) -> Result<check::Report, Error> {
+        // Before the snapshot: what it names must still be there when its turn comes.
+        let _pin = self.blobs.pin();
+        let look = || {
+            let mut pace = Gentle::new(goes_on);
+            check::look(self.read()?, &self.blobs, hash, &mut pace, &mut |_| {})
+        };
+        let looked = catch_unwind(AssertUnwindSafe(look))
+            .unwrap_or_else(|_| Err(Error::Corrupt("reading the database panicked".to_owned())));
+        match looked {
+            Err(Error::Corrupt(why)) => Ok(check::Report::of(why)),
+            looked => looked,
+        }
     }
 
     /// Where blobs are written and read.

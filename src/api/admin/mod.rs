@@ -1,6 +1,7 @@
 //! `/admin`: what exists on the admin socket alone.
 
 pub(super) mod backup;
+pub(super) mod check;
 pub(super) mod client;
 pub(super) mod clock;
 pub(super) mod queue;

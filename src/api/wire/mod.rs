@@ -2,6 +2,7 @@
 //! from and to the domain.
 
 pub(super) mod agent;
+pub(super) mod check;
 pub(super) mod client;
 pub(super) mod event;
 pub(super) mod history;

@@ -84,6 +84,12 @@ impl Backend {
         self.0.check_integrity().map_err(|error| unopened(dir, error))
     }
 
+    /// Gives space that no row needs back to the file system.
+    pub(super) fn compact(&mut self) -> Result<(), Error> {
+        while self.0.compact()? {}
+        Ok(())
+    }
+
     pub(super) fn close(self) -> Result<(), Error> {
         Ok(self.0.close()?)
     }
@@ -306,4 +312,4 @@ macro_rules! from_redb {
         })*
     };
 }
-from_redb!(DatabaseError, StorageError, TableError, TransactionError, CommitError);
+from_redb!(DatabaseError, StorageError, TableError, TransactionError, CommitError, CompactionError);

@@ -88,6 +88,11 @@ impl Database {
         self.0.check_integrity(dir)
     }
 
+    /// Gives space that no row needs back to the file system.
+    pub(crate) fn compact(&mut self) -> Result<(), Error> {
+        self.0.compact()
+    }
+
     /// Closes the database, so that the next start needs no repair.
     pub(crate) fn close(self) -> Result<(), Error> {
         self.0.close()

@@ -6,14 +6,18 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::pace::{Fast, Pace};
 use super::repair::repair;
 use super::{index, schema};
 use crate::domain::Blob;
 use crate::store::blobs::Blobs;
 use crate::store::engine::database::CACHE;
-use crate::store::engine::{BLOBS, Database, Error, IndexRow, Key, ReadTx, Rows, Table, meta};
+use crate::store::engine::{
+    BLOBS, DATABASE, Database, Error, IndexRow, Key, ReadTx, Rows, Table, meta,
+};
 use crate::store::nouns::result::{self, Member};
 use crate::store::nouns::{aging, blob};
 
@@ -30,25 +34,31 @@ pub struct Options {
 }
 
 /// What a check found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Report {
-    /// Rows that were read.
-    pub rows: u64,
+    /// The bytes of these files.
+    pub bytes: u64,
     /// Files that belong to rows.
     pub files: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Files that belong to none: left by a crash, removed by the next start.
-    pub strays: u64,
+    /// Further problems.
+    #[serde(rename = "more_problems")]
+    pub more: u64,
     /// What is wrong, in sentences.
     pub problems: Vec<String>,
-    /// Further problems.
-    pub more: u64,
     /// What was repaired, in sentences.
     pub repaired: Vec<String>,
+    /// Rows that were read.
+    pub rows: u64,
+    /// Files that belong to none: left by a crash, removed by the next start.
+    pub strays: u64,
 }
 
 impl Report {
+    /// Says that nothing could be checked.
+    pub(crate) fn of(problem: String) -> Self {
+        Self { problems: vec![problem], ..Self::default() }
+    }
+
     fn add(&mut self, mut problems: Vec<String>) {
         let room = NAMED.saturating_sub(self.problems.len()).min(problems.len());
         self.more += problems.split_off(room).len() as u64;
@@ -72,13 +82,13 @@ pub fn check(dir: &Path, options: Options, progress: &mut Progress<'_>) -> Resul
     let mut report = Report::default();
     let blobs = Blobs::new(dir.join(BLOBS));
     if options.repair {
-        let found = look(&db, &blobs, options, progress)?;
+        let found = look(db.snapshot()?, &blobs, options.hash, &mut Fast, progress)?;
         if !found.problems.is_empty() {
             report.repaired = repair(&db, dir, &blobs, options.hash)?;
         }
     }
     let repaired = std::mem::take(&mut report.repaired);
-    report = look(&db, &blobs, options, progress)?;
+    report = look(db.snapshot()?, &blobs, options.hash, &mut Fast, progress)?;
     report.repaired = repaired;
     if !whole {
         report.repaired.insert(0, "the database's list of free pages was rebuilt".to_owned());
@@ -87,14 +97,32 @@ pub fn check(dir: &Path, options: Options, progress: &mut Progress<'_>) -> Resul
     Ok(report)
 }
 
-fn look(
-    db: &Database,
+/// Compacts the database in `dir`, which no server may use meanwhile. Gives the size of its file before and after, bytes.
+///
+/// # Errors
+/// [`Error::Locked`], or what the disk says.
+pub fn compact(dir: &Path) -> Result<(u64, u64), Error> {
+    let path = dir.join(DATABASE);
+    let size =
+        || path.metadata().map(|file| file.len()).map_err(|source| Error::file(&path, source));
+    let before = size()?;
+    let mut db = Database::open(dir, CACHE)?;
+    db.compact()?;
+    db.close()?;
+    Ok((before, size()?))
+}
+
+/// Looks at everything in a snapshot. No file that it names may be removed meanwhile.
+pub(crate) fn look(
+    tx: ReadTx,
     blobs: &Blobs,
-    options: Options,
+    hash: bool,
+    pace: &mut dyn Pace,
     progress: &mut Progress<'_>,
 ) -> Result<Report, Error> {
     let mut look = Look {
-        tx: db.snapshot()?,
+        tx,
+        pace,
         report: Report::default(),
         expected: HashSet::new(),
         aging: HashSet::new(),
@@ -107,12 +135,13 @@ fn look(
         look.index(*table)?;
     }
     look.seq()?;
-    look.blobs(blobs, options.hash, progress)?;
+    look.blobs(blobs, hash, progress)?;
     Ok(look.report)
 }
 
-struct Look {
+struct Look<'p> {
     tx: ReadTx,
+    pace: &'p mut dyn Pace,
     report: Report,
     /// Fingerprints of the index rows that must be there: a million jobs have some millions of them.
     expected: HashSet<u64>,
@@ -121,11 +150,18 @@ struct Look {
     last_seq: u64,
 }
 
-impl Look {
+impl Look<'_> {
     fn rows(&mut self, table: Table) -> Result<(), Error> {
-        let mut problems = Vec::new();
+        let (mut problems, mut paced) = (Vec::new(), Ok(()));
         let before = self.report.rows;
         self.tx.inspect(table, &mut |key, value| {
+            // Once it shall stop, the rest of the table is not looked at.
+            if paced.is_ok() {
+                paced = self.pace.step();
+            }
+            if paced.is_err() {
+                return;
+            }
             self.report.rows += 1;
             let value = match value {
                 Ok(value) => value,
@@ -148,6 +184,7 @@ impl Look {
                 }
             }
         })?;
+        paced?;
         problems.extend(self.uncounted(table, before)?);
         self.report.add(problems);
         Ok(())
@@ -161,9 +198,16 @@ impl Look {
     }
 
     fn index(&mut self, table: Table) -> Result<(), Error> {
-        let mut problems = Vec::new();
+        let (mut problems, mut paced) = (Vec::new(), Ok(()));
         let before = self.report.rows;
         self.tx.inspect(table, &mut |key, value| {
+            // Once it shall stop, the rest of the table is not looked at.
+            if paced.is_ok() {
+                paced = self.pace.step();
+            }
+            if paced.is_err() {
+                return;
+            }
             self.report.rows += 1;
             let value = match value {
                 Ok(value) => value,
@@ -182,6 +226,7 @@ impl Look {
                 ));
             }
         })?;
+        paced?;
         if table == Table::Expiry && !self.aging.is_empty() {
             let (name, count) = (table.name(), self.aging.len());
             problems.push(format!("{name}: {count} rows are missing: things would stay for ever"));
@@ -214,7 +259,15 @@ impl Look {
             }
             self.report.files += 1;
             self.report.bytes += blob.size;
-            let fault = fault(dir, blob, hash, progress);
+            self.pace.step()?;
+            let mut paced = Ok(());
+            let fault = fault(dir, blob, hash, &mut |bytes| {
+                progress(bytes);
+                if paced.is_ok() {
+                    paced = self.pace.step();
+                }
+            });
+            paced?;
             problems.extend(fault.map(|fault| sentence(&fault.what)));
         }
         self.report.add(problems);

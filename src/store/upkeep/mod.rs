@@ -4,5 +4,6 @@ pub(crate) mod census;
 pub mod check;
 pub(crate) mod expiry;
 pub(crate) mod index;
+pub(crate) mod pace;
 mod repair;
 pub(crate) mod schema;

@@ -169,11 +169,58 @@ fn jobs_without_bodies_and_bodies_without_jobs_are_found() {
 }
 
 #[test]
-fn a_running_server_is_not_checked() {
+fn a_running_server_checks_its_data_itself() {
+    let filled = Filled::new();
+    let report = |args: &[&str]| {
+        let output = Cli(&filled.data()).run(&[&["check", "--json"], args].concat());
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), report)
+    };
+    let (_, stopped) = report(&[]);
+    let program = Program::serve(&filled.data());
+    let (code, running) = report(&[]);
+    assert_eq!(code, Some(0));
+    assert_eq!(running, stopped);
+    let file = file(&filled);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[7] ^= 0x80;
+    fs::write(&file, &bytes).unwrap();
+    assert_eq!(report(&["--quick"]).0, Some(0));
+    let (code, found) = report(&[]);
+    assert_eq!(code, Some(5));
+    assert!(found["problems"][0].as_str().unwrap().contains("other bytes"), "{found}");
+    drop(program);
+}
+
+#[test]
+fn a_running_server_is_neither_repaired_nor_compacted() {
     let filled = Filled::new();
     let _program = Program::serve(&filled.data());
-    let said = Cli(&filled.data()).fails(4, &["check"]);
-    assert!(said.contains("in use by another server"), "{said}");
+    for how in ["--repair", "--compact"] {
+        let said = Cli(&filled.data()).fails(4, &["check", how]);
+        assert!(said.contains("in use by another server"), "{said}");
+    }
+}
+
+#[test]
+fn a_database_that_holds_little_is_compacted() {
+    let filled = Filled::new();
+    let data = filled.data();
+    tamper(&data, "image-1", |rows, _, _| {
+        for n in 0..2000_u32 {
+            rows.put(&n.to_be_bytes(), format!("\"{}\"", "x".repeat(4000)).as_bytes());
+        }
+    });
+    tamper(&data, "image-1", |rows, _, _| {
+        for n in 0..2000_u32 {
+            rows.remove(&n.to_be_bytes());
+        }
+    });
+    let size = || fs::metadata(data.join("testflinger.redb")).unwrap().len();
+    let before = size();
+    Cli(&data).ok(&["check", "--compact"]);
+    assert!(size() < before / 2, "{} instead of {before}", size());
+    filled.serves_all(&data);
 }
 
 #[test]

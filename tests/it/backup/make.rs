@@ -67,7 +67,7 @@ fn a_backup_shows_one_moment_and_nobody_waits_for_it() {
     anyone.submit(&serde_json::json!({ "job_queue": "late" }));
     assert_eq!(anyone.upload(&path, &[Part("file", b"small")]).status, 200);
     let second = Cli(&data).fails(4, &["backup", text(&filled.path("second.tar"))]);
-    assert!(second.contains("another backup is under way"), "{second}");
+    assert!(second.contains("a backup or a check is under way"), "{second}");
     assert!(!filled.path("second.tar.partial").exists());
     stdout.read_to_end(&mut bytes).unwrap();
     let output = child.wait_with_output().unwrap();
