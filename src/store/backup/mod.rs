@@ -7,6 +7,7 @@
 
 mod archive;
 mod dump;
+mod load;
 mod read;
 mod restore;
 mod save;

@@ -1,29 +1,23 @@
 //! A backup into a data directory: made aside, checked as a server would, and only then put in its place.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-use super::read::{Sink, walk};
+use super::load::Loader;
+use super::read::walk;
 use super::{Error, Manifest, Progress};
-use crate::domain::{BlobName, Timestamp};
-use crate::store::blobs::{Blobs, Upload};
-use crate::store::engine::database::Transaction;
-use crate::store::engine::disk::{check_room, create_private, folder, new_file, partial, sync_dir};
-use crate::store::engine::{self, BLOBS, DATABASE, Database, KEYS, Key, Table};
+use crate::domain::Timestamp;
+use crate::store::engine::disk::{create_private, folder, new_file, partial, sync_dir};
+use crate::store::engine::{self, DATABASE};
 use crate::store::upkeep::check::{self, Report, check};
-use crate::store::upkeep::schema;
 
 /// Says that a directory is a restore under way, and locks out another one.
 pub(crate) const MARKER: &str = "RESTORING";
-/// Bytes of rows that are written together.
-const TOGETHER: usize = 4 << 20;
-/// The key that signs tokens.
-const SIGNING_KEY: &str = "jwt.key";
 
 /// Where a backup goes, and how.
 pub struct Target {
@@ -239,111 +233,4 @@ fn give(dir: &Path, uid: u32, gid: u32) -> Result<(), Error> {
         }
     }
     chown(dir, Some(uid), Some(gid)).map_err(|error| failed(dir, error))
-}
-
-/// Writes what a backup holds.
-struct Loader {
-    dir: PathBuf,
-    blobs: Blobs,
-    new_signing_key: bool,
-    txn: Option<(Database, Transaction)>,
-    rows: Vec<(Table, Key, Vec<u8>)>,
-    size: usize,
-    file: Option<Upload>,
-}
-
-impl Loader {
-    fn new(dir: &Path, new_signing_key: bool) -> Self {
-        Self {
-            dir: dir.to_owned(),
-            blobs: Blobs::new(dir.join(BLOBS)),
-            new_signing_key,
-            txn: None,
-            rows: Vec::new(),
-            size: 0,
-            file: None,
-        }
-    }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        self.size = 0;
-        if let Some((_, txn)) = &self.txn {
-            let mut tx = txn.rows();
-            for (table, key, value) in self.rows.drain(..) {
-                tx.put(table, &key, &value)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes the names of all files durable.
-    fn sync(&self) -> Result<(), Error> {
-        self.blobs.sync()?;
-        if self.dir.join(KEYS).exists() {
-            sync_dir(&self.dir.join(KEYS))?;
-        }
-        Ok(sync_dir(&self.dir)?)
-    }
-}
-
-impl Sink for Loader {
-    fn manifest(&mut self, manifest: &Manifest) -> Result<(), Error> {
-        check_room(&self.dir, manifest.size())?;
-        self.blobs.create()?;
-        let db = Database::create(&self.dir)?;
-        let txn = db.begin()?;
-        self.txn = Some((db, txn));
-        Ok(())
-    }
-
-    fn row(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Error> {
-        self.size += key.len() + value.len();
-        self.rows.push((table, Key::new().raw(key), value.to_vec()));
-        if self.size > TOGETHER { self.flush() } else { Ok(()) }
-    }
-
-    fn rows_end(&mut self) -> Result<(), Error> {
-        self.flush()?;
-        if let Some((db, txn)) = self.txn.take() {
-            txn.rows().create_tables()?;
-            txn.commit()?;
-            // Data of an older program becomes that of this one here; the backup is what it was before.
-            schema::upgrade(&db)?;
-            db.put_in_place(&self.dir)?;
-        }
-        Ok(())
-    }
-
-    fn key(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
-        if self.new_signing_key && name == SIGNING_KEY {
-            return Ok(());
-        }
-        create_private(&self.dir.join(KEYS))?;
-        let path = self.dir.join(KEYS).join(name);
-        let written = new_file(&path).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        });
-        written.map_err(|source| Error::write(path, source))
-    }
-
-    fn blob_begins(&mut self, name: BlobName) -> Result<(), Error> {
-        self.file = Some(self.blobs.receive(name)?);
-        Ok(())
-    }
-
-    fn blob_bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        match &mut self.file {
-            Some(file) => Ok(file.write(bytes)?),
-            None => Ok(()),
-        }
-    }
-
-    fn blob_ends(&mut self) -> Result<(), Error> {
-        if let Some(mut file) = self.file.take() {
-            file.name()?;
-            file.keep();
-        }
-        Ok(())
-    }
 }
