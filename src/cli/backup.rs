@@ -5,9 +5,9 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::Failure;
 use super::admin::{Admin, Missing, Place};
 use super::progress::{Bar, size};
+use super::{Failure, INCOMPLETE};
 use crate::domain::{Clock, SystemClock};
 use crate::store::backup::{self, Manifest};
 
@@ -61,10 +61,29 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         size(manifest.size()),
         begun.elapsed()
     );
+    if !manifest.missing.is_empty() {
+        return Err(incomplete(&manifest));
+    }
     match (folder, args.keep) {
         (Some(folder), Some(keep)) => remove_older(&folder, &manifest.instance, keep as usize),
         _ => Ok(()),
     }
+}
+
+/// Names the files that a backup lacks. Older backups stay, because they may still have them.
+fn incomplete(manifest: &Manifest) -> Failure {
+    const NAMED: usize = 100;
+    for missing in manifest.missing.iter().take(NAMED) {
+        eprintln!("missing: {missing}");
+    }
+    let count = manifest.missing.len();
+    Failure::new(
+        INCOMPLETE,
+        format!(
+            "the backup lacks {count} files that are gone; no older backup was removed. To forget these files, stop the \
+             server and run: testflinger-server check --repair"
+        ),
+    )
 }
 
 fn take(

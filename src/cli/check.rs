@@ -1,9 +1,15 @@
 //! `check`
 
-use super::Failure;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
 use super::admin::{Admin, Place};
 use super::output::{self, Format, say};
 use super::progress::{Bar, size};
+use super::{Failure, INCOMPLETE};
+use crate::domain::{Clock, SystemClock};
+use crate::store::backup;
 use crate::store::check::{self, Options, Report};
 
 /// Arguments of `check`.
@@ -18,6 +24,9 @@ pub(super) struct Args {
     /// Give space that the database no longer needs back to the file system, if nothing is wrong
     #[arg(long)]
     compact: bool,
+    /// Write every row and file that is whole to this new data directory, and say what is lost
+    #[arg(long, value_name = "INTO", conflicts_with_all = ["repair", "quick", "compact"])]
+    salvage: Option<PathBuf>,
     #[command(flatten)]
     format: Format,
     #[command(flatten)]
@@ -28,6 +37,9 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     let settings = args.place.settings()?;
     let dir = &settings.storage.data_dir;
+    if let Some(into) = args.salvage {
+        return salvage(dir, into, args.format);
+    }
     let options = Options { repair: args.repair, hash: !args.quick };
     // What changes the database needs it alone, and says so.
     let running = if args.repair || args.compact { None } else { Admin::of_running(&settings)? };
@@ -56,6 +68,38 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         "stop the server and try --repair, or restore a backup"
     };
     Err(Failure::new(5, format!("{}: {count} problems; {help}", dir.display())))
+}
+
+fn salvage(dir: &Path, into: PathBuf, format: Format) -> Result<(), Failure> {
+    let (to, now) = (into.display().to_string(), SystemClock.now());
+    let saved = {
+        let mut bar = Bar::new(&[]);
+        backup::salvage(dir, into, now, &mut |bytes| bar.more(bytes))?
+    };
+    let (report, count) = (&saved.report, saved.lost.len() as u64 + saved.more);
+    if format.json() {
+        output::json(&json!({
+            "bytes": report.bytes,
+            "files": report.files,
+            "lost": saved.lost,
+            "more_lost": saved.more,
+            "rows": report.rows,
+        }))?;
+    } else {
+        for line in &saved.lost {
+            say!("lost: {line}");
+        }
+        let bytes = size(report.bytes);
+        say!(
+            "{to} has {} rows and {} files ({bytes}); they were checked",
+            report.rows,
+            report.files
+        );
+    }
+    match count {
+        0 => Ok(()),
+        _ => Err(Failure::new(INCOMPLETE, format!("{count} losses; everything else is in {to}"))),
+    }
 }
 
 /// Lets a running server check its data.

@@ -63,7 +63,8 @@ enum Command {
 }
 
 /// Parses the command line, runs the command and gives its exit code: 0 ok, 1 failed, 2 wrong usage or settings, 3 the
-/// target exists, 4 the data is in use, 5 verification failed, 6 version not supported, 7 no space.
+/// target exists, 4 the data is in use, 5 verification failed, 6 version not supported, 7 no space, 8 done, but not
+/// everything was there.
 #[must_use]
 pub fn run() -> ExitCode {
     let ended = match Cli::parse().command {
@@ -91,6 +92,9 @@ pub fn run() -> ExitCode {
         }
     }
 }
+
+/// The exit code of what was done although something was missing.
+const INCOMPLETE: u8 = 8;
 
 /// Where the service of the packages keeps its data.
 const SERVICE_DATA: &str = "/var/lib/testflinger-server";

@@ -59,6 +59,9 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     if let Some(old) = restored.put_aside {
         say!("the data that was there before is now {}", old.display());
     }
+    for missing in &manifest.missing {
+        say!("the backup lacks {missing}");
+    }
     if !manifest.secrets {
         say!("the backup has no secrets: give each client a new one with client-admin set-secret");
     }

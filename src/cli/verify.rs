@@ -75,12 +75,16 @@ fn drill_dir(file: &Path) -> PathBuf {
 fn about(manifest: &Manifest, drilled: bool) -> String {
     let proved = if drilled { "was restored and checked" } else { "is complete and undamaged" };
     let secrets = if manifest.secrets { "keys and secrets included" } else { "without secrets" };
+    let missing = match manifest.missing.len() {
+        0 => String::new(),
+        count => format!("; {count} were gone when it was made"),
+    };
     format!(
         "the backup {proved}\n\
          made       {} on {} by {}\n\
          database   {}, schema version {}\n\
          rows       {} ({} jobs, {} clients)\n\
-         files      {}, {}\n\
+         files      {}, {}{missing}\n\
          secrets    {secrets}",
         manifest.created_at,
         manifest.host,

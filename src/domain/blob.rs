@@ -75,4 +75,13 @@ pub enum BlobKind {
 impl BlobKind {
     /// Both kinds.
     pub const ALL: [Self; 2] = [Self::Artifact, Self::Attachments];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Artifact => "artifact",
+            Self::Attachments => "attachments",
+        }
+    }
 }

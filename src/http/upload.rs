@@ -1,11 +1,13 @@
 //! Files: multipart in, bytes out, nothing of them whole in memory.
 
+use std::io::ErrorKind::NotFound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::{Body, Bytes};
 use axum::extract::multipart::MultipartError;
 use axum::extract::{DefaultBodyLimit, Multipart, Request};
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, RequestExt};
@@ -148,13 +150,23 @@ async fn write(
 /// A blob of a job as an answer, read from its file while it is sent; `None` when there is none.
 ///
 /// # Errors
-/// 500 when the file is not there.
+/// 404 when its file is gone.
 pub async fn send(app: &App, job: JobId, kind: BlobKind) -> Result<Option<Response>, ApiError> {
     let Some(blob) = app.read(|tx| ops::blob(tx, job, kind))? else {
         return Ok(None);
     };
     let store = app.store().clone();
-    let (file, _) = app.blocking(move || store.blobs().open(blob.name)).await??;
+    let (file, _) = match app.blocking(move || store.blobs().open(blob.name)).await? {
+        Err(store::Error::File { path, source }) if source.kind() == NotFound => {
+            tracing::error!(%job, path = %path.display(), "the file of a job is gone");
+            let what = kind.as_str();
+            return Err(ApiError::new(
+                StatusCode::NOT_FOUND,
+                format!("The file of the {what} of this job is gone from the server's disk"),
+            ));
+        }
+        opened => opened?,
+    };
     let file = tokio::fs::File::from_std(file);
     let body = Body::from_stream(ReaderStream::with_capacity(file, 64 * 1024));
     let kind = HeaderValue::from_static("application/gzip");

@@ -9,13 +9,16 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::archive::Writer;
-use super::{Amount, BLOBS, Error, FORMAT, KEYS, MANIFEST, Manifest, ROWS, is_key};
+use super::{Amount, BLOBS, Error, FORMAT, KEYS, MANIFEST, Manifest, Missing, ROWS, is_key};
 use crate::domain::{Blob, Timestamp};
 use crate::store::blobs::Blobs;
 use crate::store::engine::{self, Direction, ReadTx, Rows, Table, codec, meta};
 use crate::store::nouns::{aging, blob, client};
 use crate::store::upkeep::census::Census;
 use crate::store::upkeep::{index, schema};
+
+/// A backup without so many files is not one: a disk is not mounted, or a folder was moved away.
+const MOST_MISSING: usize = 5000;
 
 /// What goes into a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,10 @@ impl Origin<'_> {
                 archive.finish()?;
                 let (rows, files, bytes) =
                     (manifest.row_count(), manifest.files.count, manifest.size());
+                if let Some(first) = manifest.missing.first() {
+                    let missing = manifest.missing.len();
+                    tracing::error!(missing, %first, "files are gone that the backup should have");
+                }
                 let seconds = begun.elapsed().as_secs_f64();
                 tracing::info!(rows, files, bytes, seconds, "a backup was sent");
                 return Ok(());
@@ -67,7 +74,7 @@ impl Origin<'_> {
         let tx = (self.snapshot)()?;
         let keys = if what.secrets { keys(self.dir)? } else { Vec::new() };
         let names = keys.iter().map(|(name, _)| name.clone()).collect();
-        let (manifest, blobs) = measure(&tx, what, now, names)?;
+        let (manifest, blobs) = measure(&tx, self.blobs, what, now, names)?;
         let text = serde_json::to_vec_pretty(&manifest).map_err(io::Error::other)?;
         archive.whole(MANIFEST, &text)?;
         for table in Table::ALL {
@@ -131,6 +138,7 @@ impl From<io::Error> for Error {
 /// What there is: every row is read once, so that damage shows before anything is written.
 fn measure(
     tx: &ReadTx,
+    files: &Blobs,
     what: What,
     now: Timestamp,
     keys: Vec<String>,
@@ -148,6 +156,7 @@ fn measure(
         rows: std::collections::BTreeMap::new(),
         keys,
         files: Amount::default(),
+        missing: Vec::new(),
     };
     for table in Table::ALL {
         let mut rows = Amount::default();
@@ -156,7 +165,13 @@ fn measure(
                 .map_err(|error| index::of_row(*table, key, &error))?;
             census.row(*table, key, value, &follow)?;
             if *table == Table::Blob {
-                blobs.push(blob::stored(value)?);
+                let blob = blob::stored(value)?;
+                match blob::parse_key(key) {
+                    Some(owner) if !files.is_there(blob.name)? => {
+                        manifest.missing.push(Missing::new(blob.name, owner));
+                    }
+                    _ => blobs.push(blob),
+                }
             }
             if let Some(value) = shown(*table, key, value, what)? {
                 rows.count += 1;
@@ -167,6 +182,12 @@ fn measure(
         manifest.rows.insert(table.name().to_owned(), rows);
     }
     census.finish()?;
+    if manifest.missing.len() > MOST_MISSING {
+        let count = manifest.missing.len();
+        return Err(Error::Stopped(format!(
+            "{count} files of artifacts and attachments are gone: is their disk mounted?"
+        )));
+    }
     blobs.sort_unstable_by_key(|blob| blob.name);
     manifest.files.count = blobs.len() as u64;
     manifest.files.bytes = blobs.iter().map(|blob| blob.size).sum();
@@ -215,7 +236,7 @@ fn length(bytes: &[u8]) -> Result<[u8; 4], Error> {
 }
 
 /// The keys that the server made for itself.
-fn keys(dir: Option<&Path>) -> Result<Vec<(String, Vec<u8>)>, Error> {
+pub(super) fn keys(dir: Option<&Path>) -> Result<Vec<(String, Vec<u8>)>, Error> {
     let Some(dir) = dir.map(|dir| dir.join(engine::KEYS)).filter(|dir| dir.exists()) else {
         return Ok(Vec::new());
     };

@@ -1,5 +1,6 @@
 //! Rows, keys and files become a data directory.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use crate::store::blobs::{Blobs, Upload};
 use crate::store::engine::database::Transaction;
 use crate::store::engine::disk::{check_room, create_private, new_file, sync_dir};
 use crate::store::engine::{BLOBS, Database, KEYS, Key, Table};
+use crate::store::nouns::{aging, blob};
 use crate::store::upkeep::schema;
 
 /// Bytes of rows that are written together.
@@ -26,6 +28,10 @@ pub(super) struct Loader {
     rows: Vec<(Table, Key, Vec<u8>)>,
     size: usize,
     file: Option<Upload>,
+    /// Files that a backup lacks.
+    missing: HashSet<BlobName>,
+    /// The keys of their rows, which are left out: a restored server would look for the files in vain.
+    left_out: HashSet<Vec<u8>>,
 }
 
 impl Loader {
@@ -38,7 +44,28 @@ impl Loader {
             rows: Vec::new(),
             size: 0,
             file: None,
+            missing: HashSet::new(),
+            left_out: HashSet::new(),
         }
+    }
+
+    /// Makes an empty database.
+    pub(super) fn begin(&mut self) -> Result<(), Error> {
+        self.blobs.create()?;
+        let db = Database::create(&self.dir)?;
+        let txn = db.begin()?;
+        self.txn = Some((db, txn));
+        Ok(())
+    }
+
+    /// Whether what has arrived of the file under way has this sum.
+    pub(super) fn blob_has(&self, sum: &[u8; 32]) -> bool {
+        self.file.as_ref().is_some_and(|file| file.has(sum))
+    }
+
+    /// Forgets the file under way.
+    pub(super) fn blob_is_dropped(&mut self) {
+        self.file = None;
     }
 
     fn flush(&mut self) -> Result<(), Error> {
@@ -65,14 +92,19 @@ impl Loader {
 impl Sink for Loader {
     fn manifest(&mut self, manifest: &Manifest) -> Result<(), Error> {
         check_room(&self.dir, manifest.size())?;
-        self.blobs.create()?;
-        let db = Database::create(&self.dir)?;
-        let txn = db.begin()?;
-        self.txn = Some((db, txn));
-        Ok(())
+        self.missing = manifest.missing();
+        self.begin()
     }
 
     fn row(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        if table == Table::Blob && self.missing.contains(&blob::stored(value)?.name) {
+            self.left_out.insert(key.to_vec());
+            return Ok(());
+        }
+        let of_blob = table == Table::Expiry && aging::Kind::Blob.owns(key);
+        if of_blob && self.left_out.contains(aging::split(key).1) {
+            return Ok(());
+        }
         self.size += key.len() + value.len();
         self.rows.push((table, Key::new().raw(key), value.to_vec()));
         if self.size > TOGETHER { self.flush() } else { Ok(()) }

@@ -10,9 +10,10 @@ mod dump;
 mod load;
 mod read;
 mod restore;
+mod salvage;
 mod save;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -22,10 +23,12 @@ pub use dump::What;
 pub use read::{manifest, verify};
 pub(super) use restore::MARKER;
 pub use restore::{Restored, Target, restore};
+pub use salvage::{Salvaged, salvage};
 pub use save::{save, stream};
 
 pub use crate::store::engine::disk::partial;
 
+use crate::domain::{BlobKind, BlobName, JobId};
 use crate::store::engine::{self, Table, codec};
 use crate::store::upkeep::schema;
 
@@ -136,6 +139,37 @@ pub struct Manifest {
     pub keys: Vec<String>,
     /// Artifacts and attachments.
     pub files: Amount,
+    /// Files that rows name and that were gone when the backup was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing>,
+}
+
+/// A file that a backup lacks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// The file, below the folder of blobs.
+    pub file: String,
+    /// The job.
+    pub job: String,
+    /// What the job had it for: `artifact` or `attachments`.
+    pub kind: String,
+}
+
+impl Missing {
+    fn new(file: BlobName, (job, kind): (JobId, BlobKind)) -> Self {
+        Self { file: file.to_string(), job: job.to_string(), kind: kind.as_str().to_owned() }
+    }
+
+    /// The name of the file; `None` when the backup does not say one.
+    fn name(&self) -> Option<BlobName> {
+        self.file.get(3..).and_then(BlobName::parse)
+    }
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the {} of job {}: {BLOBS}{}", self.kind, self.job, self.file)
+    }
 }
 
 impl Manifest {
@@ -155,6 +189,11 @@ impl Manifest {
     #[must_use]
     pub fn clients(&self) -> u64 {
         self.rows_of(Table::Client)
+    }
+
+    /// The names of the files that it lacks.
+    fn missing(&self) -> HashSet<BlobName> {
+        self.missing.iter().filter_map(Missing::name).collect()
     }
 
     fn rows_of(&self, table: Table) -> u64 {

@@ -1,6 +1,6 @@
 //! Reading a backup front to back: every byte is checked before anybody may rely on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -72,10 +72,11 @@ pub(super) fn walk(
     let manifest = walk.manifest()?;
     walk.sink.manifest(&manifest)?;
     let mut blobs = BTreeMap::new();
+    let mut missing = manifest.missing();
     // A backup of an older program has fewer tables.
     let named = |table: &&Table| manifest.rows.contains_key(table.name());
     for table in Table::ALL.iter().filter(named) {
-        walk.rows(*table, &manifest, &mut blobs)?;
+        walk.rows(*table, &manifest, &mut blobs, &mut missing)?;
     }
     walk.sink.rows_end()?;
     for name in &manifest.keys {
@@ -91,7 +92,7 @@ pub(super) fn walk(
         count: blobs.len() as u64,
         bytes: blobs.values().map(|blob| blob.size).fold(0, u64::saturating_add),
     };
-    if found != manifest.files {
+    if found != manifest.files || !missing.is_empty() {
         return Err(Error::bad("its manifest counts other files than its rows name"));
     }
     match walk.archive.next()? {
@@ -145,6 +146,7 @@ impl<S: Sink, R: Read> Walk<'_, '_, S, R> {
         table: Table,
         manifest: &Manifest,
         blobs: &mut BTreeMap<BlobName, Blob>,
+        missing: &mut HashSet<BlobName>,
     ) -> Result<(), Error> {
         let size = self.entry(&format!("{ROWS}{}", table.name()))?;
         let expected = manifest.rows.get(table.name()).copied().unwrap_or_default();
@@ -159,7 +161,10 @@ impl<S: Sink, R: Read> Walk<'_, '_, S, R> {
                 .map_err(|error| Error::bad(index::of_row(table, &key, &error).to_string()))?;
             if table == Table::Blob {
                 let blob = blob::stored(&value)?;
-                if let Some(blob) = blobs.insert(blob.name, blob) {
+                // A file that was gone when the backup was made has no entry.
+                if !missing.remove(&blob.name)
+                    && let Some(blob) = blobs.insert(blob.name, blob)
+                {
                     return Err(Error::bad(format!("two rows name the file {}", blob.name)));
                 }
             }

@@ -74,8 +74,8 @@ pub fn restore(
 }
 
 /// The directory where the data shall be.
-struct Place {
-    dir: PathBuf,
+pub(super) struct Place {
+    pub(super) dir: PathBuf,
     full: bool,
     /// Its owner, where that is somebody else.
     owner: Option<(u32, u32)>,
@@ -84,7 +84,7 @@ struct Place {
 }
 
 impl Place {
-    fn look(target: &Target) -> Result<Self, Error> {
+    pub(super) fn look(target: &Target) -> Result<Self, Error> {
         let failed = |source| Error::write(&target.dir, source);
         // systemd makes state directories of dynamic users symbolic links.
         let dir = match fs::canonicalize(&target.dir) {
@@ -126,13 +126,13 @@ fn lock(dir: &Path) -> Result<Option<File>, Error> {
 }
 
 /// The new directory until it is in its place. Dropping it removes it.
-struct Aside {
-    dir: PathBuf,
+pub(super) struct Aside {
+    pub(super) dir: PathBuf,
     _lock: File,
 }
 
 impl Aside {
-    fn create(target: &Path) -> Result<Self, Error> {
+    pub(super) fn create(target: &Path) -> Result<Self, Error> {
         let dir = partial(target);
         let marker = dir.join(MARKER);
         if is_full(&dir) {
@@ -149,7 +149,11 @@ impl Aside {
     }
 
     /// Gives it the name of the data directory, and what is there another one.
-    fn put_in_place(self, place: &Place, now: Timestamp) -> Result<Option<PathBuf>, Error> {
+    pub(super) fn put_in_place(
+        self,
+        place: &Place,
+        now: Timestamp,
+    ) -> Result<Option<PathBuf>, Error> {
         let failed = |source| Error::write(&place.dir, source);
         let put_aside = if place.full {
             Some(exchange(&self.dir, &place.dir, now).map_err(failed)?)
@@ -222,7 +226,7 @@ fn exchange(new: &Path, old: &Path, now: Timestamp) -> io::Result<PathBuf> {
 }
 
 /// Gives everything in a directory to its owner: a server that runs as somebody else could not open files of root.
-fn give(dir: &Path, uid: u32, gid: u32) -> Result<(), Error> {
+pub(super) fn give(dir: &Path, uid: u32, gid: u32) -> Result<(), Error> {
     let failed = |path: &Path, source| Error::write(path, source);
     for entry in fs::read_dir(dir).map_err(|error| failed(dir, error))? {
         let path = entry.map_err(|error| failed(dir, error))?.path();

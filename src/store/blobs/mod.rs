@@ -102,6 +102,12 @@ impl Blobs {
         opened.map_err(|source| Error::file(path, source))
     }
 
+    /// Whether the file of a blob is there.
+    pub(crate) fn is_there(&self, name: BlobName) -> Result<bool, Error> {
+        let path = self.path(name);
+        path.try_exists().map_err(|source| Error::file(path, source))
+    }
+
     /// Moves the file of a blob to a folder for damaged ones: what is left of it may still be of use.
     pub(crate) fn put_away(&self, name: BlobName, folder: &Path) -> Result<(), Error> {
         create_private(folder)?;

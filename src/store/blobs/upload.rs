@@ -67,6 +67,11 @@ impl Upload {
         Ok(())
     }
 
+    /// Whether the bytes that were written have this sum.
+    pub(crate) fn has(&self, sum: &[u8; 32]) -> bool {
+        self.sha256.clone().finalize()[..] == sum[..]
+    }
+
     /// Makes the file durable and gives it its name, which is durable after [`Blobs::sync`].
     pub(crate) fn name(&mut self) -> Result<(), Error> {
         self.file.name(true).map_err(|error| self.failed(error))

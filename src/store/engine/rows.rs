@@ -18,6 +18,8 @@ pub(crate) const ALL: (Option<u64>, usize) = (None, usize::MAX);
 type Each<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), Error> + 'a;
 /// Looks at one row, which may be damaged.
 pub(crate) type Inspect<'a> = dyn FnMut(&[u8], Result<&[u8], Error>) + 'a;
+/// Looks at one row, which may be damaged, and says whether to go on.
+type Take<'a> = dyn FnMut(&[u8], Result<&[u8], Error>) -> bool + 'a;
 /// A key and its value.
 pub(crate) type Row = (Vec<u8>, Vec<u8>);
 /// A row that follows from another one: table, key and value.
@@ -204,6 +206,24 @@ impl ReadTx {
         let mut found = None;
         self.0.get(table, key.as_slice(), &mut |value| found = Some(value.to_vec()))?;
         Ok(found)
+    }
+
+    /// Shows every row of a table with its value or what is wrong with it, from either end, until `take` says that it is
+    /// enough.
+    pub(crate) fn rescue(
+        &self,
+        table: Table,
+        direction: Direction,
+        take: &mut Take<'_>,
+    ) -> Result<(), Error> {
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        self.0.range(table, all, direction, &mut |key, sealed| {
+            Ok(if take(key, seal::open(table, key, sealed)) {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            })
+        })
     }
 
     pub(super) const fn new(snapshot: Snapshot) -> Self {

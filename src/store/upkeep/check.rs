@@ -277,7 +277,7 @@ impl Look<'_> {
 }
 
 /// What is wrong with the other rows that a row needs.
-fn partner(tx: &ReadTx, table: Table, key: &[u8], value: &[u8]) -> Option<String> {
+pub(crate) fn partner(tx: &ReadTx, table: Table, key: &[u8], value: &[u8]) -> Option<String> {
     let needs = |other: Table, other_key: &Key| match tx.get(other, other_key) {
         Ok(Some(_)) => None,
         _ => Some(format!(
@@ -364,7 +364,7 @@ fn inspect(
 }
 
 /// What is wrong, without the words that every [`Error::Corrupt`] begins with.
-pub(super) fn sentence(error: &Error) -> String {
+pub(crate) fn sentence(error: &Error) -> String {
     match error {
         Error::Corrupt(why) => why.clone(),
         other => other.to_string(),

@@ -19,7 +19,7 @@ const UPGRADES: &[Upgrade] = &[name_instance, add_checksums];
 type Upgrade = fn(&mut WriteTx<'_>) -> Result<(), Error>;
 
 /// Version 2: a database has a name of its own, so that a backup says whose it is.
-fn name_instance(tx: &mut WriteTx<'_>) -> Result<(), Error> {
+pub(crate) fn name_instance(tx: &mut WriteTx<'_>) -> Result<(), Error> {
     tx.put(Table::Meta, &meta(INSTANCE), Uuid::new_v4().to_string().as_bytes())
 }
 

@@ -1,18 +1,11 @@
 //! `check`: every index row against its record and every file against its row, both ways.
 
 use std::fs;
-use std::path::PathBuf;
 
 use super::{Filled, names, text};
 use crate::binary::cli::Cli;
 use crate::support::Program;
 use crate::support::rows::{remove_first, tamper};
-
-/// The one file of a blob.
-fn file(filled: &Filled) -> PathBuf {
-    let shard = fs::read_dir(filled.data().join("blobs")).unwrap().next().unwrap().unwrap().path();
-    fs::read_dir(shard).unwrap().next().unwrap().unwrap().path()
-}
 
 /// What a check without and one with repair say of damage that can be repaired; both say it in words of `names`.
 #[track_caller]
@@ -105,7 +98,7 @@ fn a_counter_that_fell_behind_is_found_and_raised() {
 #[test]
 fn a_lost_file_is_found_and_its_row_forgotten() {
     let filled = Filled::new();
-    let file = file(&filled);
+    let file = filled.blob();
     fs::remove_file(&file).unwrap();
     let repaired = found_and_repaired(&filled, &[text(&file)]);
     assert!(repaired.contains(text(&file)), "{repaired}");
@@ -115,7 +108,7 @@ fn a_lost_file_is_found_and_its_row_forgotten() {
 #[test]
 fn a_damaged_file_is_found_and_put_aside() {
     let filled = Filled::new();
-    let file = file(&filled);
+    let file = filled.blob();
     let mut bytes = fs::read(&file).unwrap();
     bytes[7] ^= 0x80;
     fs::write(&file, &bytes).unwrap();
@@ -131,7 +124,7 @@ fn a_damaged_file_is_found_and_put_aside() {
 #[test]
 fn files_of_unfinished_uploads_are_no_problem() {
     let filled = Filled::new();
-    let stray = file(&filled).with_extension("partial");
+    let stray = filled.blob().with_extension("partial");
     fs::write(&stray, "half").unwrap();
     let said = Cli(&filled.data()).ok(&["check"]);
     assert!(said.contains("1 files of unfinished uploads"), "{said}");
@@ -181,7 +174,7 @@ fn a_running_server_checks_its_data_itself() {
     let (code, running) = report(&[]);
     assert_eq!(code, Some(0));
     assert_eq!(running, stopped);
-    let file = file(&filled);
+    let file = filled.blob();
     let mut bytes = fs::read(&file).unwrap();
     bytes[7] ^= 0x80;
     fs::write(&file, &bytes).unwrap();

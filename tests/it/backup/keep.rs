@@ -56,9 +56,7 @@ fn backups_of_another_server_and_files_that_are_none_stay() {
 fn a_backup_that_fails_removes_none() {
     let filled = Filled::new();
     let folder = folder(&filled);
-    let blobs = filled.data().join("blobs");
-    let shard = fs::read_dir(&blobs).unwrap().next().unwrap().unwrap().path();
-    fs::remove_dir_all(shard).unwrap();
+    fs::write(filled.blob(), "other bytes").unwrap();
     Cli(&filled.data()).fails(5, &["backup", text(&folder), "--keep", "1"]);
     assert_eq!(names(&folder).len(), 5);
 }

@@ -6,7 +6,9 @@ mod flips;
 mod format;
 mod keep;
 mod make;
+mod missing;
 mod restore;
+mod salvage;
 mod secrets;
 mod units;
 mod upgrade;
@@ -58,6 +60,12 @@ impl Filled {
 
     fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// The file of its one blob.
+    fn blob(&self) -> PathBuf {
+        let first = |dir: &Path| std::fs::read_dir(dir).unwrap().next().unwrap().unwrap().path();
+        first(&first(&self.data().join("blobs")))
     }
 
     /// A backup of it.
