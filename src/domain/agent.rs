@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AgentName, Change, QueueName, Timestamp};
+use super::{AgentName, Change, JobId, QueueName, Timestamp};
 
 /// The members whose changes go into an agent's history.
 const TOLD: [&str; 6] = ["state", "comment", "queues", "location", "provision_type", "job_id"];
@@ -50,6 +50,21 @@ impl Agent {
         agent
     }
 
+    /// It has this job now, or none. It said nothing about itself, so its age stays.
+    #[must_use]
+    pub fn with_job(&self, job: Option<JobId>) -> Self {
+        let mut agent = self.clone();
+        let id = job.map(|id| id.to_string()).unwrap_or_default();
+        agent.fields.insert(JOB_ID.to_owned(), serde_json::json!(id).to_string());
+        agent
+    }
+
+    /// The job that it has, in the words of a claim or its own.
+    #[must_use]
+    pub fn job(&self) -> Option<JobId> {
+        job_in(&self.fields)
+    }
+
     /// A provisioning ended: counts how many ended alike in a row.
     #[must_use]
     pub fn provisioned(&self, provision: &Provision) -> Self {
@@ -75,12 +90,14 @@ impl Agent {
         }
         changes
     }
+}
 
-    /// A text that the agent posted.
-    #[must_use]
-    pub fn text(&self, field: &str) -> Option<String> {
-        serde_json::from_str(self.fields.get(field)?).ok()
-    }
+/// The member that names the job of an agent; empty when it has none.
+const JOB_ID: &str = "job_id";
+
+fn job_in(fields: &BTreeMap<String, String>) -> Option<JobId> {
+    let id: String = serde_json::from_str(fields.get(JOB_ID)?).ok()?;
+    JobId::from_path(&id)
 }
 
 /// What an agent posts about itself.
@@ -92,6 +109,14 @@ pub struct AgentPost {
     pub queues: Option<Vec<QueueName>>,
     /// Lines to add to its log.
     pub log: Vec<String>,
+}
+
+impl AgentPost {
+    /// The job that the agent says it has.
+    #[must_use]
+    pub fn job(&self) -> Option<JobId> {
+        job_in(&self.fields)
+    }
 }
 
 /// The end of one provisioning.

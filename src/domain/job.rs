@@ -84,6 +84,12 @@ impl Job {
         self.state.is_waiting() && self.attachments != Attachments::Awaited
     }
 
+    /// The agent that has it now, when that agent said who it is.
+    #[must_use]
+    pub fn runner(&self) -> Option<&AgentName> {
+        self.agent.as_ref().filter(|_| !self.state.is_waiting() && !self.state.is_finished())
+    }
+
     /// Whether a request of this agent about the job shows for the first time that the agent got the job.
     #[must_use]
     pub fn is_news_from(&self, agent: Option<&AgentName>) -> bool {

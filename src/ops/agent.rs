@@ -1,7 +1,7 @@
 //! Agents say how they are.
 
 use super::{By, Error, acknowledge, change_agent, lease};
-use crate::domain::{Agent, AgentName, AgentPost, JobId, Provision, Timestamp};
+use crate::domain::{Agent, AgentName, AgentPost, Provision, Timestamp};
 use crate::store::{AgentReads, WriteTx};
 
 /// What an agent says about itself takes this many bytes at most, however many posts it says it in.
@@ -31,7 +31,7 @@ pub fn post_agent(
     if post.queues.is_some() && by.agent.as_ref() == Some(name) {
         lease::began_anew(tx, now, name)?;
     }
-    if let Some(id) = agent.text("job_id").as_deref().and_then(JobId::from_path) {
+    if let Some(id) = post.job() {
         // Without a cookie too: the path says who it is.
         let by = By { agent: Some(name.clone()), ..by.clone() };
         acknowledge(tx, id, &by)?;

@@ -1,9 +1,10 @@
 //! What changes is written down: who did it, and why.
 
 use crate::domain::{Actor, Agent, Change, Event, Job, Subject, Timestamp};
-use crate::store::{Error, WriteTx};
+use crate::store::{AgentReads, Error, WriteTx};
 
-/// Makes `old` into `new`, which is the same job, and writes into its history what changed.
+/// Makes `old` into `new`, which is the same job, and writes into its history what changed. The agent that has the job
+/// says so.
 pub(super) fn change_job(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
@@ -12,7 +13,29 @@ pub(super) fn change_job(
     why: &str,
 ) -> Result<(), Error> {
     tx.update_job(old, new)?;
-    write_down(tx, now, actor, &Subject::Job(new.id), new.changes(Some(old)), why)
+    write_down(tx, now, actor, &Subject::Job(new.id), new.changes(Some(old)), why)?;
+    hand_over(tx, now, actor, (old, new))
+}
+
+/// Makes agents say which job they have: the one that got the job, and the one that had it, unless that has gone on to
+/// another.
+pub(super) fn hand_over(
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+    actor: &Actor,
+    (old, new): (&Job, &Job),
+) -> Result<(), Error> {
+    let (had, has) = (old.runner(), new.runner());
+    if had == has {
+        return Ok(());
+    }
+    for (name, job) in [(had, None), (has, Some(new.id))] {
+        let Some(agent) = name.map(|name| tx.agent(name)).transpose()?.flatten() else { continue };
+        if job.is_some() || agent.job() == Some(old.id) {
+            change_agent(tx, now, actor, (Some(&agent), &agent.with_job(job)))?;
+        }
+    }
+    Ok(())
 }
 
 /// Adds an agent, or makes `old` into `new`, and writes into its history what changed.

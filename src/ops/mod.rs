@@ -27,7 +27,7 @@ pub use claim::{Claimed, claim, has_something};
 pub use client::{
     ClientChange, Done, Put, SYSTEM_ADMIN, claims, delete_client, put_client, replace_hash,
 };
-use history::{change_agent, change_job, write_down};
+use history::{change_agent, change_job, hand_over, write_down};
 pub use lease::{Due, Patience, act, overdue, take_back};
 pub use log::{append_fragment, append_text, forget_read};
 pub use queue::{advertise, advertise_images};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::secret::named_secrets;
-use super::{By, Error, Right, write_down};
+use super::{By, Error, Right, hand_over, write_down};
 use crate::auth::{Identity, Permissions};
 use crate::domain::{
     AgentName, Attachments, Job, JobId, QueueName, SecretPath, Subject, Tag, Timestamp,
@@ -84,6 +84,7 @@ pub fn submit(
     }
     if let Some(old) = &old {
         tx.remove_job(old)?;
+        hand_over(tx, now, &by.actor(), (old, &job))?;
     }
     let why = if old.is_some() { "submitted again" } else { "submitted" };
     write_down(tx, now, &by.actor(), &Subject::Job(id), job.changes(old.as_ref()), why)?;

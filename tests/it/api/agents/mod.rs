@@ -2,3 +2,4 @@ mod data;
 mod images;
 mod provision_logs;
 mod queues;
+mod running;

@@ -54,6 +54,17 @@ fn naming_the_job_in_the_agents_data_acknowledges() {
 }
 
 #[test]
+fn a_post_of_the_agent_that_names_no_job_does_not_acknowledge() {
+    let server = TestServer::start();
+    let first = server.anonymous().submit(&json!({ "job_queue": "q" }));
+    let agent = server.agent("a");
+    agent.post("/v1/agents/data/a", &json!({ "state": "waiting" }));
+    agent.claim("q").unwrap();
+    agent.post("/v1/agents/data/a", &json!({ "state": "waiting" }));
+    assert_eq!(agent.claim("q"), Some(first));
+}
+
+#[test]
 fn a_job_that_was_cancelled_before_it_was_acknowledged_does_not_come_again() {
     let server = TestServer::start();
     let first = server.anonymous().submit(&json!({ "job_queue": "q" }));
