@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AgentName, Change, JobId, QueueName, Timestamp};
+use super::{AgentName, Change, ClientId, JobId, QueueName, Timestamp};
 
 /// The members whose changes go into an agent's history.
 const TOLD: [&str; 6] = ["state", "comment", "queues", "location", "provision_type", "job_id"];
@@ -130,4 +130,6 @@ pub struct Provision {
     pub exit_code: i64,
     /// What the agent says about it.
     pub detail: String,
+    /// The client that submitted the job.
+    pub submitted_by: Option<ClientId>,
 }

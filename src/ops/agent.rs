@@ -1,8 +1,8 @@
 //! Agents say how they are.
 
 use super::{By, Error, acknowledge, change_agent, lease};
-use crate::domain::{Agent, AgentName, AgentPost, Provision, Timestamp};
-use crate::store::{AgentReads, WriteTx};
+use crate::domain::{Agent, AgentName, AgentPost, JobId, Provision, Timestamp};
+use crate::store::{AgentReads, JobReads, WriteTx};
 
 /// What an agent says about itself takes this many bytes at most, however many posts it says it in.
 const LARGEST: usize = 1 << 20;
@@ -46,7 +46,9 @@ pub fn post_provision(
     name: &AgentName,
     entry: &Provision,
 ) -> Result<(), Error> {
-    tx.append_provision(name, entry)?;
+    let job = JobId::from_path(&entry.job_id).map(|id| tx.job(id)).transpose()?.flatten();
+    let submitted_by = job.and_then(|job| job.client);
+    tx.append_provision(name, &Provision { submitted_by, ..entry.clone() })?;
     if let Some(old) = tx.agent(name)? {
         tx.put_agent(Some(&old), &old.provisioned(entry))?;
     }

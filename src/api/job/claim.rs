@@ -51,8 +51,8 @@ async fn deliver(app: &App, load: &Load, delivery: Delivery) -> ApiResult<Answer
     let text = if let Some(body) = &job.body {
         claimed(&job.job, body, &secrets)
     } else {
-        let body = app.read_large(move |tx| ops::job_body(tx, id)).await?;
-        let body = body.ok_or_else(ApiError::internal)?;
+        let found = app.read_large(move |tx| ops::submitted(tx, id)).await?;
+        let (_, body) = found.ok_or_else(ApiError::internal)?;
         load.grow_for(&body)?;
         let job = job.job.clone();
         app.blocking(move || claimed(&job, &body, &secrets)).await?

@@ -14,9 +14,9 @@ pub(in crate::api) async fn get(
     load: Load,
     JobPath(id): JobPath,
 ) -> ApiResult<Answer<Shown>> {
-    let Some(body) = app.read_large(move |tx| ops::job_body(tx, id)).await? else {
+    let Some((job, body)) = app.read_large(move |tx| ops::submitted(tx, id)).await? else {
         return Ok(Answer::nothing());
     };
     load.grow_for(&body)?;
-    Ok(Answer::text(app.blocking(move || shown(id, &body)).await?))
+    Ok(Answer::text(app.blocking(move || shown(&job, &body)).await?))
 }

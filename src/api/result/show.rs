@@ -62,6 +62,7 @@ fn pieces(mut pieces: Pieces, result: ResultView) -> Pieces {
         pieces.name(&name);
         match member {
             MemberView::State(state) => pieces.text(&json::text(&state)),
+            MemberView::Agent(agent) => pieces.text(&json::text(&agent)),
             MemberView::Posted(Member::Inline(json)) => pieces.value(&json),
             MemberView::Posted(Member::Chunked { count, .. }) => pieces.chunks(&name, count),
             MemberView::Fragments(log, phase, rows) => pieces.fragments(log, phase, rows),

@@ -58,6 +58,7 @@ static SHOWN: Shape = Shape {
             map(&list(&TEXT)),
             "Its restricted queues and the clients that own each. If there are any, it takes jobs of these alone.",
         ),
+        may("submitted_by", TEXT, "The client that submitted the job that it has."),
         may(
             "provision_streak_type",
             one_of(&["pass", "fail"]),
@@ -75,8 +76,14 @@ static IN_QUEUE: Shape = Shape {
 };
 
 /// Members that this server answers itself, so that an agent cannot set them.
-const OURS: [&str; 5] =
-    ["name", "updated_at", "provision_streak_type", "provision_streak_count", "restricted_to"];
+const OURS: [&str; 6] = [
+    "name",
+    "updated_at",
+    "provision_streak_type",
+    "provision_streak_count",
+    "restricted_to",
+    "submitted_by",
+];
 
 impl Input for AgentPost {
     const SHAPE: &'static Shape = &POSTED;
@@ -123,12 +130,16 @@ impl Output for Shown {
 }
 
 /// An agent, as JSON text.
-pub(in crate::api) fn shown(AgentView { agent, restricted_to }: &AgentView) -> String {
+pub(in crate::api) fn shown(view: &AgentView) -> String {
+    let AgentView { agent, restricted_to, submitted_by } = view;
     let mut members = agent.fields.clone();
     let mut add = |name: &str, value: String| members.insert(name.to_owned(), value);
     add("name", json::text(&agent.name));
     add("updated_at", json::text(&agent.updated_at));
     add("restricted_to", json::text(restricted_to));
+    if let Some(client) = submitted_by {
+        add("submitted_by", json::text(client));
+    }
     if let Some((passed, count)) = agent.streak {
         add("provision_streak_type", json::text(&if passed { "pass" } else { "fail" }));
         add("provision_streak_count", json::text(&count));
@@ -181,7 +192,8 @@ pub(in crate::api) struct Provisioned {
 impl Provisioned {
     /// The same, reported now.
     pub(in crate::api) fn at(self, now: Timestamp) -> Provision {
-        Provision { at: now, job_id: self.job_id, exit_code: self.exit_code, detail: self.detail }
+        let Self { job_id, exit_code, detail } = self;
+        Provision { at: now, job_id, exit_code, detail, submitted_by: None }
     }
 }
 

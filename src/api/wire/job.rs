@@ -258,6 +258,7 @@ impl Output for Shown {
         members: &[
             must("job_id", ID, "The id of the job."),
             must("job_queue", TEXT, "The queue that the job was submitted to."),
+            may("client_id", TEXT, "The client that submitted it, when it had a token."),
             may("started_at", TIME, "When it was handed to an agent; only the agent sees it."),
             may(
                 "attachments_status",
@@ -279,7 +280,7 @@ pub(in crate::api) fn claimed(job: &Job, body: &str, secrets: &SecretValues) -> 
         data.set("secrets", json::text(&values.collect::<BTreeMap<_, _>>()));
         members.set("test_data", data.object());
     }
-    members.set("job_id", json::text(&job.id));
+    name_job(&mut members, job);
     if let Some(started) = job.started_at {
         members.set("started_at", json::text(&started));
     }
@@ -290,11 +291,20 @@ pub(in crate::api) fn claimed(job: &Job, body: &str, secrets: &SecretValues) -> 
     members.object()
 }
 
-/// What was submitted, with its id.
-pub(in crate::api) fn shown(id: JobId, body: &str) -> String {
+/// What was submitted, with its id and who did it.
+pub(in crate::api) fn shown(job: &Job, body: &str) -> String {
     let mut members = Members::stored(body);
-    members.set("job_id", json::text(&id));
+    name_job(&mut members, job);
     members.object()
+}
+
+/// Sets the id of a job and who submitted it, whatever a submitter has written there.
+fn name_job(members: &mut Members<'_>, job: &Job) {
+    members.set("job_id", json::text(&job.id));
+    match &job.client {
+        Some(client) => members.set("client_id", json::text(client)),
+        None => members.remove("client_id"),
+    }
 }
 
 /// A job in a list.

@@ -35,6 +35,7 @@ static RESULT: Shape = Shape {
     members: result![
         "setup" "provision" "firmware_update" "test" "allocate" "reserve" "cleanup";
         STATE,
+        may("agent_id", TEXT, "The agent that has or had the job."),
         may("device_info", MAPPING, "What the agent says about its device."),
         may("status", map_of(&Phase::WORDS, &INTEGER), "All exit codes by phase; only in posts.")
             .like(r#"{"test":0}"#)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::{Error, restricted_to};
 use super::Page;
 use crate::domain::{Agent, AgentName, ClientId, QueueName};
-use crate::store::{AgentReads, ClientReads};
+use crate::store::{AgentReads, ClientReads, JobReads};
 
 /// An agent, and which of its queues are restricted.
 #[derive(Clone, Debug)]
@@ -14,15 +14,20 @@ pub struct AgentView {
     pub agent: Agent,
     /// Its restricted queues and who owns each; an agent that has any asks for jobs of these queues only.
     pub restricted_to: BTreeMap<QueueName, Vec<ClientId>>,
+    /// The client that submitted the job that it has.
+    pub submitted_by: Option<ClientId>,
 }
 
-fn view(tx: &impl ClientReads, agent: Agent) -> Result<AgentView, Error> {
-    Ok(AgentView { restricted_to: restricted_to(tx, &agent)?, agent })
+fn view(tx: &(impl ClientReads + JobReads), agent: Agent) -> Result<AgentView, Error> {
+    let job = agent.job().map(|id| tx.job(id)).transpose()?.flatten();
+    let job = job.filter(|job| job.runner() == Some(&agent.name));
+    let submitted_by = job.and_then(|job| job.client);
+    Ok(AgentView { restricted_to: restricted_to(tx, &agent)?, submitted_by, agent })
 }
 
 /// The agent with this name.
 pub fn agent(
-    tx: &(impl AgentReads + ClientReads),
+    tx: &(impl AgentReads + ClientReads + JobReads),
     name: &AgentName,
 ) -> Result<Option<AgentView>, Error> {
     tx.agent(name)?.map(|agent| view(tx, agent)).transpose()
@@ -30,7 +35,7 @@ pub fn agent(
 
 /// All agents, in the order of their first appearance.
 pub fn agents(
-    tx: &(impl AgentReads + ClientReads),
+    tx: &(impl AgentReads + ClientReads + JobReads),
     after: Option<u64>,
     limit: usize,
 ) -> Result<Page<AgentView, u64>, Error> {

@@ -5,9 +5,9 @@ use super::Page;
 use crate::domain::{Blob, BlobKind, Event, Job, JobId, QueueName, Subject};
 use crate::store::{BlobReads, HistoryReads, JobReads};
 
-/// The JSON object that was submitted, without `job_id`.
-pub fn job_body(tx: &impl JobReads, id: JobId) -> Result<Option<String>, Error> {
-    Ok(tx.job_body(id)?)
+/// A job and the JSON object that was submitted, without `job_id`.
+pub fn submitted(tx: &impl JobReads, id: JobId) -> Result<Option<(Job, String)>, Error> {
+    Ok(tx.job(id)?.zip(tx.job_body(id)?))
 }
 
 /// A job and what has happened to it, oldest first.

@@ -10,7 +10,7 @@ mod search;
 
 pub use agent::{AgentView, agent, agents};
 pub use client::{client, clients, has_clients, is_free};
-pub use job::{blob, job_body, job_history, position, queue_jobs};
+pub use job::{blob, job_history, position, queue_jobs, submitted};
 pub use log::{PhaseLog, fragment_texts, log, unread, unread_piece};
 pub use queue::{
     QueueKnown, WaitTimes, advertised_queues, images, queue_agents, queue_known, restricted_queue,

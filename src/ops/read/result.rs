@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::{By, Error};
 use crate::domain::member::{is_log, log_of, phase_of_status};
-use crate::domain::{FragmentRow, JobId, JobState, Log, LogKind, Phase};
+use crate::domain::{AgentName, FragmentRow, Job, JobId, JobState, Log, LogKind, Phase};
 use crate::store::{JobReads, LogReads, Member, ResultReads};
 
 /// The value of one member of a result.
@@ -16,6 +16,8 @@ pub enum MemberView {
     Posted(Member),
     /// The state of the job.
     State(JobState),
+    /// The agent that has or had the job.
+    Agent(AgentName),
     /// A log that was posted in fragments.
     Fragments(Log, Phase, Vec<FragmentRow>),
 }
@@ -41,14 +43,18 @@ pub fn result(
     } else {
         add_fragments(tx, id, &mut members)?;
     }
-    with_state(tx, id, by, members)
+    let job = tx.job(id)?;
+    if let Some(agent) = job.as_ref().and_then(|job| job.agent.as_ref()) {
+        members.insert("agent_id".to_owned(), MemberView::Agent(agent.clone()));
+    }
+    Ok(with_state(job, by, members))
 }
 
 /// The state of a job and the exit codes of its phases, whoever asks.
 pub fn status(tx: &(impl JobReads + ResultReads), id: JobId, by: &By) -> Result<ResultView, Error> {
     let mut members = posted(tx, id)?;
     members.retain(|name, _| phase_of_status(name).is_some() || name == STATE);
-    with_state(tx, id, by, members)
+    Ok(with_state(tx.job(id)?, by, members))
 }
 
 /// The member with the state of the job.
@@ -59,18 +65,12 @@ fn posted(tx: &impl ResultReads, id: JobId) -> Result<BTreeMap<String, MemberVie
     Ok(posted.map(|(name, member)| (name, MemberView::Posted(member))).collect())
 }
 
-fn with_state(
-    tx: &impl JobReads,
-    id: JobId,
-    by: &By,
-    mut members: BTreeMap<String, MemberView>,
-) -> Result<ResultView, Error> {
-    let job = tx.job(id)?;
+fn with_state(job: Option<Job>, by: &By, mut members: BTreeMap<String, MemberView>) -> ResultView {
     let acknowledges = job.as_ref().is_some_and(|job| job.is_news_from(by.agent.as_ref()));
     if let Some(job) = job {
         members.insert(STATE.to_owned(), MemberView::State(job.state));
     }
-    Ok(ResultView { members, acknowledges })
+    ResultView { members, acknowledges }
 }
 
 /// Adds the logs that were posted in fragments; a log that was posted whole wins.
@@ -123,6 +123,7 @@ impl ResultView {
             match member {
                 MemberView::Posted(Member::Inline(json)) => text(&mut hash, json),
                 MemberView::State(state) => text(&mut hash, state.as_str()),
+                MemberView::Agent(agent) => text(&mut hash, agent.as_str()),
                 MemberView::Posted(Member::Chunked { count, version }) => {
                     hash.update(count.to_be_bytes());
                     hash.update(version.to_be_bytes());

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::aging::Kind;
-use crate::domain::{Agent, AgentName, Provision, QueueName, Timestamp};
-use crate::store::engine::codec::first_version;
+use crate::domain::{Agent, AgentName, ClientId, Provision, QueueName, Timestamp};
+use crate::store::engine::codec::{Record, first_version};
 use crate::store::engine::{ALL, Error, IndexRow, Key, Rows, Table, Tail, WriteTx, codec};
 
 /// An agent; its name is the key. `fields` is the JSON object of what it last posted, member by member.
@@ -37,6 +37,23 @@ pub(super) struct ProvisionV1 {
     pub(super) detail: String,
 }
 first_version!(ProvisionV1, 4);
+
+/// The same with who submitted the job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct ProvisionV2 {
+    pub(super) provision: ProvisionV1,
+    pub(super) submitted_by: Option<String>,
+}
+
+impl Record for ProvisionV2 {
+    const TAG: u8 = ProvisionV1::TAG;
+    const VERSION: u8 = 2;
+    type Previous = ProvisionV1;
+
+    fn upgrade(provision: ProvisionV1) -> Self {
+        Self { provision, submitted_by: None }
+    }
+}
 
 /// How many log lines and provisionings of an agent are kept.
 const KEPT: usize = 100;
@@ -131,12 +148,13 @@ pub(crate) fn read_log(value: &[u8]) -> Result<Vec<String>, Error> {
 
 /// Reads the stored end of a provisioning.
 pub(crate) fn read_provision(value: &[u8]) -> Result<Provision, Error> {
-    let record: ProvisionV1 = codec::decode(value)?;
+    let ProvisionV2 { provision: record, submitted_by } = codec::decode(value)?;
     Ok(Provision {
         at: Timestamp::from_micros(record.at),
         job_id: record.job_id,
         exit_code: record.exit_code,
         detail: record.detail,
+        submitted_by: submitted_by.map(ClientId::trusted),
     })
 }
 
@@ -204,11 +222,14 @@ impl WriteTx<'_> {
         for seq in &seqs[..(seqs.len() + 1).saturating_sub(KEPT)] {
             self.remove(Table::ProvisionLog, &prefix.clone().number(*seq))?;
         }
-        let record = ProvisionV1 {
-            at: entry.at.as_micros(),
-            job_id: entry.job_id.clone(),
-            exit_code: entry.exit_code,
-            detail: entry.detail.clone(),
+        let record = ProvisionV2 {
+            provision: ProvisionV1 {
+                at: entry.at.as_micros(),
+                job_id: entry.job_id.clone(),
+                exit_code: entry.exit_code,
+                detail: entry.detail.clone(),
+            },
+            submitted_by: entry.submitted_by.as_ref().map(ToString::to_string),
         };
         let key = prefix.number(self.next_seq()?);
         self.put_record(Table::ProvisionLog, &key, &record)

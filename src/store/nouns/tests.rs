@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::agent::{AgentLogV1, AgentV1, ProvisionV1};
+use super::agent::{AgentLogV1, AgentV1, ProvisionV1, ProvisionV2};
 use super::blob::BlobV1;
 use super::client::{ClientV1, RefreshV1};
 use super::history::HistoryV1;
@@ -90,6 +90,8 @@ fn the_bytes_of_an_agent_never_change() {
     let provision =
         ProvisionV1 { at: MOMENT, job_id: "j".to_owned(), exit_code: -1, detail: "d".to_owned() };
     assert_eq!(hex(&provision), "0401fd0060a0aae0c10c00016a010164");
+    let submitted = ProvisionV2 { provision, submitted_by: Some("c".to_owned()) };
+    assert_eq!(hex(&submitted), "0402fd0060a0aae0c10c00016a010164010163");
 }
 
 #[test]
@@ -264,7 +266,8 @@ proptest! {
         let (queues, lines, job_id, detail) = texts;
         reads_back(&AgentV1 { seq, updated_at, fields, queues, streak_type, streak_count })?;
         reads_back(&AgentLogV1 { lines })?;
-        reads_back(&ProvisionV1 { at: updated_at, job_id, exit_code: updated_at, detail })?;
+        let provision = ProvisionV1 { at: updated_at, job_id, exit_code: updated_at, detail };
+        reads_back(&ProvisionV2 { provision, submitted_by: None })?;
     }
 
     #[test]
@@ -290,7 +293,7 @@ proptest! {
         let _ = decode::<JobV2>(&bytes).map(|record| record.into_job(id));
         let _ = decode::<AgentV1>(&bytes);
         let _ = decode::<AgentLogV1>(&bytes);
-        let _ = decode::<ProvisionV1>(&bytes);
+        let _ = decode::<ProvisionV2>(&bytes);
         let _ = decode::<BlobV1>(&bytes);
         let _ = decode::<HistoryV1>(&bytes);
         let _ = decode::<QueueV1>(&bytes);

@@ -14,7 +14,9 @@ fn a_job_from_its_submission_to_its_artifacts() {
         let mut play = Play::of(pair);
         play.agent(&["start"]);
         play.cli(&["submit"]);
-        play.agent(&["take", "setup"]);
+        play.agent(&["take"]);
+        play.cli(&["see-agent"]);
+        play.agent(&["setup"]);
         play.cli(&["watch-setup"]);
         play.agent(&["test"]);
         play.cli(&["watch-test"]);

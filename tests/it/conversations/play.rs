@@ -8,7 +8,7 @@
 //!
 //! An answer that is a JSON string is the whole text of the body. Any other one is JSON of which the body must hold every
 //! member, where `null` stands for a member that must not be there. `as name` remembers the answer's `job_id`, which later
-//! lines write as `$name`. `LOOK $job` asks for the state of a job where the generation looks for it.
+//! lines write as `$name`; `$submitter` is the client of the command line, or `null`. `LOOK $job` asks for the state of a job where the generation looks for it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -49,8 +49,10 @@ impl Play {
             named = pair.cli.shows(bare.clone(), &server.token("dev"));
         }
         let callers = [("agent", agent), ("bare", bare.clone()), ("cli", bare), ("named", named)];
-        let known = [("hook".to_owned(), format!("{}/200", hook.url))];
-        Self { server, pair, callers: callers.into(), names: known.into(), hook }
+        let submitter = if pair.mode == Mode::Open { "null" } else { "\"dev\"" };
+        let known = [("hook", format!("{}/200", hook.url)), ("submitter", submitter.to_owned())];
+        let names = known.map(|(name, value)| (name.to_owned(), value)).into();
+        Self { server, pair, callers: callers.into(), names, hook }
     }
 
     /// Plays these parts of the command line's script.

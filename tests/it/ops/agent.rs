@@ -1,8 +1,10 @@
-use testflinger_server::domain::{AgentName, AgentPost, Change, Provision, Subject, Timestamp};
+use testflinger_server::domain::{
+    AgentName, AgentPost, Change, ClientId, Job, Provision, Subject, Timestamp,
+};
 use testflinger_server::ops;
 use testflinger_server::store::{AgentReads, HistoryReads};
 
-use crate::support::{Lab, agents};
+use crate::support::{Lab, agents, submission};
 
 fn name() -> AgentName {
     agents(&["a"]).remove(0)
@@ -38,6 +40,7 @@ fn the_last_hundred_provisionings_are_kept_for_unknown_agents_too() {
             job_id: "any".to_owned(),
             exit_code,
             detail: String::new(),
+            submitted_by: None,
         };
         let write = lab.store.write(move |tx, _| ops::post_provision(tx, &name(), &entry));
         write.unwrap();
@@ -52,6 +55,31 @@ fn the_last_hundred_provisionings_are_kept_for_unknown_agents_too() {
         .map(|p| p.exit_code)
         .collect();
     assert_eq!(codes, (3..103).collect::<Vec<i64>>());
+}
+
+#[test]
+fn the_log_of_a_provisioning_keeps_who_submitted_the_job() {
+    let lab = Lab::new();
+    let dev = ClientId::try_from("dev".to_owned()).unwrap();
+    let submitted_by = |job_id: String| {
+        let entry = Provision {
+            at: Timestamp::from_micros(0),
+            job_id,
+            exit_code: 0,
+            detail: String::new(),
+            submitted_by: None,
+        };
+        lab.store.write(move |tx, _| ops::post_provision(tx, &name(), &entry)).unwrap();
+        let log = lab.store.read().unwrap().provisions(&name()).unwrap();
+        log.last().unwrap().submitted_by.clone()
+    };
+    let id = lab.submit(submission("q")).unwrap();
+    let old = lab.job(id).unwrap();
+    assert_eq!(submitted_by(id.to_string()), None);
+    let new = Job { client: Some(dev.clone()), ..old.clone() };
+    lab.store.write::<_, ops::Error>(move |tx, _| Ok(tx.update_job(&old, &new)?)).unwrap();
+    assert_eq!(submitted_by(id.to_string()), Some(dev));
+    assert_eq!(submitted_by("any text".to_owned()), None);
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn an_agent_cannot_set_what_the_server_answers() {
     let anyone = server.anonymous();
     let forged = json!({
         "name": "b", "updated_at": "x", "restricted_to": { "q": [] }, "provision_streak_type": "pass",
-        "provision_streak_count": 99,
+        "provision_streak_count": 99, "submitted_by": "boss",
     });
     anyone.post("/v1/agents/data/a", &forged);
     assert_eq!(

@@ -3,3 +3,4 @@ mod images;
 mod provision_logs;
 mod queues;
 mod running;
+mod submitter;

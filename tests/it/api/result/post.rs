@@ -81,7 +81,7 @@ fn a_cancelled_job_stays_cancelled_and_keeps_late_results() {
     for state in ["test", "complete", "completed", "waiting"] {
         let late = json!({ "test_status": 7, "job_state": state });
         assert_eq!(agent.post(&path, &late).status, 200);
-        let kept = json!({ "test_status": 7, "job_state": "cancelled" });
+        let kept = json!({ "agent_id": "a", "test_status": 7, "job_state": "cancelled" });
         assert_eq!(agent.get(&path).value(), kept);
     }
 }
