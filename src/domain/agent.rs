@@ -65,6 +65,16 @@ impl Agent {
         job_in(&self.fields)
     }
 
+    /// Whether somebody, perhaps the agent itself, took it out of service: an agent asks for its state when it starts,
+    /// and must find it whenever that is. Agents after August 2026 have a mode beside the state.
+    #[must_use]
+    pub fn is_out_of_service(&self) -> bool {
+        ["state", "mode"].iter().filter_map(|name| self.fields.get(*name)).any(|json| {
+            let word = json.trim_matches('"').to_ascii_lowercase();
+            matches!(word.as_str(), "offline" | "maintenance" | "restart")
+        })
+    }
+
     /// A provisioning ended: counts how many ended alike in a row.
     #[must_use]
     pub fn provisioned(&self, provision: &Provision) -> Self {

@@ -36,7 +36,8 @@ pub(in crate::api) async fn post(
     ApiJson(posted): ApiJson<AgentPost>,
 ) -> ApiResult<Answer<agent::Done>> {
     let cookie = agent_cookie::set(&name);
-    let (posted_name, told) = (name.clone(), posted.fields.contains_key("state"));
+    let told = ["state", "mode"].iter().any(|member| posted.fields.contains_key(*member));
+    let posted_name = name.clone();
     app.write(move |tx, now| ops::post_agent(tx, now, &posted_name, &posted, &by)).await?;
     if told {
         app.presence().release(&name);

@@ -7,7 +7,7 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use crate::domain::{
-    Advertised, AgentName, BlobKind, Job, JobId, Log, QueueName, Refresh, Secret, Subject,
+    Advertised, Agent, AgentName, BlobKind, Job, JobId, Log, QueueName, Refresh, Secret, Subject,
     Timestamp,
 };
 use crate::store::engine::{Error, Key, Rows, Table, WriteTx};
@@ -23,7 +23,7 @@ pub struct Ages {
     pub jobs: Duration,
     /// Artifacts and attachments of jobs that are not running.
     pub files: Duration,
-    /// Agents that say nothing.
+    /// Agents that say nothing and are in service.
     pub agents: Duration,
     /// Queues that are no longer advertised.
     pub queues: Duration,
@@ -93,7 +93,11 @@ impl WriteTx<'_> {
         let id = match kind {
             Kind::Job => Some(JobId::stored(key)?),
             Kind::Blob => blob::parse_key(key).map(|(id, _)| id),
-            Kind::Result | Kind::Agent | Kind::Queue | Kind::Refresh | Kind::Secret => None,
+            Kind::Agent => {
+                let agent = self.agent(&AgentName::stored(key)?)?;
+                return Ok(agent.is_some_and(|agent| agent.is_out_of_service()));
+            }
+            Kind::Result | Kind::Queue | Kind::Refresh | Kind::Secret => None,
             // More may be written as long as the log is there.
             Kind::Drain => {
                 let written = Log::parse(key).map(|log| self.log_written(log)).transpose()?;
@@ -141,7 +145,8 @@ impl WriteTx<'_> {
             }
             Kind::Agent => {
                 let agent = self.agent(&AgentName::stored(key)?)?;
-                let Some(agent) = agent.filter(|agent| agent.updated_at < before) else {
+                let due = |agent: &Agent| agent.updated_at < before && !agent.is_out_of_service();
+                let Some(agent) = agent.filter(due) else {
                     return Ok(false);
                 };
                 self.remove_agent(&agent)?;

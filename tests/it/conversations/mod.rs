@@ -67,6 +67,18 @@ fn a_job_that_ended_while_the_server_was_away_is_never_shown_cancelled() {
 }
 
 #[test]
+fn an_agent_that_is_set_offline_finds_its_state_and_why() {
+    for pair in pairs() {
+        let mut play = Play::of(pair);
+        play.agent(&["start"]);
+        play.cli(&["set-offline"]);
+        play.agent(&["go-offline"]);
+        play.server.pass(Duration::from_mins(5));
+        play.cli(&["see-offline"]);
+    }
+}
+
+#[test]
 fn a_job_whose_agent_is_restarted_ends() {
     for pair in pairs() {
         let mut play = Play::of(pair);

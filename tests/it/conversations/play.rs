@@ -41,18 +41,30 @@ impl Play {
             Raw { access: Some(pair.mode), hold: Some(Span(hold)), webhook_url, ..Raw::default() };
         let server = TestServer::with(raw);
         let bare = server.anonymous();
-        let (mut agent, mut named) = (bare.clone(), bare.clone());
+        let (mut agent, mut named, mut boss) = (bare.clone(), bare.clone(), bare.clone());
         if pair.mode != Mode::Open {
             server.client("rig-token", "agent");
             server.client("dev", "contributor");
+            boss = server.client("boss", "admin");
             agent = pair.agent.shows(bare.clone(), &server.token("rig-token"));
             named = pair.cli.shows(bare.clone(), &server.token("dev"));
         }
-        let callers = [("agent", agent), ("bare", bare.clone()), ("cli", bare), ("named", named)];
+        let callers = [
+            ("agent", agent),
+            ("bare", bare.clone()),
+            ("cli", bare),
+            ("named", named),
+            ("boss", boss),
+        ];
         let submitter = if pair.mode == Mode::Open { "null" } else { "\"dev\"" };
         let known = [("hook", format!("{}/200", hook.url)), ("submitter", submitter.to_owned())];
-        let names = known.map(|(name, value)| (name.to_owned(), value)).into();
-        Self { server, pair, callers: callers.into(), names, hook }
+        Self {
+            server,
+            pair,
+            callers: callers.into(),
+            names: known.map(|(name, value)| (name.to_owned(), value)).into(),
+            hook,
+        }
     }
 
     /// Plays these parts of the command line's script.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use testflinger_server::domain::{BlobKind, Clock, Job, JobId, Subject};
+use testflinger_server::domain::{AgentPost, BlobKind, Clock, Job, JobId, Subject};
 use testflinger_server::ops::{self, Posted, Submission};
 use testflinger_server::store::{
     AgentReads, Ages, BlobReads, HistoryReads, JobReads, QueueReads, ResultReads, Swept,
@@ -134,6 +134,33 @@ fn a_sweep_removes_no_more_than_it_may_and_says_that_there_is_more() {
     let swept: Vec<Swept> = (0..4).map(|_| sweep(&lab, 2)).collect();
     let expect = |removed, more| Swept { removed, more };
     assert_eq!(swept, [expect(2, true), expect(2, true), expect(1, false), expect(0, false)]);
+}
+
+#[test]
+fn an_agent_that_was_taken_out_of_service_stays_until_it_is_put_back() {
+    let kept = [("state", "offline"), ("state", "maintenance"), ("state", "restart")]
+        .into_iter()
+        .chain([("mode", "OFFLINE"), ("mode", "MAINTENANCE"), ("mode", "restart")]);
+    for (member, word) in kept {
+        let lab = Lab::new();
+        let post = |word: &str| {
+            let comment = ("comment".to_owned(), "\"is being moved\"".to_owned());
+            let fields = [(member.to_owned(), format!("\"{word}\"")), comment].into();
+            lab.post_agent("a", AgentPost { fields, ..AgentPost::default() });
+        };
+        let agent = || lab.store.read().unwrap().agent(&agents(&["a"])[0]).unwrap();
+        post(word);
+        let before = agent();
+        for _ in 0..5 {
+            lab.clock.advance(DAY * 30);
+            assert_eq!(sweep(&lab, 100), Swept::default());
+            assert_eq!(agent(), before, "{member} {word}");
+        }
+        post("online");
+        lab.clock.advance(DAY * 8);
+        assert_eq!(sweep(&lab, 100).removed, 1);
+        assert_eq!(agent(), None);
+    }
 }
 
 #[test]
