@@ -1,8 +1,11 @@
 //! A log grows.
 
+use std::collections::BTreeMap;
+
 use super::{By, Error};
+use crate::domain::member::{is_log, log_of};
 use crate::domain::{Fragment, JobId, Log, LogKind, Phase, Timestamp};
-use crate::store::{JobReads, WriteTx};
+use crate::store::{JobReads, LogReads, ResultReads, WriteTx};
 
 /// Adds a fragment that says its number and phase. The job need not exist.
 pub fn append_fragment(
@@ -32,6 +35,43 @@ pub fn append_text(
     let phase = tx.job(id)?.and_then(|job| job.state.phase()).unwrap_or(Phase::Setup);
     let fragment = Fragment { number: None, phase, at: now, text: text.to_owned() };
     append_fragment(tx, now, Log(id, kind), &fragment, by)
+}
+
+/// Moves text that stands under a wrong phase to the later phase whose posted output holds it. Text that says no phase
+/// follows the last state that was posted, and agents of 2025 post no state for their cleanup: only their final result
+/// says which phase printed what.
+pub(super) fn settle(
+    tx: &mut WriteTx<'_>,
+    id: JobId,
+    posted: &BTreeMap<String, String>,
+) -> Result<(), Error> {
+    if !posted.keys().any(|name| is_log(name)) {
+        return Ok(());
+    }
+    let known = tx.result(id)?;
+    for (kind, phase) in LogKind::ALL.into_iter().flat_map(|kind| Phase::ALL.map(|p| (kind, p))) {
+        if known.contains_key(&log_of(phase, kind)) {
+            continue;
+        }
+        let log = Log(id, kind);
+        let rows = tx.fragments(log, phase, i64::MIN, None)?;
+        let size: usize = rows.iter().map(|row| row.size).sum();
+        let later = Phase::ALL.into_iter().filter(|later| *later > phase);
+        let outputs = later.filter_map(|later| Some((later, posted.get(&log_of(later, kind))?)));
+        // A text that is longer than the outputs is not read.
+        let outputs: Vec<_> = outputs.filter(|(_, json)| size > 0 && json.len() > size).collect();
+        if outputs.is_empty() {
+            continue;
+        }
+        let text = tx.fragment_texts(log, phase, &rows)?;
+        let holds = |json: &str| {
+            serde_json::from_str(json).is_ok_and(|output: String| output.contains(&text))
+        };
+        if let Some((home, _)) = outputs.iter().rev().find(|(_, json)| holds(json)) {
+            tx.move_fragments(log, (phase, *home), &rows)?;
+        }
+    }
+    Ok(())
 }
 
 /// Forgets the pieces of a log up to and including this number, because somebody has read them.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{By, Error, change_job, lease, write_down};
+use super::{By, Error, change_job, lease, log, write_down};
 use crate::domain::member::status_of;
 use crate::domain::{Change, EndedBy, JobId, JobState, Phase, Subject, Timestamp};
 use crate::store::{JobReads, Member, ResultReads, WriteTx};
@@ -57,7 +57,7 @@ pub fn post_result(
             lease::take_reason_back(tx, id)?;
         }
     }
-    Ok(())
+    log::settle(tx, id, &posted.members)
 }
 
 /// The exit codes that are posted for the first time or have changed, in the order of the phases. Agents send those that

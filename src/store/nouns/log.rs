@@ -195,6 +195,27 @@ impl WriteTx<'_> {
         Ok((!there).then_some(copy))
     }
 
+    /// Moves fragments to another phase of the same log; one that is there already is only removed here.
+    pub fn move_fragments(
+        &mut self,
+        log: Log,
+        (from, to): (Phase, Phase),
+        rows: &[FragmentRow],
+    ) -> Result<(), Error> {
+        for row in rows {
+            let old = log.fragment(from, row.number, row.copy);
+            let Some(value) = self.get(Table::Fragment, &old)? else { continue };
+            let (at, text) = split(&value);
+            let text = String::from_utf8_lossy(text).into_owned();
+            let fragment = Fragment { number: Some(row.number), phase: to, at, text };
+            if let Some(copy) = self.free_copy(log, &fragment, row.number)? {
+                self.put(Table::Fragment, &log.fragment(to, row.number, copy), &value)?;
+            }
+            self.remove(Table::Fragment, &old)?;
+        }
+        Ok(())
+    }
+
     /// Removes every fragment, read or not, whose text is such a one.
     pub fn retract(&mut self, log: Log, such: impl Fn(&[u8]) -> bool) -> Result<(), Error> {
         let mut found = Vec::new();

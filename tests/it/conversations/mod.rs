@@ -20,8 +20,8 @@ fn a_job_from_its_submission_to_its_artifacts() {
         play.cli(&["watch-setup"]);
         play.agent(&["test"]);
         play.cli(&["watch-test"]);
-        play.agent(&["cleanup", "clear", "send", "wait"]);
-        play.cli(&["see-end"]);
+        play.agent(&["reserve", "cleanup", "clear", "send", "wait"]);
+        play.cli(&["see-end", "see-cleanup"]);
         let noted = play.noted();
         assert!(noted.len() == 1 && noted[0].contains("job_start"), "{pair:?} {noted:?}");
     }

@@ -240,3 +240,39 @@ fn a_long_serial_log_comes_back_whole_and_compressed_for_whoever_asks() {
         "fragments stay when the drain is emptied"
     );
 }
+
+/// Agents of 2025 post their text without a phase, and no state when they clean up.
+#[test]
+fn text_moves_to_the_phase_that_the_final_result_names_for_it() {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    let id = anyone.submit(&json!({ "job_queue": "q" }));
+    let result = format!("/v1/result/{id}");
+    let print = |text: &str| anyone.send("POST", &format!("{result}/output"), text.as_bytes());
+    for (state, text) in [("test", "tested\n"), ("reserve", "cleaned \u{e9}\n")] {
+        anyone.post(&result, &json!({ "job_state": state }));
+        print(text);
+    }
+    print("up\n");
+    assert_eq!(anyone.get(&result).value()["reserve_output"], "cleaned \u{e9}\nup\n");
+    let last = json!({
+        "test_output": "tested\n", "cleanup_output": "* cleanup *\ncleaned \u{e9}\nup\n", "job_state": "complete",
+    });
+    anyone.post(&result, &last);
+    assert_eq!(anyone.get(&result).value(), last);
+    let log = log(&anyone, &id, "output");
+    assert_eq!(log.phase("reserve", ""), (-1, String::new()));
+    assert_eq!(log.phase("cleanup", ""), (2, "cleaned \u{e9}\nup\n".to_owned()));
+}
+
+#[test]
+fn text_that_the_final_result_does_not_repeat_stays_where_it_is() {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    let id = anyone.submit(&json!({ "job_queue": "q" }));
+    let result = format!("/v1/result/{id}");
+    anyone.post(&result, &json!({ "job_state": "provision" }));
+    anyone.send("POST", &format!("{result}/output"), b"installed\n");
+    anyone.post(&result, &json!({ "setup_output": "installed\n", "cleanup_output": "other\n" }));
+    assert_eq!(anyone.get(&result).value()["provision_output"], "installed\n");
+}
