@@ -2,7 +2,8 @@
 //!
 //! A line is a JSON object as `mongoexport --collection client_permissions` writes it: `client_id`,
 //! `client_secret_hash` (bcrypt), `role`, `max_priority`, `max_reservation_time`, `allowed_queues`. The hash is kept as
-//! it is, and the first good login replaces it by argon2id. Importing twice changes nothing. Another collection says
+//! it is, and the first good login replaces it by argon2id. A record without a hash is skipped: its client logs in
+//! through another service, which this server does not know. Importing twice changes nothing. Another collection says
 //! which queues are restricted, so the command names the queues that a record allows and that are open here.
 
 use std::collections::BTreeMap;
@@ -24,7 +25,16 @@ const HIGHEST_COST: u32 = 16;
 struct Counts {
     created: usize,
     there: usize,
+    skipped: usize,
     refused: usize,
+}
+
+/// What a line says.
+enum Record {
+    /// A client to create, and its id.
+    Client(String, Value),
+    /// The id of a client without a secret.
+    NoSecret(String),
 }
 
 /// Reads the file and creates the clients that do not exist yet.
@@ -39,7 +49,11 @@ pub(super) fn run(admin: &mut Admin, file: &Path, dry_run: bool) -> Result<(), F
             continue;
         }
         match read(&line) {
-            Ok((id, body)) => {
+            Ok(Record::NoSecret(id)) => {
+                eprintln!("{id}: skipped, because the record has no client_secret_hash");
+                counts.skipped += 1;
+            }
+            Ok(Record::Client(id, body)) => {
                 let queues = body["allowed_queues"].as_array().into_iter().flatten();
                 let queues = queues.filter_map(Value::as_str).map(str::to_owned);
                 for queue in queues {
@@ -62,8 +76,9 @@ pub(super) fn run(admin: &mut Admin, file: &Path, dry_run: bool) -> Result<(), F
         }
     }
     let verb = if dry_run { "would be created" } else { "created" };
-    say!("{} {verb}, {} already there, {} refused", counts.created, counts.there, counts.refused);
-    if counts.refused > 0 { Err(Failure::new(1, "some records were refused")) } else { Ok(()) }
+    let Counts { created, there, skipped, refused } = counts;
+    say!("{created} {verb}, {there} already there, {refused} refused, {skipped} skipped");
+    if refused > 0 { Err(Failure::new(1, "some records were refused")) } else { Ok(()) }
 }
 
 fn one(
@@ -94,15 +109,14 @@ fn one(
     Ok(())
 }
 
-/// The id and the client to create. An error never repeats the hash.
-fn read(line: &str) -> Result<(String, Value), String> {
+/// Reads a line. An error never repeats the hash.
+fn read(line: &str) -> Result<Record, String> {
     let record: Value =
         serde_json::from_str(line).map_err(|error| format!("not a JSON object: {error}"))?;
     let text = |name: &str| record[name].as_str().filter(|text| !text.is_empty());
     let id = text("client_id").ok_or("client_id is missing")?.to_owned();
     new_id(&id).map_err(|message| format!("{id}: {message}"))?;
-    let hash =
-        text("client_secret_hash").ok_or_else(|| format!("{id}: client_secret_hash is missing"))?;
+    let Some(hash) = text("client_secret_hash") else { return Ok(Record::NoSecret(id)) };
     check_hash(hash).map_err(|message| format!("{id}: {message}"))?;
     let mut body = Map::new();
     body.insert("secret_hash".to_owned(), json!(hash));
@@ -112,7 +126,7 @@ fn read(line: &str) -> Result<(String, Value), String> {
     for name in ["max_priority", "max_reservation_time"] {
         body.insert(name.to_owned(), numbers(&record[name]));
     }
-    Ok((id, Value::Object(body)))
+    Ok(Record::Client(id, Value::Object(body)))
 }
 
 /// MongoDB's extended JSON writes numbers as objects: `{"$numberInt": "5"}`.
@@ -168,7 +182,7 @@ mod tests {
             "max_reservation_time": {},
             "allowed_queues": ["rq"],
         });
-        let (id, body) = read(&line.to_string()).unwrap();
+        let Ok(Record::Client(id, body)) = read(&line.to_string()) else { panic!("no client") };
         assert_eq!(id, "ci");
         assert_eq!(body["max_priority"], json!({ "q": "5", "*": 1 }));
         assert_eq!(body["allowed_queues"], json!(["rq"]));
@@ -182,11 +196,10 @@ mod tests {
         for (line, word) in [
             ("{", "JSON"),
             ("{}", "client_id"),
-            ("{\"client_id\": \"ci\"}", "client_secret_hash"),
             (&record("hunter2"), "bcrypt"),
             (&record(&costly), "cost 31"),
         ] {
-            let error = read(line).unwrap_err();
+            let Err(error) = read(line) else { panic!("{line}") };
             assert!(error.contains(word) && !error.contains("hunter2"), "{error}");
         }
     }

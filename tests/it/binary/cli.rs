@@ -246,8 +246,8 @@ fn clients_of_an_existing_server_are_imported_and_log_in_as_before() {
         })
     };
     let file = dir.path().join("clients.json");
-    let lines =
-        format!("{}\n\n{}\n{{\"client_id\": \"broken\"}}\n", record("old", 4), record("new", 8));
+    let broken = json!({ "client_id": "broken", "client_secret_hash": "x" });
+    let lines = format!("{}\n\n{}\n{broken}\n", record("old", 4), record("new", 8));
     std::fs::write(&file, lines).unwrap();
     let file = file.to_str().unwrap();
     let tried = cli.run(&["client-admin", "import", file, "--dry-run"]);
@@ -256,7 +256,7 @@ fn clients_of_an_existing_server_are_imported_and_log_in_as_before() {
     let imported = cli.run(&["client-admin", "import", file]);
     assert_eq!(imported.status.code(), Some(1), "one record was refused");
     assert!(text(&imported.stdout).contains("2 created, 0 already there, 1 refused"));
-    assert!(text(&imported.stderr).contains("broken: client_secret_hash is missing"));
+    assert!(text(&imported.stderr).contains("broken: client_secret_hash is not a bcrypt hash"));
     let again = text(&cli.run(&["client-admin", "import", file]).stdout);
     assert!(again.contains("0 created, 2 already there, 1 refused"), "{again}");
     assert_eq!(cli.clients()[0]["max_priority"], json!({ "*": 7 }));

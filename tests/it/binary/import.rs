@@ -82,7 +82,7 @@ fn the_first_good_login_and_no_other_replaces_an_imported_hash() {
     cli.ok(&["client-admin", "edit", "ci", "--role", "contributor"]);
     let before = cli.clients();
     let said = cli.ok(&[IMPORT[0], IMPORT[1], &file]);
-    assert_eq!(said, "0 created, 2 already there, 0 refused\n");
+    assert_eq!(said, "0 created, 2 already there, 0 refused, 0 skipped\n");
     assert_eq!((cli.clients(), stored_hash(&cli, "ci")), (before, hash));
 }
 
@@ -91,7 +91,6 @@ fn bad_records_are_named_without_their_hash_and_good_ones_are_read() {
     let hash = bcrypt::hash(SECRET, 4).unwrap();
     let bad = [
         "no json".to_owned(),
-        json!({ "client_id": "nohash" }).to_string(),
         json!({ "client_id": "md5", "client_secret_hash": "5f4dcc3b5aa765d61d8327deb882cf99" })
             .to_string(),
         json!({ "client_id": "a/b", "client_secret_hash": hash }).to_string(),
@@ -101,13 +100,32 @@ fn bad_records_are_named_without_their_hash_and_good_ones_are_read() {
     let output = Cli(&dir.path().join("data")).run(&[IMPORT[0], IMPORT[1], &file]);
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{err}");
-    assert!(out.ends_with("2 created, 0 already there, 5 refused\n"), "{out}");
-    for word in ["line 1", "nohash", "md5", "a/b: String does not match", "god"] {
+    assert!(out.ends_with("2 created, 0 already there, 4 refused, 0 skipped\n"), "{out}");
+    for word in ["line 1", "md5", "a/b: String does not match", "god"] {
         assert!(err.contains(word), "{word}: {err}");
     }
     for secret in [hash.as_str(), "5f4dcc3b", "$2b$"] {
         assert!(!err.contains(secret) && !out.contains(secret), "{out}{err}");
     }
+}
+
+#[test]
+fn records_of_clients_that_log_in_elsewhere_are_skipped_with_a_line_each() {
+    let elsewhere = [
+        json!({ "client_id": "me@lab.example", "role": "contributor" }),
+        json!({ "client_id": "you@lab.example", "client_secret_hash": null }),
+    ];
+    let lines = elsewhere.map(|record| record.to_string()).join("\n");
+    let (dir, file) = site(&format!("{lines}\n{}", records()));
+    let cli = Cli(&dir.path().join("data"));
+    let output = cli.run(&[IMPORT[0], IMPORT[1], &file]);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    assert!(out.ends_with("2 created, 0 already there, 0 refused, 2 skipped\n"), "{out}");
+    for id in ["me@lab.example: skipped", "you@lab.example: skipped"] {
+        assert_eq!(err.matches(id).count(), 1, "{err}");
+    }
+    assert_eq!(cli.clients().len(), 2);
 }
 
 #[test]
