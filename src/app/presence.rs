@@ -19,6 +19,7 @@ pub struct Presence {
     heard: Mutex<Recent<AgentName>>,
     held: Mutex<HashMap<AgentName, Arc<Notify>>>,
     known: Mutex<Recent<IpAddr>>,
+    refused: Mutex<Recent<AgentName>>,
 }
 
 impl Presence {
@@ -29,6 +30,7 @@ impl Presence {
             heard: Mutex::new(Recent::new(AGENTS, began)),
             held: Mutex::default(),
             known: Mutex::new(Recent::new(ADDRESSES, began)),
+            refused: Mutex::new(Recent::new(AGENTS, began)),
         }
     }
 
@@ -53,6 +55,15 @@ impl Presence {
     #[must_use]
     pub fn is_known(&self, address: IpAddr) -> bool {
         lock(&self.known).get(&network(address)).is_some()
+    }
+
+    /// Notes that an agent was refused; says whether that is so for the first time.
+    #[must_use]
+    pub fn refuse(&self, agent: &AgentName, now: Timestamp) -> bool {
+        let mut refused = lock(&self.refused);
+        let first = refused.get(agent).is_none();
+        refused.note(agent, now);
+        first
     }
 
     /// Ends the held requests of an agent: something about it has changed, so it shall look.

@@ -185,8 +185,12 @@ fn admit(app: &App, door: Door, request: &Request) -> ApiResult<Caller> {
             caller.audit(Event::TokenFail, path, "the token was refused");
         })?;
     }
-    policy::check(action, access, &caller.by.identity)
-        .inspect_err(|denied| caller.audit(Event::AccessFail, path, &denied.to_string()))?;
+    policy::check(action, access, &caller.by.identity).inspect_err(|denied| {
+        caller.audit(Event::AccessFail, path, &denied.to_string());
+        if let (Action::ReportAgent, Identity::Anonymous) = (action, &caller.by.identity) {
+            advise(app, path);
+        }
+    })?;
     // A page has no token, unless somebody gave it one.
     if matches!(caller.by.identity, Identity::Anonymous) {
         let method = request.method();
@@ -206,6 +210,22 @@ fn admit(app: &App, door: Door, request: &Request) -> ApiResult<Caller> {
         app.presence().meet(peer.0, app.now());
     }
     Ok(caller)
+}
+
+/// Says, once for each agent, what to do about an agent without a token, because the agent itself only looks for its
+/// name again and again.
+fn advise(app: &App, path: &str) {
+    let name = path.strip_prefix("/v1/agents/data/").map(|name| name.trim_end_matches('/'));
+    let Some(agent) = name.and_then(|name| AgentName::try_from(name.to_owned()).ok()) else {
+        return;
+    };
+    if app.presence().refuse(&agent, app.now()) {
+        tracing::warn!(
+            %agent,
+            "an agent without a token was refused, and gets no jobs: in this access mode an agent needs a token \
+             of a client with the role agent, which agents of 2025 cannot have: see README.md, Clients and agents"
+        );
+    }
 }
 
 /// Who the token says it is. A bad token is refused even where none is needed: whoever sends one relies on it.

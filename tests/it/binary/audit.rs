@@ -95,6 +95,27 @@ fn a_name_from_outside_cannot_forge_a_line() {
     );
 }
 
+#[test]
+fn an_agent_without_a_token_is_explained_to_its_administrator_once() {
+    for mode in ["contributor", "locked"] {
+        let dir = tempfile::tempdir().unwrap();
+        let program = Program::serve_with(dir.path(), &["--access", mode]);
+        let anyone = program.anonymous();
+        let hints = |agent: &str| {
+            let hint = |line: &&String| line.contains("needs a token") && line.contains(agent);
+            program.log().iter().filter(hint).count()
+        };
+        for agent in ["rig-1", "rig-1", "rig-2", "rig-1"] {
+            let path = format!("/v1/agents/data/{agent}");
+            let refused = anyone.post(&path, &json!({ "state": "waiting" })).status;
+            assert!([401, 403].contains(&refused), "{refused}");
+            anyone.get(&path);
+        }
+        until("the second agent is explained", || hints("rig-2") == 1);
+        assert_eq!(hints("rig-1"), 1);
+    }
+}
+
 /// Lines of the audit log, as (event, subject, by, address), with how often each occurs.
 fn counted(log: &[String]) -> BTreeMap<(String, String, String, String), usize> {
     let mut found = BTreeMap::new();
