@@ -35,6 +35,7 @@ fn a_second_archive_is_not_taken_and_leaves_no_file() {
     let path = format!("/v1/job/{}/attachments", anyone.submit(&with_attachments()));
     anyone.upload(&path, &[ARCHIVE]);
     assert_eq!(anyone.upload(&path, &[Part("file", b"other")]).seen(), (200, "OK".to_owned()));
+    assert_eq!(anyone.send("POST", &path, b"").status, 400, "that is no archive");
     assert_eq!(anyone.get(&path).text(), "archive");
     assert_eq!(server.blob_files().len(), 1);
 }
