@@ -61,6 +61,7 @@ fn table(routes: Routes) -> Routes {
         .at("/v1/job/{id}/events", [may(WorkJob, post(job::events::post))])
         .at("/v1/job/{id}/position", [may(UseLab, get(job::position::get))])
         .at("/v1/events/job/{id}", [may(ReadState, get(events::job::get))])
+        .at("/v1/job/{id}/status", [may(UseLab, get(job::status::get))])
         .at("/v1/result/{id}", [
             may(ReadState, get(result::show::get)),
             may(WorkJob, post(result::post::post)),

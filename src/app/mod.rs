@@ -35,8 +35,8 @@ use crate::auth::jwt::{Incarnation, SigningKey};
 use crate::auth::passwords::Passwords;
 use crate::auth::refresh::RefreshToken;
 use crate::auth::throttle::Throttle;
-use crate::domain::{Access, Client, Clock, Guarded, Timestamp};
-use crate::ops;
+use crate::domain::{Access, AgentName, Client, Clock, Guarded, Timestamp};
+use crate::ops::{self, Hearing};
 use crate::store::{self, ReadTx, Store, WriteTx};
 use crate::webhook::{self, Webhooks};
 
@@ -107,6 +107,8 @@ pub struct Parts {
     pub limits: Limits,
     /// How long a request for a job may be held; zero for not at all.
     pub longest_hold: Duration,
+    /// How long an agent must be silent before that is noticed.
+    pub silence: Duration,
     /// Who may do what.
     pub auth: Auth,
     /// Where events go.
@@ -172,6 +174,14 @@ impl App {
     #[must_use]
     pub fn longest_hold(&self) -> Duration {
         self.0.parts.longest_hold
+    }
+
+    /// When agents were last heard, as use cases ask for it.
+    #[must_use]
+    pub fn hearing(&self) -> Hearing<impl Fn(&AgentName) -> Timestamp + Send + use<>> {
+        let app = self.clone();
+        let heard = move |agent: &AgentName| app.presence().last_heard(agent);
+        Hearing { heard, silence: self.0.parts.silence }
     }
 
     /// Changes how large requests may be, from the next request on.

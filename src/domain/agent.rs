@@ -86,6 +86,18 @@ impl Agent {
         Self { streak: Some(streak), ..self.clone() }
     }
 
+    /// Whether it says that it has nothing to do, or does not say what it does.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.text("state").is_none_or(|state| state == "waiting")
+    }
+
+    /// A text that the agent posted.
+    #[must_use]
+    pub fn text(&self, field: &str) -> Option<String> {
+        serde_json::from_str(self.fields.get(field)?).ok()
+    }
+
     /// What its history must tell when it was `old` before, or was not there.
     #[must_use]
     pub fn changes(&self, old: Option<&Self>) -> Vec<Change> {

@@ -39,6 +39,14 @@ pub struct Event {
     pub why: String,
 }
 
+impl Event {
+    /// Whether a job came into this state by it.
+    #[must_use]
+    pub fn enters(&self, state: &JobState) -> bool {
+        matches!(&self.change, Change::State { to, .. } if to == state)
+    }
+}
+
 /// What changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {

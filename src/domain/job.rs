@@ -1,5 +1,7 @@
 //! Jobs, without what was submitted.
 
+use std::time::Duration;
+
 use super::{AgentName, Change, ClientId, JobId, JobState, QueueName, Tag, Timestamp};
 
 /// A job without its body. What happens to it is a method below; nothing else changes its state.
@@ -200,6 +202,13 @@ impl Job {
         } else {
             Standing::Complete
         }
+    }
+
+    /// How long it had its agent, once it has ended.
+    #[must_use]
+    pub fn ran(&self) -> Option<Duration> {
+        let ended = self.finished_at.filter(|_| self.state.is_finished())?;
+        Some(ended.since(self.started_at?))
     }
 
     /// What its history must tell when it was `old` before, or was not there.

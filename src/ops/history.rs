@@ -13,6 +13,9 @@ pub(super) fn change_job(
     why: &str,
 ) -> Result<(), Error> {
     tx.update_job(old, new)?;
+    if let (false, Some(ran)) = (old.state.is_finished(), new.ran()) {
+        tx.append_run(&new.queue, u32::try_from(ran.as_secs()).unwrap_or(u32::MAX))?;
+    }
     write_down(tx, now, actor, &Subject::Job(new.id), new.changes(Some(old)), why)?;
     hand_over(tx, now, actor, (old, new))
 }

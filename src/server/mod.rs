@@ -297,11 +297,15 @@ pub fn app(
         (_, origins) => Targets::Origins(origins.to_vec()),
     };
     let webhooks = Webhooks::new(targets, secrets.webhook_auth);
-    let longest_hold = settings.agents.hold;
-    let metrics_queues = settings.metrics.metrics_queues;
-    let secrets = secret_keys(settings, secrets.secrets_key, secrets.secrets_old_key)?;
-    let parts =
-        Parts { limits: limits(settings), longest_hold, auth, webhooks, secrets, metrics_queues };
+    let parts = Parts {
+        limits: limits(settings),
+        longest_hold: settings.agents.hold,
+        silence: settings.agents.suspect_after,
+        auth,
+        webhooks,
+        secrets: secret_keys(settings, secrets.secrets_key, secrets.secrets_old_key)?,
+        metrics_queues: settings.metrics.metrics_queues,
+    };
     Ok(App::new(store, clock, parts))
 }
 

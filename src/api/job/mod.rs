@@ -7,4 +7,5 @@ pub(super) mod events;
 pub(super) mod position;
 pub(super) mod search;
 pub(super) mod show;
+pub(super) mod status;
 pub(super) mod submit;

@@ -2,6 +2,7 @@
 //! from and to the domain.
 
 pub(super) mod agent;
+pub(super) mod change;
 pub(super) mod check;
 pub(super) mod client;
 pub(super) mod event;
@@ -12,6 +13,7 @@ pub(super) mod queue;
 pub(super) mod result;
 pub(super) mod search;
 pub(super) mod secret;
+pub(super) mod status;
 pub(super) mod token;
 
 use std::collections::BTreeSet;

@@ -7,6 +7,7 @@ mod log;
 mod queue;
 mod result;
 mod search;
+mod status;
 
 pub use agent::{AgentView, agent, agents};
 pub use client::{client, clients, has_clients, is_free};
@@ -18,6 +19,9 @@ pub use queue::{
 };
 pub use result::{MemberView, ResultView, result, result_chunk, status};
 pub use search::{Match, Search};
+pub use status::{
+    AgentCondition, Condition, Counts, Hearing, JobStatus, Reason, Waiting, job_status,
+};
 
 /// A part of a list, and the cursor for what follows it.
 ///

@@ -2,7 +2,7 @@
 
 use super::super::Error;
 use super::Page;
-use crate::domain::wait::{PERCENTILES, Percentile, percentile};
+use crate::domain::wait::{KEPT, PERCENTILES, Percentile, percentile};
 use crate::domain::{Advertised, Agent, ClientId, QueueName};
 use crate::store::{AgentReads, ClientReads, QueueReads, WaitReads};
 
@@ -94,7 +94,7 @@ pub fn wait_times(
     queues.dedup();
     let mut found = Vec::new();
     for queue in queues {
-        let mut waits = tx.waits(&queue)?;
+        let mut waits = tx.waits(&queue, KEPT)?;
         waits.sort_unstable();
         if let [Some(a), Some(b), Some(c), Some(d), Some(e)] =
             PERCENTILES.map(|percent| percentile(&waits, percent))

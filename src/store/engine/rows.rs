@@ -74,6 +74,13 @@ pub(crate) trait Rows {
         self.scan(table, range, Direction::Forward, visit)
     }
 
+    /// Shows the rows whose keys begin with `prefix`, from the last one back.
+    fn scan_back(&self, table: Table, prefix: &Key, visit: &mut Visit<'_>) -> Result<(), Error> {
+        let end = prefix.after_prefix();
+        let range = within(prefix, None, end.as_deref());
+        self.scan(table, range, Direction::Backward, visit)
+    }
+
     /// How many rows the database says that a table has.
     fn count(&self, table: Table) -> Result<u64, Error>;
 
@@ -145,10 +152,8 @@ pub(crate) trait Rows {
 
     /// The last row whose key begins with `prefix`.
     fn last(&self, table: Table, prefix: &Key) -> Result<Option<Row>, Error> {
-        let end = prefix.after_prefix();
-        let range = within(prefix, None, end.as_deref());
         let mut found = None;
-        self.scan(table, range, Direction::Backward, &mut |key, value| {
+        self.scan_back(table, prefix, &mut |key, value| {
             found = Some((key.to_vec(), value.to_vec()));
             Ok(ControlFlow::Break(()))
         })?;

@@ -81,6 +81,8 @@ tables! {
     Image = "image-1",
     /// `queue | block` -> up to 256 wait times, 4 bytes big endian each, seconds
     Wait = "wait-1",
+    /// `queue | block` -> up to 256 run times in the same form
+    Run = "run-1",
 
     /// `client` -> `ClientV1`
     Client = "client-1",

@@ -1,10 +1,12 @@
 //! The history of jobs and agents: every change, when, by whom, from what to what, and why.
 
+use std::ops::ControlFlow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Actor, AgentName, Change, ClientId, Event, JobState, Subject, Timestamp};
 use crate::store::engine::codec::first_version;
-use crate::store::engine::{ALL, Error, Key, Rows, Table, WriteTx, codec};
+use crate::store::engine::{ALL, Error, Key, Rows, Table, Tail, WriteTx, codec};
 
 /// One change of a job or an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,11 +40,52 @@ impl Subject {
 pub trait HistoryReads {
     /// The history of a subject, oldest first.
     fn history(&self, subject: &Subject) -> Result<Vec<Event>, Error>;
+    /// The newest `limit` events of a subject with their numbers, oldest first. Numbers grow over all subjects.
+    fn newest_events(&self, subject: &Subject, limit: usize) -> Result<Vec<(u64, Event)>, Error>;
+    /// When a member of a subject, or its state, last changed, as far as the newest `limit` events tell.
+    fn changed_at(
+        &self,
+        subject: &Subject,
+        member: &str,
+        limit: usize,
+    ) -> Result<Option<Timestamp>, Error>;
 }
 
 impl<R: Rows> HistoryReads for R {
     fn history(&self, subject: &Subject) -> Result<Vec<Event>, Error> {
         self.list(Table::History, &subject.key(), ALL, event)
+    }
+
+    fn newest_events(&self, subject: &Subject, limit: usize) -> Result<Vec<(u64, Event)>, Error> {
+        let mut found = Vec::new();
+        self.scan_back(Table::History, &subject.key(), &mut |key, value| {
+            if found.len() == limit {
+                return Ok(ControlFlow::Break(()));
+            }
+            found.push((Tail(key).number(), event(key, value)?));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        found.reverse();
+        Ok(found)
+    }
+
+    fn changed_at(
+        &self,
+        subject: &Subject,
+        member: &str,
+        limit: usize,
+    ) -> Result<Option<Timestamp>, Error> {
+        let (mut seen, mut found) = (0, None);
+        self.scan_back(Table::History, &subject.key(), &mut |_, value| {
+            let record: HistoryV1 = codec::decode(value)?;
+            seen += 1;
+            if record.what == member {
+                found = Some(Timestamp::from_micros(record.at));
+            }
+            let goes_on = found.is_none() && seen < limit;
+            Ok(if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        Ok(found)
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn index_of(table: Table, key: &[u8], value: &[u8]) -> Result<Vec<Ind
         Table::AgentLog => drop(agent::read_log(value)?),
         Table::ProvisionLog => drop(agent::read_provision(value)?),
         Table::History => drop(history::event(key, value)?),
-        Table::Wait => length(value, value.len() / 4 * 4)?,
+        Table::Wait | Table::Run => length(value, value.len() / 4 * 4)?,
         Table::Meta | Table::Restricted => text(key)?,
         // Index rows, and pieces of text of which only the whole can be read.
         _ => {}

@@ -7,4 +7,5 @@ mod lease;
 mod lists;
 mod redelivery;
 mod search;
+mod status;
 mod submit;
