@@ -14,6 +14,7 @@ mod result;
 mod root;
 mod routes;
 mod secrets;
+mod stream;
 mod wire;
 
 use axum::Router;
@@ -62,6 +63,8 @@ fn table(routes: Routes) -> Routes {
         .at("/v1/job/{id}/position", [may(UseLab, get(job::position::get))])
         .at("/v1/events/job/{id}", [may(ReadState, get(events::job::get))])
         .at("/v1/job/{id}/status", [may(UseLab, get(job::status::get))])
+        .at("/v1/job/{id}/stream", [may(UseLab, get(job::stream::get))])
+        .at("/v1/stream", [may(UseLab, get(stream::get))])
         .at("/v1/result/{id}", [
             may(ReadState, get(result::show::get)),
             may(WorkJob, post(result::post::post)),

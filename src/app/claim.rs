@@ -54,7 +54,7 @@ impl App {
         }
         let wanted = Arc::new(AtomicBool::new(true));
         let _unwanted = Unwanted(Arc::clone(&wanted));
-        let bell = agent.as_ref().map(|agent| self.presence().bell(agent));
+        let bell = agent.as_ref().map(|agent| self.presence().held().bell(agent));
         let released = async {
             match &bell {
                 Some(bell) => bell.notified().await,
@@ -72,7 +72,7 @@ impl App {
             () = &mut released => Ok(None),
         };
         if let Some(agent) = &agent {
-            self.presence().forget_bell(agent);
+            self.presence().held().forget(agent);
         }
         outcome
     }

@@ -28,6 +28,9 @@ pub enum Error {
     /// The requests and answers that are under way take all memory that they may.
     #[error("too much is in flight")]
     TooMuchInFlight,
+    /// As many watch as may.
+    #[error("too many watch already")]
+    TooManyWatchers,
     /// An empty secret is never hashed.
     #[error("a secret must not be empty")]
     EmptySecret,

@@ -4,6 +4,7 @@
 //! wrong is an [`Error`]; the HTTP layer alone turns that into an answer.
 
 pub mod audit;
+mod bells;
 pub mod budget;
 mod claim;
 mod error;
@@ -13,6 +14,8 @@ mod ready;
 mod recent;
 mod secrets;
 mod watch;
+mod watch_job;
+mod watch_lab;
 
 use std::io::Write;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -30,6 +33,8 @@ pub use login::TOKEN_LIFETIME;
 pub use presence::Presence;
 pub use ready::Unready;
 pub use secrets::{KeyFile, Masks, SecretKeys, SecretValues};
+pub use watch_job::{JobNews, JobWatch};
+pub use watch_lab::{LabNews, LabWatch, Told};
 
 use crate::auth::jwt::{Incarnation, SigningKey};
 use crate::auth::passwords::Passwords;
@@ -39,6 +44,7 @@ use crate::domain::{Access, AgentName, Client, Clock, Guarded, Timestamp};
 use crate::ops::{self, Hearing};
 use crate::store::{self, ReadTx, Store, WriteTx};
 use crate::webhook::{self, Webhooks};
+use watch_lab::Publisher;
 
 /// How many webhooks are asked at the same time.
 const WEBHOOKS: usize = 32;
@@ -107,6 +113,8 @@ pub struct Parts {
     pub limits: Limits,
     /// How long a request for a job may be held; zero for not at all.
     pub longest_hold: Duration,
+    /// How many may watch a job or the lab at the same time.
+    pub watchers: usize,
     /// How long an agent must be silent before that is noticed.
     pub silence: Duration,
     /// Who may do what.
@@ -133,6 +141,7 @@ struct Shared {
     turns: Semaphore,
     large: Semaphore,
     presence: Presence,
+    publisher: Arc<Publisher>,
     stopping: CancellationToken,
     backup: Arc<Semaphore>,
     watch: Watch,
@@ -144,6 +153,7 @@ impl App {
     pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, parts: Parts) -> Self {
         Self(Arc::new(Shared {
             presence: Presence::new(clock.now()),
+            publisher: Arc::new(Publisher::new(parts.watchers)),
             budget: Budget::new(parts.limits.in_flight),
             judged: Notify::new(),
             watch: Watch::new(parts.metrics_queues),
@@ -205,7 +215,11 @@ impl App {
         &self.0.presence
     }
 
-    /// Cancelled when the server accepts nothing more: held requests end then.
+    fn publisher(&self) -> &Publisher {
+        &self.0.publisher
+    }
+
+    /// Cancelled when the server accepts nothing more: held requests and streams end then.
     #[must_use]
     pub fn stopping(&self) -> &CancellationToken {
         &self.0.stopping

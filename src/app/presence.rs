@@ -1,11 +1,9 @@
 //! Who is there: when each agent was heard, how to wake the request that it has held, and which addresses are known.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
-
+use super::bells::Bells;
 use super::recent::Recent;
 use crate::domain::{AgentName, Timestamp, network};
 
@@ -17,7 +15,7 @@ const ADDRESSES: usize = 4_096;
 /// What is known of callers while the server runs. Nothing of it is stored.
 pub struct Presence {
     heard: Mutex<Recent<AgentName>>,
-    held: Mutex<HashMap<AgentName, Arc<Notify>>>,
+    held: Bells<AgentName>,
     known: Mutex<Recent<IpAddr>>,
     refused: Mutex<Recent<AgentName>>,
 }
@@ -28,7 +26,7 @@ impl Presence {
     pub fn new(began: Timestamp) -> Self {
         Self {
             heard: Mutex::new(Recent::new(AGENTS, began)),
-            held: Mutex::default(),
+            held: Bells::default(),
             known: Mutex::new(Recent::new(ADDRESSES, began)),
             refused: Mutex::new(Recent::new(AGENTS, began)),
         }
@@ -68,23 +66,12 @@ impl Presence {
 
     /// Ends the held requests of an agent: something about it has changed, so it shall look.
     pub fn release(&self, agent: &AgentName) {
-        if let Some(held) = lock(&self.held).get(agent) {
-            held.notify_waiters();
-        }
+        self.held.ring(agent);
     }
 
-    /// What wakes the held requests of an agent.
-    pub(super) fn bell(&self, agent: &AgentName) -> Arc<Notify> {
-        Arc::clone(lock(&self.held).entry(agent.clone()).or_default())
-    }
-
-    /// Forgets the bell of an agent, unless another of its requests is held.
-    pub(super) fn forget_bell(&self, agent: &AgentName) {
-        let mut held = lock(&self.held);
-        // This request's and the map's own.
-        if held.get(agent).is_some_and(|bell| Arc::strong_count(bell) <= 2) {
-            held.remove(agent);
-        }
+    /// The bells that wake the held requests of agents.
+    pub(super) const fn held(&self) -> &Bells<AgentName> {
+        &self.held
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::watch_lab::Publisher;
 use super::{App, Result};
 use crate::domain::{EndedBy, QueueName, Standing};
 use crate::metrics::Metrics;
@@ -75,8 +76,21 @@ impl Counts {
     }
 }
 
-impl Observer for Watch {
+/// Everybody who hears of commits.
+struct Watchers {
+    watch: Watch,
+    publisher: Arc<Publisher>,
+}
+
+impl Observer for Watchers {
     fn committed(&self, what: &Committed<'_>) {
+        self.watch.count(what);
+        self.publisher.publish(what.news);
+    }
+}
+
+impl Watch {
+    fn count(&self, what: &Committed<'_>) {
         let metrics = self.metrics();
         metrics.committed(what.operations, what.took);
         let mut counts = self.counts();
@@ -107,12 +121,14 @@ impl App {
         self.0.watch.metrics()
     }
 
-    /// Begins to count. Call it while nobody can write yet: what is there is counted once, and then what commits change.
+    /// Begins to count, and to tell watchers. Call it while nobody can write yet: what is there is counted once, and then
+    /// what commits change.
     pub fn watch_store(&self) -> Result<()> {
         self.metrics().started.set(seconds(self.now().as_micros()));
         let watch = &self.0.watch;
         *watch.counts() = self.read(Counts::of)?;
-        self.store().observe(Box::new(watch.clone()));
+        let publisher = Arc::clone(&self.0.publisher);
+        self.store().observe(Box::new(Watchers { watch: watch.clone(), publisher }));
         Ok(())
     }
 

@@ -193,6 +193,9 @@ settings! {
         max_connections: Count as usize = "12288" (at least "64"), "NUMBER",
             "How many connections are served at the same time, as far as the limit of open files \
              allows; an eighth of them is kept for known callers, and one address gets at most half";
+        max_watchers: Count as usize = "1000", "NUMBER",
+            "How many callers may watch a job or the lab at the same time, each over a connection of \
+             its own; more are refused with status 503";
         trusted_proxies: Proxies as Vec<IpNet> = "", "CIDR,..",
             "The networks of proxies whose X-Forwarded-For header is believed, separated by commas";
         allowed_hosts: Hosts as Vec<String> = "", "NAME,..",

@@ -24,6 +24,10 @@ pub fn layer() -> CompressionLayer<And<SizeAbove, LongText>> {
 
 fn is_long_text(_: StatusCode, _: Version, headers: &HeaderMap, extensions: &Extensions) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    // Events are sent one by one, and each must arrive at once.
+    if kind == super::events::KIND {
+        return false;
+    }
     let text = kind == "application/json" || kind.starts_with("text/");
     text && extensions.get::<About>().is_none_or(|about| about.0 > SHORT)
 }

@@ -168,6 +168,10 @@ impl From<app::Error> for ApiError {
                 let message = "The server has too much in flight; try again";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(1)
             }
+            E::TooManyWatchers => {
+                let message = "Too many watch already; try again later";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(5)
+            }
             E::EmptySecret => Self::bad_request("A secret must not be empty"),
             E::BackupUnderWay => Self::new(StatusCode::LOCKED, "a backup or a check is under way"),
             E::ReplacingKey => {

@@ -11,6 +11,7 @@ pub mod compression;
 pub mod edge;
 pub mod error;
 pub mod etag;
+pub mod events;
 pub mod json;
 pub mod load;
 pub mod local;

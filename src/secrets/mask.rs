@@ -130,6 +130,12 @@ impl Masked {
         self.feed(piece)
     }
 
+    /// How many bytes of the text were fed and not yet given.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.len().saturating_sub(self.before)
+    }
+
     /// Ends the text and gives what is left of it.
     pub fn end(&mut self) -> Vec<u8> {
         self.shown(0)

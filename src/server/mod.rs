@@ -300,6 +300,7 @@ pub fn app(
     let parts = Parts {
         limits: limits(settings),
         longest_hold: settings.agents.hold,
+        watchers: settings.network.max_watchers,
         silence: settings.agents.suspect_after,
         auth,
         webhooks,

@@ -8,4 +8,5 @@ pub(super) mod position;
 pub(super) mod search;
 pub(super) mod show;
 pub(super) mod status;
+pub(super) mod stream;
 pub(super) mod submit;

@@ -14,6 +14,7 @@ pub(super) mod result;
 pub(super) mod search;
 pub(super) mod secret;
 pub(super) mod status;
+pub(super) mod stream;
 pub(super) mod token;
 
 use std::collections::BTreeSet;
@@ -61,7 +62,7 @@ mod tests {
     use crate::ops::{Posted, Search, Submission};
 
     /// Everything that requests say.
-    const INPUTS: [&Shape; 20] = [
+    const INPUTS: [&Shape; 21] = [
         Submission::SHAPE,
         job::Action::SHAPE,
         event::Events::SHAPE,
@@ -82,6 +83,7 @@ mod tests {
         client::Change::SHAPE,
         secret::Written::SHAPE,
         secret::Wanted::SHAPE,
+        stream::From::SHAPE,
     ];
 
     #[test]

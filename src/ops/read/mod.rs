@@ -2,6 +2,7 @@
 
 mod agent;
 mod client;
+mod follow;
 mod job;
 mod log;
 mod queue;
@@ -11,6 +12,7 @@ mod status;
 
 pub use agent::{AgentView, agent, agents};
 pub use client::{client, clients, has_clients, is_free};
+pub use follow::{BadCursor, Cursor, Followed, Piece, follow, text_before};
 pub use job::{blob, job_history, position, queue_jobs, submitted};
 pub use log::{PhaseLog, fragment_texts, log, unread, unread_piece};
 pub use queue::{

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::domain::{QueueName, Standing};
+use crate::domain::{Event, JobId, QueueName, Standing, Subject};
 
 /// A job that was added, changed or removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,15 @@ pub struct JobChange {
     pub after: Option<Standing>,
 }
 
+/// Something that was added to a history or a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A job or an agent changed: the number of the change, which grows over all subjects, and the change.
+    Changed(Subject, u64, Event),
+    /// A log of a job has grown.
+    Written(JobId),
+}
+
 /// What a commit made durable.
 pub struct Committed<'a> {
     /// How many operations shared it.
@@ -26,6 +35,8 @@ pub struct Committed<'a> {
     pub jobs: &'a [JobChange],
     /// How many bytes of blobs came, less those that went.
     pub blob_bytes: i64,
+    /// What was added to histories and logs, in order.
+    pub news: &'a [News],
 }
 
 /// Watches what the writer commits.

@@ -6,7 +6,7 @@ use super::Error;
 use super::backend::{Direction, Range, Snapshot, Source, Tables, Visit};
 use super::codec::{self, Record};
 use super::key::{Key, name_in};
-use super::observer::JobChange;
+use super::observer::{JobChange, News};
 use super::seal::{self, seal};
 use super::tables::Table;
 use crate::domain::{BlobName, QueueName};
@@ -271,6 +271,8 @@ pub(super) struct Effects {
     pub(super) jobs: Vec<JobChange>,
     /// Bytes of blobs that came, less those that went.
     pub(super) blob_bytes: i64,
+    /// What watchers are told.
+    pub(super) news: Vec<News>,
 }
 
 /// The write transaction that is under way: sees its own writes. Becomes durable with the batch it is part of.
@@ -399,6 +401,11 @@ impl<'t> WriteTx<'t> {
     pub(crate) fn note_blob(&mut self, size: u64, came: bool) {
         let size = size.cast_signed();
         self.effects.blob_bytes += if came { size } else { -size };
+    }
+
+    /// Tells whoever watches what was added to a history or a log.
+    pub(crate) fn note_news(&mut self, news: News) {
+        self.effects.news.push(news);
     }
 
     /// Removes the file of a blob that no row names any more, once that is on disk.

@@ -297,6 +297,7 @@ impl Thread {
                     took: begun.elapsed(),
                     jobs: &effects.jobs,
                     blob_bytes: effects.blob_bytes,
+                    news: &effects.news,
                 });
             }
         } else {

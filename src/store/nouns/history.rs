@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Actor, AgentName, Change, ClientId, Event, JobState, Subject, Timestamp};
 use crate::store::engine::codec::first_version;
+use crate::store::engine::observer::News;
 use crate::store::engine::{ALL, Error, Key, Rows, Table, Tail, WriteTx, codec};
 
 /// One change of a job or an agent.
@@ -40,6 +41,13 @@ impl Subject {
 pub trait HistoryReads {
     /// The history of a subject, oldest first.
     fn history(&self, subject: &Subject) -> Result<Vec<Event>, Error>;
+    /// The next `limit` events of a subject after the one with the number `after`, with their numbers, oldest first.
+    fn events_after(
+        &self,
+        subject: &Subject,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Event)>, Error>;
     /// The newest `limit` events of a subject with their numbers, oldest first. Numbers grow over all subjects.
     fn newest_events(&self, subject: &Subject, limit: usize) -> Result<Vec<(u64, Event)>, Error>;
     /// When a member of a subject, or its state, last changed, as far as the newest `limit` events tell.
@@ -54,6 +62,17 @@ pub trait HistoryReads {
 impl<R: Rows> HistoryReads for R {
     fn history(&self, subject: &Subject) -> Result<Vec<Event>, Error> {
         self.list(Table::History, &subject.key(), ALL, event)
+    }
+
+    fn events_after(
+        &self,
+        subject: &Subject,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Event)>, Error> {
+        self.list(Table::History, &subject.key(), (Some(after), limit), |key, value| {
+            Ok((Tail(key).number(), event(key, value)?))
+        })
     }
 
     fn newest_events(&self, subject: &Subject, limit: usize) -> Result<Vec<(u64, Event)>, Error> {
@@ -92,8 +111,9 @@ impl<R: Rows> HistoryReads for R {
 impl WriteTx<'_> {
     /// Adds a change to the history of a subject.
     pub fn append_history(&mut self, subject: &Subject, event: &Event) -> Result<(), Error> {
-        let key = subject.key().number(self.next_seq()?);
-        self.put_record(Table::History, &key, &record(event))
+        let number = self.next_seq()?;
+        self.note_news(News::Changed(subject.clone(), number, event.clone()));
+        self.put_record(Table::History, &subject.key().number(number), &record(event))
     }
 
     /// Removes the history of a subject.

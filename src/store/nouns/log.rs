@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::aging::Kind;
 use crate::domain::{Fragment, FragmentRow, JobId, Log, LogKind, Phase, Timestamp};
 use crate::store::engine::codec::first_version;
+use crate::store::engine::observer::News;
 use crate::store::engine::{
     ALL, Direction, Error, IndexRow, Key, Rows, Table, Tail, WriteTx, codec,
 };
@@ -70,6 +71,14 @@ pub trait LogReads {
     /// The texts of these fragments, one after the other; those that are gone meanwhile are left out.
     fn fragment_texts(&self, log: Log, phase: Phase, rows: &[FragmentRow])
     -> Result<String, Error>;
+    /// The fragments of all phases from a number on, in the order of their numbers: phase, number and text. Once there are
+    /// `most` bytes of a phase, no further number is read; fragments with the same number are given together.
+    fn texts_from(
+        &self,
+        log: Log,
+        from: i64,
+        most: usize,
+    ) -> Result<Vec<(Phase, i64, String)>, Error>;
     /// The pieces of the text that nobody has read: number and size in bytes, in order.
     fn drain_pieces(&self, log: Log) -> Result<Vec<(u64, usize)>, Error>;
     /// One piece.
@@ -116,6 +125,39 @@ impl<R: Rows> LogReads for R {
             })?;
         }
         Ok(texts)
+    }
+
+    fn texts_from(
+        &self,
+        log: Log,
+        from: i64,
+        most: usize,
+    ) -> Result<Vec<(Phase, i64, String)>, Error> {
+        // A fragment counts for something even when it is empty.
+        const ROW: usize = 64;
+        let (mut found, mut until) = (Vec::new(), i64::MAX);
+        for phase in Phase::ALL {
+            let (start, end) = (log.phase(phase).signed(from), log.phase(phase).after_prefix());
+            let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+            let range = (Bound::Included(start.as_slice()), to);
+            let (mut size, mut last) = (0, from);
+            self.scan(Table::Fragment, range, Direction::Forward, &mut |key, value| {
+                let mut tail = Tail(key);
+                let (_copy, number) = (tail.number(), tail.signed());
+                if size >= most && number != last {
+                    until = until.min(last);
+                    return Ok(ControlFlow::Break(()));
+                }
+                let text = String::from_utf8_lossy(split(value).1).into_owned();
+                size += text.len() + ROW;
+                last = number;
+                found.push((phase, number, text));
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        found.retain(|(_, number, _)| *number <= until);
+        found.sort_by_key(|(_, number, _)| *number);
+        Ok(found)
     }
 
     fn drain_pieces(&self, log: Log) -> Result<Vec<(u64, usize)>, Error> {
@@ -170,6 +212,7 @@ impl WriteTx<'_> {
             return Ok(());
         };
         let value = [&fragment.at.as_micros().to_be_bytes()[..], fragment.text.as_bytes()].concat();
+        self.note_news(News::Written(log.0));
         self.put(Table::Fragment, &log.fragment(fragment.phase, number, copy), &value)?;
         let piece = log.key().number(tail.next_piece);
         self.put(Table::Drain, &piece, fragment.text.as_bytes())?;

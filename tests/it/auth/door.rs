@@ -36,6 +36,8 @@ const TABLE: &[(&str, &str, Verdicts, Verdicts, Verdicts)] = &[
     ("GET",    "/v1/job/{id}/position",                     "++++++3+", "+33+++3+", "133+++3+"),
     ("GET",    "/v1/events/job/{id}",                       "++++++3+", "+3++++3+", "13++++3+"),
     ("GET",    "/v1/job/{id}/status",                       "++++++3+", "+33+++3+", "133+++3+"),
+    ("GET",    "/v1/job/{id}/stream",                       "++++++3+", "+33+++3+", "133+++3+"),
+    ("GET",    "/v1/stream",                                "++++++3+", "+33+++3+", "133+++3+"),
 
     ("GET",    "/v1/result/{id}",                           "++++++3+", "+3++++3+", "13++++3+"),
     ("GET",    "/v1/result/{id}/status",                    "++++++3+", "+3++++3+", "13++++3+"),
@@ -115,6 +117,8 @@ fn concrete(path: &str) -> String {
     } else {
         "nobody"
     };
+    // A stream would not end; one from an impossible place does not begin.
+    let path = path.replace("/v1/stream", "/v1/stream?last_event_id=none");
     let path = path.replace("{id}", id).replace("{kind}", "output");
     path.replace("{client}/{*path}", "nobody/nothing")
         .replace("{queue}", "nothing")

@@ -3,6 +3,7 @@
 pub(crate) mod auth;
 mod caller;
 pub(crate) mod disk;
+mod events;
 mod hook;
 mod lab;
 mod program;
@@ -13,6 +14,7 @@ mod server;
 use std::time::{Duration, Instant};
 
 pub(crate) use caller::{Answer, Caller, Part};
+pub(crate) use events::Events;
 pub(crate) use hook::{Hook, hook};
 pub(crate) use lab::{Lab, agents, by, queues, submission};
 pub(crate) use program::{Program, program, run, run_with_input};

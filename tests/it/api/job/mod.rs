@@ -8,4 +8,5 @@ mod lists;
 mod redelivery;
 mod search;
 mod status;
+mod stream;
 mod submit;

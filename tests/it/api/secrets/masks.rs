@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testflinger_server::config::Raw;
 
 use super::Lab;
-use crate::support::TestServer;
+use crate::support::{Events, TestServer};
 
 const SECRET: &str = "hunter22hunter";
 
@@ -67,6 +67,44 @@ fn a_value_across_fragments_is_masked_from_wherever_one_reads() {
     assert_eq!(read(&lab, &id, 2)["test"]["log_data"], "********, and more");
     let result = lab.ci.get(&format!("/v1/result/{id}")).value();
     assert_eq!(result["test_output"], "it is ********, and more");
+}
+
+/// The texts of the output that a watcher is told until the job ends.
+fn watched(mut events: Events) -> String {
+    let mut told = String::new();
+    while let Some(event) = events.next() {
+        if event.name == "output" {
+            told.push_str(event.data["text"].as_str().unwrap());
+        }
+    }
+    told
+}
+
+#[test]
+fn a_value_across_fragments_is_masked_for_whoever_watches() {
+    let lab = Lab::new();
+    let id = running(&lab);
+    let (token, path) = (lab.server.token("ci"), format!("/v1/job/{id}/stream"));
+    let watch = |more: &str| {
+        let headers = format!("Authorization: Bearer {token}\r\n{more}");
+        Events::open(&lab.server.url(), &path, &headers)
+    };
+    let mut early = watch("");
+    post(&lab, &id, 0, "test", "it is hunter");
+    let (told, place) = early.until("output");
+    assert_eq!(told["text"], "it is ");
+    post(&lab, &id, 1, "test", "22hun");
+    post(&lab, &id, 2, "test", "ter, and hunt");
+    assert_eq!(early.until("output").0["text"], "********, and ");
+    let end = json!({ "job_state": "complete" });
+    assert_eq!(lab.agent.post(&format!("/v1/result/{id}"), &end).status, 200);
+    assert_eq!(watched(early), "hunt");
+    assert_eq!(watched(watch("")), "it is ********, and hunt");
+    // What was held back is told again rather than lost.
+    let header = format!("Last-Event-ID: {}\r\n", place.unwrap());
+    assert_eq!(watched(watch(&header)), "it is ********, and hunt");
+    // Nor can anybody begin in the middle of a value.
+    assert_eq!(watched(watch("Last-Event-ID: 1-0-2-0\r\n")), "********, and hunt");
 }
 
 #[test]

@@ -1,0 +1,34 @@
+//! `GET /v1/job/<id>/stream`
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use crate::api::wire::stream::{From, of_job};
+use crate::app::{App, JobWatch};
+use crate::http::stream::Broken;
+use crate::http::{ApiError, ApiQuery, ApiResult, JobPath, events, reply};
+use crate::ops::{BadCursor, Cursor};
+
+/// Tells what changes of a job and what is added to its logs, as it happens.
+pub(in crate::api) async fn get(
+    State(app): State<App>,
+    JobPath(id): JobPath,
+    headers: HeaderMap,
+    ApiQuery(from): ApiQuery<From>,
+) -> ApiResult<Response> {
+    let last = events::last_id(&headers, from.last_event_id.as_deref());
+    let bad = |_: BadCursor| ApiError::bad_request("Invalid Last-Event-ID");
+    let place = last.map(str::parse::<Cursor>).transpose().map_err(bad)?;
+    Ok(match app.watch_job(id, place)? {
+        Some(watch) => events::reply(app, watch),
+        None => reply::nothing(),
+    })
+}
+
+impl events::Source for JobWatch {
+    async fn next(&mut self) -> Result<Option<String>, Broken> {
+        let news = Self::next(self).await.map_err(|_| Broken)?;
+        Ok(news.map(|(place, news)| of_job(place, &news)))
+    }
+}
