@@ -97,6 +97,7 @@ fn table(routes: Routes) -> Routes {
             may(ReadState, get(agents::data::get)),
             may(ReportAgent, post(agents::data::post)),
         ])
+        .at("/v1/agents/data/{name}/history", [may(UseLab, get(agents::history::get))])
         .at("/v1/agents/provision_logs/{name}", [may(WorkJob, post(agents::provision_logs::post))])
         .at("/v1/queues/wait_times", [may(UseLab, get(queues::wait_times::get))])
         .at("/v1/queues/{queue}/agents", [may(UseLab, get(queues::agents::get))])

@@ -44,6 +44,12 @@ impl Presence {
         heard.get(agent).unwrap_or(heard.forgotten())
     }
 
+    /// When an agent last sent a request, if it is remembered.
+    #[must_use]
+    pub fn heard(&self, agent: &AgentName) -> Option<Timestamp> {
+        lock(&self.heard).get(agent)
+    }
+
     /// Notes that a caller whom this server knows has called from an address.
     pub fn meet(&self, address: IpAddr, now: Timestamp) {
         lock(&self.known).note(&network(address), now);

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod admin;
+mod agent;
 mod backup;
 mod check;
 mod client;
@@ -41,6 +42,9 @@ enum Command {
     /// Manage restricted queues: list, restrict, unrestrict
     #[command(name = "queue-admin", visible_alias = "queue")]
     QueueAdmin(queue::Args),
+    /// Look at agents and set their states: list, show, set-state
+    #[command(name = "agent-admin")]
+    AgentAdmin(agent::Args),
     /// Say that the clock is right after it jumped, so that retention removes again what is old
     ConfirmClock(clock::Args),
     /// Manage the secrets that jobs of clients use: list, put, delete
@@ -71,6 +75,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::ClientAdmin(args) => client::run(args),
         Command::QueueAdmin(args) => queue::run(args),
+        Command::AgentAdmin(args) => agent::run(args),
         Command::ConfirmClock(args) => clock::run(args),
         Command::SecretAdmin(args) => secrets::run(args),
         Command::RotateSecretsKey(args) => secrets::rotate(args),

@@ -6,15 +6,17 @@ use axum::http::header::SET_COOKIE;
 
 use crate::api::wire::agent;
 use crate::app::App;
-use crate::domain::AgentPost;
+use crate::domain::{AgentPost, Timestamp};
 use crate::http::{AgentPath, Answer, ApiJson, ApiResult, ListOf, agent_cookie, stream};
-use crate::ops::{self, By};
+use crate::ops::{self, AgentView, By};
 
 /// All agents, in the order of their first appearance.
 pub(in crate::api) async fn list(
     State(app): State<App>,
 ) -> ApiResult<Answer<ListOf<agent::Shown>>> {
-    stream::list_or_empty(&app, ops::agents, agent::shown).await
+    let seen = app.clone();
+    let show = move |view: &AgentView| agent::shown(view, last_seen(&seen, view));
+    stream::list_or_empty(&app, ops::agents, show).await
 }
 
 /// One agent.
@@ -25,7 +27,14 @@ pub(in crate::api) async fn get(
     let Some(view) = app.read(|tx| ops::agent(tx, &name))? else {
         return Ok(Answer::text("{}".to_owned()).status(StatusCode::NOT_FOUND));
     };
-    Ok(Answer::text(agent::shown(&view)))
+    Ok(Answer::text(agent::shown(&view, last_seen(&app, &view))))
+}
+
+/// When an agent last sent a request. What it last said about itself is stored, and everything else is remembered while
+/// the server runs.
+fn last_seen(app: &App, view: &AgentView) -> Timestamp {
+    let heard = app.presence().heard(&view.agent.name);
+    heard.map_or(view.agent.updated_at, |heard| heard.max(view.agent.updated_at))
 }
 
 /// Takes what an agent says about itself, and gives it the cookie by which it is known from then on.

@@ -53,6 +53,7 @@ static SHOWN: Shape = Shape {
         COMMENT,
         IDENTIFIER,
         must("updated_at", TIME, "When it last said something about itself."),
+        must("last_seen_at", TIME, "When it last sent a request, as far as the server remembers."),
         must(
             "restricted_to",
             map(&list(&TEXT)),
@@ -76,9 +77,10 @@ static IN_QUEUE: Shape = Shape {
 };
 
 /// Members that this server answers itself, so that an agent cannot set them.
-const OURS: [&str; 6] = [
+const OURS: [&str; 7] = [
     "name",
     "updated_at",
+    "last_seen_at",
     "provision_streak_type",
     "provision_streak_count",
     "restricted_to",
@@ -130,12 +132,13 @@ impl Output for Shown {
 }
 
 /// An agent, as JSON text.
-pub(in crate::api) fn shown(view: &AgentView) -> String {
+pub(in crate::api) fn shown(view: &AgentView, last_seen: Timestamp) -> String {
     let AgentView { agent, restricted_to, submitted_by } = view;
     let mut members = agent.fields.clone();
     let mut add = |name: &str, value: String| members.insert(name.to_owned(), value);
     add("name", json::text(&agent.name));
     add("updated_at", json::text(&agent.updated_at));
+    add("last_seen_at", json::text(&last_seen));
     add("restricted_to", json::text(restricted_to));
     if let Some(client) = submitted_by {
         add("submitted_by", json::text(client));

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::super::{Error, restricted_to};
 use super::Page;
-use crate::domain::{Agent, AgentName, ClientId, QueueName};
-use crate::store::{AgentReads, ClientReads, JobReads};
+use crate::domain::{Agent, AgentName, ClientId, Event, QueueName, Subject};
+use crate::store::{AgentReads, ClientReads, HistoryReads, JobReads};
 
 /// An agent, and which of its queues are restricted.
 #[derive(Clone, Debug)]
@@ -23,6 +23,21 @@ fn view(tx: &(impl ClientReads + JobReads), agent: Agent) -> Result<AgentView, E
     let job = job.filter(|job| job.runner() == Some(&agent.name));
     let submitted_by = job.and_then(|job| job.client);
     Ok(AgentView { restricted_to: restricted_to(tx, &agent)?, submitted_by, agent })
+}
+
+/// The newest changes that are told of an agent.
+const EVENTS: usize = 100;
+
+/// What has changed of an agent, oldest first; the newest [`EVENTS`] alone. `None` when there is no such agent.
+pub fn agent_history(
+    tx: &(impl AgentReads + HistoryReads),
+    name: &AgentName,
+) -> Result<Option<Vec<Event>>, Error> {
+    if tx.agent(name)?.is_none() {
+        return Ok(None);
+    }
+    let events = tx.newest_events(&Subject::Agent(name.clone()), EVENTS)?;
+    Ok(Some(events.into_iter().map(|(_, event)| event).collect()))
 }
 
 /// The agent with this name.

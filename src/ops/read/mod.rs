@@ -10,7 +10,7 @@ mod result;
 mod search;
 mod status;
 
-pub use agent::{AgentView, agent, agents};
+pub use agent::{AgentView, agent, agent_history, agents};
 pub use client::{client, clients, has_clients, is_free};
 pub use follow::{BadCursor, Cursor, Followed, Piece, follow, text_before};
 pub use job::{blob, job_history, position, queue_jobs, submitted};

@@ -123,7 +123,7 @@ fn agents_are_listed_and_shown() {
     anyone.post("/v1/agents/data/foo", &json!({ "state": "waiting" }));
     let foo = json!({
         "name": "foo", "state": "waiting", "updated_at": "2026-11-23T12:00:00Z",
-        "restricted_to": {},
+        "last_seen_at": "2026-11-23T12:00:00Z", "restricted_to": {},
     });
     assert_eq!(anyone.get("/v1/agents/data/foo").value(), foo);
     assert_eq!(anyone.get("/v1/agents/data").value(), Value::Array(vec![foo]));

@@ -57,6 +57,7 @@ const TABLE: &[(&str, &str, Verdicts, Verdicts, Verdicts)] = &[
     ("GET",    "/v1/agents/images/{queue}",                 "++++++3+", "+33+++3+", "133+++3+"),
     ("GET",    "/v1/agents/data",                           "++++++3+", "+33+++3+", "133+++3+"),
     ("GET",    "/v1/agents/data/{name}",                    "++++++3+", "+3++++3+", "13++++3+"),
+    ("GET",    "/v1/agents/data/{name}/history",            "++++++3+", "+33+++3+", "133+++3+"),
     ("POST",   "/v1/agents/data/{name}",                    "++++++3+", "33+3++3+", "13+3++3+"),
     ("POST",   "/v1/agents/provision_logs/{name}",          "++++++3+", "33+3333+", "13+3333+"),
 

@@ -1,3 +1,4 @@
+mod agents;
 mod audit;
 pub(crate) mod cli;
 mod clock;

@@ -17,7 +17,8 @@ fn posts_are_merged_and_unknown_members_kept() {
         anyone.get(path).value(),
         json!({
             "name": "a", "state": "test", "queues": ["q"], "location": "here", "rack": [1, 2],
-            "restricted_to": {}, "updated_at": "2026-11-23T12:00:05Z",
+            "last_seen_at": "2026-11-23T12:00:05Z", "restricted_to": {},
+            "updated_at": "2026-11-23T12:00:05Z",
         })
     );
 }
@@ -28,15 +29,58 @@ fn an_agent_cannot_set_what_the_server_answers() {
     let anyone = server.anonymous();
     let forged = json!({
         "name": "b", "updated_at": "x", "restricted_to": { "q": [] }, "provision_streak_type": "pass",
-        "provision_streak_count": 99, "submitted_by": "boss",
+        "provision_streak_count": 99, "submitted_by": "boss", "last_seen_at": "x",
     });
     anyone.post("/v1/agents/data/a", &forged);
     assert_eq!(
         anyone.get("/v1/agents/data/a").value(),
         json!({
-            "name": "a", "updated_at": "2026-11-23T12:00:00Z", "restricted_to": {}, "state": "unknown",
+            "last_seen_at": "2026-11-23T12:00:00Z", "name": "a", "restricted_to": {},
+            "state": "unknown", "updated_at": "2026-11-23T12:00:00Z",
         })
     );
+}
+
+#[test]
+fn an_agent_is_seen_whenever_it_asks_for_something() {
+    let server = TestServer::start();
+    let agent = server.agent("rig");
+    agent.post("/v1/agents/data/rig", &json!({ "state": "waiting" }));
+    server.pass(Duration::from_mins(1));
+    assert_eq!(agent.claim("q"), None);
+    server.pass(Duration::from_mins(1));
+    let shown = server.anonymous().get("/v1/agents/data/rig").value();
+    assert_eq!(
+        (&shown["last_seen_at"], &shown["updated_at"]),
+        (&json!("2026-11-23T12:01:00Z"), &json!("2026-11-23T12:00:00Z"))
+    );
+    assert_eq!(server.anonymous().get("/v1/agents/data").value()[0], shown);
+}
+
+#[test]
+fn the_history_of_an_agent_says_who_changed_what_and_when() {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    let path = "/v1/agents/data/rig";
+    server.agent("rig").post(path, &json!({ "state": "waiting" }));
+    server.pass(Duration::from_secs(5));
+    anyone.post(path, &json!({ "state": "offline", "comment": "disk" }));
+    assert_eq!(
+        anyone.get(&format!("{path}/history")).value(),
+        json!([
+            {
+                "at": "2026-11-23T12:00:00Z", "by": "agent", "change": "state", "name": "rig",
+                "to": "waiting",
+            },
+            {
+                "at": "2026-11-23T12:00:05Z", "by": "anonymous", "change": "state",
+                "from": "waiting", "to": "offline",
+            },
+            { "at": "2026-11-23T12:00:05Z", "by": "anonymous", "change": "comment", "to": "disk" },
+        ])
+    );
+    let unknown = anyone.get("/v1/agents/data/nobody/history");
+    assert_eq!((unknown.status, unknown.message()), (404, "Agent not found".to_owned()));
 }
 
 #[test]
