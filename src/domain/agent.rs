@@ -69,9 +69,8 @@ impl Agent {
     /// and must find it whenever that is. Agents after August 2026 have a mode beside the state.
     #[must_use]
     pub fn is_out_of_service(&self) -> bool {
-        ["state", "mode"].iter().filter_map(|name| self.fields.get(*name)).any(|json| {
-            let word = json.trim_matches('"').to_ascii_lowercase();
-            matches!(word.as_str(), "offline" | "maintenance" | "restart")
+        ["state", "mode"].iter().filter_map(|member| text(&self.fields, member)).any(|word| {
+            matches!(word.to_ascii_lowercase().as_str(), "offline" | "maintenance" | "restart")
         })
     }
 
@@ -118,8 +117,11 @@ impl Agent {
 const JOB_ID: &str = "job_id";
 
 fn job_in(fields: &BTreeMap<String, String>) -> Option<JobId> {
-    let id: String = serde_json::from_str(fields.get(JOB_ID)?).ok()?;
-    JobId::from_path(&id)
+    text(fields, JOB_ID).as_deref().and_then(JobId::from_path)
+}
+
+fn text(fields: &BTreeMap<String, String>, member: &str) -> Option<String> {
+    serde_json::from_str(fields.get(member)?).ok()
 }
 
 /// What an agent posts about itself.
