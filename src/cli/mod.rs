@@ -177,6 +177,7 @@ impl From<server::Error> for Failure {
         match error {
             server::Error::Secret(error) => error.into(),
             server::Error::Store(error) => error.into(),
+            error @ server::Error::Tls(_) => Self::new(2, error.to_string()),
             error @ server::Error::Fatal { disk_full: true, .. } => Self::new(7, error.to_string()),
             other => Self::new(1, other.to_string()),
         }

@@ -16,6 +16,9 @@ pub(super) struct Args {
     /// The configuration file [default: /etc/testflinger-server/config.toml if it exists]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Check the settings and the files that they name, and end
+    #[arg(long)]
+    check_settings: bool,
 }
 
 impl Args {
@@ -27,6 +30,9 @@ impl Args {
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let settings = args.load()?;
+    if args.check_settings {
+        return Ok(Server::check(&settings)?);
+    }
     let log = logging::init(&settings.logging).map_err(|message| Failure::new(2, message))?;
     raise_open_files();
     let handed = activation::take();

@@ -19,6 +19,12 @@ pub(super) fn data_dir(setting: Option<PathBuf>, env: &Env) -> Result<PathBuf, E
     found.ok_or(Error::NoDataDir)
 }
 
+/// The file of the setting, if there is one.
+#[expect(clippy::unnecessary_wraps, reason = "the list of settings calls all its functions alike")]
+pub(super) fn file(setting: Option<PathBuf>, _: &Env) -> Result<Option<PathBuf>, Error> {
+    Ok(setting)
+}
+
 /// The setting, else the variable that servers before this one read.
 pub(super) fn webhook_origins(setting: Option<Origins>, env: &Env) -> Result<Vec<String>, Error> {
     Ok(setting.map_or_else(|| variable(env, "WEBHOOK_URL", Origins::default()), Ok)?.0)

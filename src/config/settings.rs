@@ -11,7 +11,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::found::{data_dir, metrics_port, webhook_origins};
+use super::found::{data_dir, file, metrics_port, webhook_origins};
 use super::secret::{Secret, jwt_signing_key, secrets_key, secrets_old_key, webhook_auth};
 use super::value::{
     Address, Count, Filter, GuardedJobs, Hosts, LogFormat, Mode, Origins, Port, Proxies, Size,
@@ -201,6 +201,12 @@ settings! {
         allowed_hosts: Hosts as Vec<String> = "", "NAME,..",
             "The names by which browsers may call this server, separated by commas, besides addresses, \
              names without a dot and this machine's own name";
+        tls_certificate_file: PathBuf as Option<PathBuf> = file "none: plain HTTP", "FILE",
+            "A file with the certificate for HTTPS in PEM form, followed by those that vouch for \
+             it; needs tls_key_file. It is read again on SIGHUP";
+        tls_key_file: PathBuf as Option<PathBuf> = file "none: plain HTTP", "FILE",
+            "A file with the private key of the certificate in PEM form, which the server's user or \
+             a group may read";
         shutdown_timeout: Span as Duration = "20s", "TIME",
             "How long requests may continue after SIGTERM";
     }

@@ -15,11 +15,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::doors::{Doors, Place};
 use super::paced::{Paced, Turns};
+use super::tls::Tls;
 use crate::app::App;
 use crate::http::caller::{Local, Peer, Seen};
 use crate::http::edge;
@@ -39,31 +42,56 @@ const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// A source of connections.
 pub(super) trait Listen {
+    type Raw: Send + 'static;
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
     /// The next connection; `None` for a connection that is refused.
-    fn next(&self) -> impl Future<Output = std::io::Result<Option<(Self::Stream, Origin)>>> + Send;
+    fn next(&self) -> impl Future<Output = std::io::Result<Option<(Self::Raw, Origin)>>> + Send;
+
+    /// Makes a connection ready for requests. This may take as long as the other side likes, so it must not be waited for where
+    /// connections are accepted.
+    fn open(
+        &self,
+        raw: Self::Raw,
+    ) -> impl Future<Output = std::io::Result<Self::Stream>> + Send + 'static;
 }
 
 /// The network, as far as there are places.
 pub(super) struct Network {
     pub(super) listener: TcpListener,
     pub(super) doors: Doors,
+    pub(super) tls: Option<Tls>,
 }
 
 impl Listen for Network {
-    type Stream = TcpStream;
+    type Raw = TcpStream;
+    type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
     async fn next(&self) -> std::io::Result<Option<(TcpStream, Origin)>> {
         let (stream, peer) = self.listener.accept().await?;
         let Some(place) = self.doors.enter(peer) else {
             tracing::debug!(%peer, "a connection was refused: there is no place for it");
             self.doors.refused();
-            let _ = stream.try_write(FULL);
+            if self.tls.is_none() {
+                let _ = stream.try_write(FULL);
+            }
             return Ok(None);
         };
         keep_alive(&stream);
         Ok(Some((stream, Origin::Network(place))))
+    }
+
+    fn open(
+        &self,
+        raw: TcpStream,
+    ) -> impl Future<Output = std::io::Result<Self::Stream>> + Send + 'static {
+        let tls = self.tls.clone();
+        async move {
+            Ok(match tls {
+                None => Either::Left(raw),
+                Some(tls) => Either::Right(Box::new(tls.handshake(raw).await?)),
+            })
+        }
     }
 }
 
@@ -88,8 +116,15 @@ pub(super) async fn accept(
         };
         match accepted {
             Ok(None) => {}
-            Ok(Some((stream, from))) => {
-                let serving = serve(stream, from, service.clone(), stop.clone());
+            Ok(Some((raw, from))) => {
+                let opening = listener.open(raw);
+                let (service, stop) = (service.clone(), stop.clone());
+                let serving = async move {
+                    match opening.await {
+                        Ok(stream) => serve(stream, from, service, stop).await,
+                        Err(error) => tracing::debug!(%error, "a connection did not open"),
+                    }
+                };
                 let abort = abort.clone();
                 tasks.spawn(async move {
                     tokio::select! {

@@ -10,6 +10,7 @@ mod notify;
 mod paced;
 mod signals;
 mod sweeper;
+mod tls;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -29,6 +30,7 @@ pub use signals::{Asked, Signals};
 
 use self::connection::{Network, Service};
 use self::doors::Doors;
+use self::tls::Tls;
 use crate::api;
 use crate::app::{App, Auth, KeyFile, Limits, Parts, SecretKeys};
 use crate::auth::jwt::SigningKey;
@@ -61,6 +63,9 @@ pub enum Error {
     /// A key cannot be read or made.
     #[error(transparent)]
     Key(#[from] keys::Error),
+    /// There is no certificate to serve with.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
     /// A secret would go to whomever an agent names.
     #[error("webhook_auth is set without webhook_url: list the origins that may have the token")]
     WebhookAuth,
@@ -95,10 +100,19 @@ pub struct Server {
     data_dir: PathBuf,
     fatal: watch::Receiver<Option<Fatal>>,
     ages: watch::Sender<Ages>,
+    tls: Option<Tls>,
     app: App,
 }
 
 impl Server {
+    /// Whether a server would accept the settings and the files that they name, apart from the data directory.
+    ///
+    /// # Errors
+    /// What [`Server::bind`] would say.
+    pub fn check(settings: &Settings) -> Result<(), Error> {
+        read_files(settings).map(|_| ())
+    }
+
     /// Opens the data directory and listens; returns when requests are accepted.
     pub async fn bind(settings: &Settings) -> Result<Self, Error> {
         Self::start(settings, Arc::new(SystemClock), None, Manager::default()).await
@@ -130,10 +144,7 @@ impl Server {
         handed: Option<std::net::TcpListener>,
         manager: Manager,
     ) -> Result<Self, Error> {
-        let secrets = settings.secrets()?;
-        if secrets.webhook_auth.is_some() && settings.webhooks.webhook_url.is_empty() {
-            return Err(Error::WebhookAuth);
-        }
+        let (secrets, tls) = read_files(settings)?;
         keys::check_owners(&settings.storage.data_dir)?;
         if secrets.jwt_signing_key.is_none() && keys::is_lost(&settings.storage.data_dir) {
             tracing::warn!(
@@ -167,19 +178,21 @@ impl Server {
             data_dir: settings.storage.data_dir.clone(),
             fatal,
             ages: watch::Sender::new(ages(&settings.retention)),
+            tls: tls.clone(),
             app: app.clone(),
         };
         let service = Service { router: api::routes(app.clone()), app: app.clone() };
         let doors = Doors::new(app.clone(), settings.network.max_connections);
-        server.accept(Network { listener, doors }, service.clone());
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        server.accept(Network { listener, doors, tls }, service.clone());
         server.accept(admin, service);
         if let Some(listener) = probes {
             let service = Service { router: api::probes(app.clone()), app: app.clone() };
             let doors = Doors::new(app.clone(), PROBES);
-            server.accept(Network { listener, doors }, service);
+            server.accept(Network { listener, doors, tls: None }, service);
         }
         // The first line: whoever starts the server on port 0 reads the port there.
-        tracing::info!("listening on http://{addr}");
+        tracing::info!("listening on {scheme}://{addr}");
         if let Some(addr) = metrics_addr {
             tracing::info!("metrics on http://{addr}/metrics");
         }
@@ -222,8 +235,13 @@ impl Server {
         self.tasks.spawn(accepting);
     }
 
-    /// Takes over the settings that can change while the server runs: retention and the size of requests.
+    /// Takes over the settings that can change while the server runs: retention, the size of requests and the certificate.
     pub fn reload(&self, settings: &Settings) {
+        match self.tls.as_ref().map(|tls| tls.reload(&settings.network)) {
+            None => {}
+            Some(Ok(())) => tracing::info!("new connections get the certificate that was read now"),
+            Some(Err(error)) => tracing::error!("the certificate stays as it is: {error}"),
+        }
         self.app.set_limits(limits(settings));
         self.ages.send_replace(ages(&settings.retention));
         log_retention(&settings.retention);
@@ -260,6 +278,15 @@ impl Server {
         closed.unwrap_or(Err(store::Error::Panicked))?;
         Ok(())
     }
+}
+
+/// The secrets and the certificate that the settings name.
+fn read_files(settings: &Settings) -> Result<(Secrets, Option<Tls>), Error> {
+    let secrets = settings.secrets()?;
+    if secrets.webhook_auth.is_some() && settings.webhooks.webhook_url.is_empty() {
+        return Err(Error::WebhookAuth);
+    }
+    Ok((secrets, Tls::from(&settings.network)?))
 }
 
 /// The application on an opened store, without a server around it.

@@ -50,6 +50,8 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("clap", &["cli", "config"]),
     ("ureq", &["webhook"]),
     ("prometheus_client", &["metrics"]),
+    ("rustls", &["server/tls.rs"]),
+    ("tokio_rustls", &["server/tls.rs", "server/connection.rs"]),
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {

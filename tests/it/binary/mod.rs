@@ -14,3 +14,4 @@ mod service;
 mod socket;
 mod start;
 mod stop;
+mod tls;

@@ -1,4 +1,5 @@
 use serde_json::Value;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::{BOUNDARY, PATIENCE, part_head};
 
@@ -16,12 +17,24 @@ pub(crate) struct Part<'a>(pub &'a str, pub &'a [u8]);
 
 impl Caller {
     pub(crate) fn new(url: String) -> Self {
+        Self::with(url, TlsConfig::default())
+    }
+
+    /// Trusts this certificate and no other.
+    pub(crate) fn trusting(url: String, pem: &str) -> Self {
+        let certificate = Certificate::from_pem(pem.as_bytes()).unwrap();
+        let roots = RootCerts::new_with_certs(&[certificate]);
+        Self::with(url, TlsConfig::builder().root_certs(roots).build())
+    }
+
+    fn with(url: String, tls: TlsConfig) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(None)
             .allow_non_standard_methods(true)
             .timeout_global(Some(PATIENCE))
+            .tls_config(tls)
             .build();
         Self { url, headers: Vec::new(), agent: config.into() }
     }
