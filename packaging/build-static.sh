@@ -8,6 +8,10 @@ die() { echo "build-static: $*" >&2 && exit 1; }
 target=$(uname -m)-unknown-linux-gnu
 binary=${CARGO_TARGET_DIR:-target}/$target/release/testflinger-server
 
+# What --version says. Nothing of it depends on when or where the program is built.
+TESTFLINGER_BUILD="$(git describe --always --dirty --exclude='*' --abbrev=12), $(git log -1 --format=%cs), static"
+export TESTFLINGER_BUILD
+
 # Without --target the flags would also reach build scripts and procedural macros, which cannot be static. Random numbers come
 # from the system call: a static program finds no weak symbol for it, and the way round needs /dev/urandom.
 RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\"" \

@@ -19,6 +19,7 @@ mod verify;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -26,10 +27,19 @@ use crate::{config, server, store};
 
 /// A Testflinger server: queues, jobs, results and artifacts for a hardware lab.
 #[derive(Parser)]
-#[command(name = "testflinger-server", version)]
+#[command(name = "testflinger-server", version = version())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
+}
+
+/// The version, and the build if `packaging/build-static.sh` names one: a commit and its day.
+fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| match option_env!("TESTFLINGER_BUILD") {
+        Some(build) => format!("{} ({build})", env!("CARGO_PKG_VERSION")),
+        None => env!("CARGO_PKG_VERSION").to_owned(),
+    });
+    &VERSION
 }
 
 #[derive(Subcommand)]
