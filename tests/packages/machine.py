@@ -33,7 +33,12 @@ class Machine:
         self.nspawn = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         self.leader = until("the machine's systemd is there", self.find_leader)
         self.root = pathlib.Path(f"/proc/{self.leader}/root")
-        until("the machine has booted", lambda: self.run("systemctl is-system-running --wait", check=False) == "running")
+        try:
+            until("the machine has booted", lambda: self.run("systemctl is-system-running --wait", check=False) in ("running", "degraded"))
+            assert self.run("systemctl --failed --quiet --no-pager") == "", "a unit of the machine failed"
+        except BaseException:
+            self.stop()
+            raise
 
     def find_leader(self):
         assert self.nspawn.poll() is None, "systemd-nspawn ended"
@@ -62,6 +67,10 @@ class Machine:
         path = pathlib.Path(path)
         (self.root / "root" / path.name).write_bytes(path.read_bytes())
         return f"/root/{path.name}"
+
+    def write(self, path, text):
+        """Writes a file there."""
+        (self.root / path[1:]).write_text(text)
 
     @contextlib.contextmanager
     def in_network(self):
