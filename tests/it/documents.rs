@@ -79,6 +79,8 @@ fn links_within_the_documents_lead_somewhere() {
         "docs/API.md",
         "docs/ARCHITECTURE.md",
         "docs/MONITORING.md",
+        "docs/OPERATIONS.md",
+        "SECURITY.md",
     ];
     for document in documents {
         let text = read(document);

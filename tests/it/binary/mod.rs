@@ -9,6 +9,7 @@ mod login;
 mod manual;
 mod memory;
 mod prompt;
+mod readme;
 mod reload;
 mod service;
 mod socket;
