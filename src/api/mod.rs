@@ -3,11 +3,13 @@
 mod admin;
 mod agents;
 mod client_permissions;
+mod docs;
 mod events;
 mod health;
 mod job;
 mod metrics;
 mod oauth2;
+mod openapi;
 mod queues;
 mod restricted_queues;
 mod result;
@@ -18,9 +20,8 @@ mod stream;
 mod wire;
 
 use axum::Router;
-use axum::routing::{delete, get, post, put};
 
-use self::routes::{Routes, may, may_take};
+use self::routes::{Routes, delete, get, may, may_take, post, put};
 use crate::app::App;
 use crate::auth::Action::{
     Administer, Greet, KeepSecrets, LocalOnly, ManageClients, ReadState, ReportAgent,
@@ -46,6 +47,9 @@ fn health(routes: Routes) -> Routes {
 #[rustfmt::skip]
 fn table(routes: Routes) -> Routes {
     health(routes)
+        .at("/docs", [may(Greet, get(docs::page))])
+        .at("/docs/{file}", [may(Greet, get(docs::file))])
+        .at("/openapi.json", [may(Greet, get(openapi::get))])
         .at("/metrics", [may(UseLab, get(metrics::get))])
         .at("/v1", [may(Greet, get(root::get))])
         .at("/v1/job", [

@@ -50,7 +50,8 @@ impl Action {
     ];
 
     /// The roles that a token must have for it, where a token is needed.
-    const fn roles(self) -> &'static [Role] {
+    #[must_use]
+    pub const fn roles(self) -> &'static [Role] {
         match self {
             Self::Greet => &Role::ALL,
             Self::UseLab | Self::SeeRestrictions | Self::KeepSecrets => {
@@ -66,7 +67,8 @@ impl Action {
     }
 
     /// Whether callers without a token may do it in a mode.
-    const fn needs_no_token(self, access: Access) -> bool {
+    #[must_use]
+    pub const fn needs_no_token(self, access: Access) -> bool {
         matches!(
             (self, access),
             (Self::Greet, _)

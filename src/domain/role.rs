@@ -77,3 +77,18 @@ pub enum Access {
     /// Nothing except ask for a token.
     Locked,
 }
+
+impl Access {
+    /// All modes.
+    pub const ALL: [Self; 3] = [Self::Open, Self::Contributor, Self::Locked];
+
+    /// The word in the settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Contributor => "contributor",
+            Self::Locked => "locked",
+        }
+    }
+}

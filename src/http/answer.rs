@@ -75,3 +75,19 @@ pub struct MapOf<T>(PhantomData<T>);
 impl<T: Output> Output for MapOf<T> {
     const KIND: Kind = super::shape::kind::map(&T::KIND);
 }
+
+/// An archive, as it was sent.
+pub enum Gzip {}
+
+impl Output for Gzip {
+    const KIND: Kind = Kind::Any;
+    const MEDIA: &'static [&'static str] = &["application/gzip"];
+}
+
+/// Text that no browser takes for a page.
+pub enum Plain {}
+
+impl Output for Plain {
+    const KIND: Kind = super::shape::kind::TEXT;
+    const MEDIA: &'static [&'static str] = &["text/plain"];
+}

@@ -1,5 +1,6 @@
 //! Request bodies: read up to a limit, and as JSON.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -59,6 +60,17 @@ fn from_json<T: Input>(body: &[u8]) -> ApiResult<T> {
         .map_err(|error| ApiError::bad_request(error.to_string()))?;
     serde_json::from_str::<&RawValue>(&text).map_err(|_| bad())?;
     shape::read(Place::Body, Members::parse(&text))
+}
+
+/// A request whose body is text of any content type.
+pub struct TextRequest(pub Request);
+
+impl<S: Sync> FromRequest<S> for TextRequest {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(request))
+    }
 }
 
 /// Bytes after which a body is believed to have the length that it says.

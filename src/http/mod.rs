@@ -8,6 +8,7 @@ pub mod body;
 mod browser;
 pub mod caller;
 pub mod compression;
+pub mod describe;
 pub mod edge;
 pub mod error;
 pub mod etag;
@@ -25,7 +26,7 @@ pub mod stream;
 mod unread;
 pub mod upload;
 
-pub use answer::{Answer, ListOf, MapOf};
+pub use answer::{Answer, Gzip, ListOf, MapOf, Plain};
 pub use body::ApiJson;
 pub use caller::Caller;
 pub use error::{ApiError, ApiResult};

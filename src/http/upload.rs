@@ -1,12 +1,13 @@
 //! Files: multipart in, bytes out, nothing of them whole in memory.
 
+use std::convert::Infallible;
 use std::io::ErrorKind::NotFound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::{Body, Bytes};
 use axum::extract::multipart::MultipartError;
-use axum::extract::{DefaultBodyLimit, Multipart, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -29,6 +30,17 @@ const BUFFER: usize = 1 << 20;
 const PARTS: usize = 16;
 /// Bytes that may stand before those of the file: a preamble, the heads of parts, other parts.
 const AROUND: usize = 1 << 20;
+
+/// A request whose body is multipart, with a file in it.
+pub struct FileRequest(pub Request);
+
+impl<S: Sync> FromRequest<S> for FileRequest {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(request))
+    }
+}
 
 /// A file that arrived and is on disk. Dropping it removes it.
 ///

@@ -1,27 +1,28 @@
 //! `/v1/result/<id>/artifact`
 
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, HeaderValue};
 use axum::response::Response;
 
 use crate::app::App;
 use crate::domain::BlobKind;
 use crate::http::path::JobTextPath;
-use crate::http::{ApiResult, reply, upload};
+use crate::http::upload::{self, FileRequest};
+use crate::http::{Answer, ApiResult, Gzip, reply};
 use crate::ops::{self, By};
 
 /// The newest artifact, byte for byte as it was sent.
 pub(in crate::api) async fn get(
     State(app): State<App>,
     JobTextPath(id): JobTextPath,
-) -> ApiResult<Response> {
+) -> ApiResult<Answer<Gzip>> {
     let Some(mut response) = upload::send(&app, id, BlobKind::Artifact).await? else {
-        return Ok(reply::nothing());
+        return Ok(Answer::nothing());
     };
     let name = HeaderValue::from_static("inline; filename=artifact.tar.gz");
     response.headers_mut().insert(CONTENT_DISPOSITION, name);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(response)
+    Ok(response.into())
 }
 
 /// Takes an artifact; the newest wins. The job need not exist.
@@ -29,7 +30,7 @@ pub(in crate::api) async fn post(
     State(app): State<App>,
     by: By,
     JobTextPath(id): JobTextPath,
-    request: Request,
+    FileRequest(request): FileRequest,
 ) -> ApiResult<Response> {
     let arrived = upload::receive(&app, request).await?;
     let blob = arrived.blob.clone();

@@ -1,7 +1,7 @@
 //! `/v1/result/<id>/output` and `/serial_output`: text that is read once, by the older generation of clients.
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -9,10 +9,11 @@ use futures_util::stream::try_unfold;
 
 use crate::app::App;
 use crate::domain::{Log, LogKind};
+use crate::http::body::{self, TextRequest};
 use crate::http::compression::About;
 use crate::http::path::JobTextPath;
 use crate::http::stream::Broken;
-use crate::http::{ApiResult, JobPath, body, reply};
+use crate::http::{Answer, ApiResult, JobPath, Plain, reply};
 use crate::ops::{self, By};
 use crate::secrets::{Masked, Masker};
 
@@ -22,7 +23,7 @@ async fn append(
     by: By,
     JobPath(id): JobPath,
     kind: LogKind,
-    request: Request,
+    TextRequest(request): TextRequest,
 ) -> ApiResult<Response> {
     let (parts, content) = request.into_parts();
     let bytes = body::read(&app, &parts, content, app.limits().result).await?;
@@ -33,7 +34,7 @@ async fn append(
 
 /// Sends what nobody has read yet, lines between the pieces, and forgets it once it is sent: a reader that goes away in
 /// the middle loses nothing.
-async fn drain(app: App, JobTextPath(id): JobTextPath, kind: LogKind) -> ApiResult<Response> {
+async fn drain(app: App, JobTextPath(id): JobTextPath, kind: LogKind) -> ApiResult<Answer<Plain>> {
     let log = Log(id, kind);
     let masks = app.masks(id).await?;
     let mut pieces = app.scan(move |tx| ops::unread(tx, log)).await?;
@@ -41,7 +42,7 @@ async fn drain(app: App, JobTextPath(id): JobTextPath, kind: LogKind) -> ApiResu
         hold_back(&app, log, &masks.plain, &mut pieces)?;
     }
     let Some(&(last, _)) = pieces.last() else {
-        return Ok(reply::nothing());
+        return Ok(Answer::nothing());
     };
     let size: usize = pieces.iter().map(|(_, size)| size + 1).sum();
     let masked = masks.map(|masks| Masked::new(masks.plain));
@@ -74,7 +75,7 @@ async fn drain(app: App, JobTextPath(id): JobTextPath, kind: LogKind) -> ApiResu
     let kind = HeaderValue::from_static("text/plain; charset=utf-8");
     let mut response = ([(CONTENT_TYPE, kind)], Body::from_stream(stream)).into_response();
     response.extensions_mut().insert(About(size as u64));
-    Ok(response)
+    Ok(response.into())
 }
 
 /// Leaves out the pieces at the end in which the value of a secret may begin: they are sent with the next piece.
@@ -116,7 +117,7 @@ macro_rules! verbs {
             pub(in crate::api) async fn get(
                 State(app): State<App>,
                 id: JobTextPath,
-            ) -> ApiResult<Response> {
+            ) -> ApiResult<Answer<Plain>> {
                 drain(app, id, $kind).await
             }
 
@@ -131,7 +132,7 @@ macro_rules! verbs {
                 State(app): State<App>,
                 by: By,
                 id: JobPath,
-                request: Request,
+                request: TextRequest,
             ) -> ApiResult<Response> {
                 append(app, by, id, $kind, request).await
             }

@@ -10,6 +10,8 @@ use super::pieces::Pieces;
 use crate::api::wire::log::{Shown, Wanted};
 use crate::app::App;
 use crate::domain::{Fragment, JobId, Log, LogKind};
+use crate::http::describe::{Operation, Takes, job_id};
+use crate::http::shape::kind::one_of;
 use crate::http::{Answer, ApiError, ApiJson, ApiQuery, ApiResult, TextPaths, reply};
 use crate::ops::{self, By};
 
@@ -26,6 +28,13 @@ impl<S: Sync> FromRequestParts<S> for LogPath {
         let bad = if writes { "Invalid job_id specified" } else { "Invalid job id\n" };
         let id = JobId::from_path(&id).ok_or_else(|| ApiError::bad_request(bad))?;
         Ok(Self(Log(id, kind)))
+    }
+}
+
+impl Takes for LogPath {
+    fn describe(operation: &mut Operation) {
+        operation.parameter(job_id(), 400);
+        operation.parameter(one_of(&["output", "serial"]).schema(), 404);
     }
 }
 

@@ -75,6 +75,7 @@ impl<'a> Tokens<'a> {
 }
 
 impl Output for Tokens<'_> {
+    const MEDIA: &'static [&'static str] = &["application/json", "text/html"];
     const KIND: Kind = Kind::Object(&Shape {
         name: "Tokens",
         doc: "Tokens that were issued.",

@@ -163,6 +163,9 @@ pub trait Input: Sized {
 pub trait Output {
     /// What it looks like.
     const KIND: Kind;
+
+    /// Its content type, or each of those that it may have.
+    const MEDIA: &'static [&'static str] = &["application/json"];
 }
 
 /// The beginning of a text that an error repeats.

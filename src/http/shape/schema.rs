@@ -33,6 +33,16 @@ impl Shape {
 }
 
 impl Shape {
+    /// The members as parameters of a query in OpenAPI.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<Value> {
+        let parameter = |member: &Member| {
+            let required = member.need == Need::Must;
+            json!({ "name": member.name, "in": "query", "required": required, "schema": member.schema() })
+        };
+        self.members.iter().map(parameter).collect()
+    }
+
     /// An object of the examples of its members.
     #[must_use]
     pub fn example(&self) -> Value {

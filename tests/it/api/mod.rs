@@ -7,6 +7,7 @@ mod health;
 mod job;
 mod metrics;
 mod oauth2;
+mod openapi;
 mod queues;
 mod reference;
 mod restricted_queues;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::caller::{Answer, Caller};
+use super::contract;
 use super::server::TestServer;
 
 /// The secret of every client that a test creates without another secret.
@@ -37,7 +38,9 @@ impl Socket {
             "{method} {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        exchange(UnixStream::connect(&self.0).unwrap(), request.as_bytes()).unwrap()
+        let answer = exchange(UnixStream::connect(&self.0).unwrap(), request.as_bytes()).unwrap();
+        contract::check(method, path, &answer);
+        answer
     }
 
     #[track_caller]
@@ -84,7 +87,10 @@ pub(crate) fn raw(url: &str, target: &str, headers: &[(&str, &str)], body: &str)
     let request =
         format!("{target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{lines}\r\n{body}");
     let stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
-    exchange(stream, request.as_bytes()).unwrap()
+    let answer = exchange(stream, request.as_bytes()).unwrap();
+    let (method, path) = target.split_once(' ').unwrap();
+    contract::check(method, path, &answer);
+    answer
 }
 
 impl TestServer {

@@ -1,7 +1,7 @@
 use serde_json::Value;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-use super::{BOUNDARY, PATIENCE, part_head};
+use super::{BOUNDARY, PATIENCE, contract, part_head};
 
 /// Sends requests to one server, each with the same headers.
 #[derive(Clone)]
@@ -9,6 +9,7 @@ pub(crate) struct Caller {
     url: String,
     headers: Vec<(String, String)>,
     agent: ureq::Agent,
+    has_contract: bool,
 }
 
 /// A part of a multipart body: name and bytes.
@@ -36,7 +37,7 @@ impl Caller {
             .timeout_global(Some(PATIENCE))
             .tls_config(tls)
             .build();
-        Self { url, headers: Vec::new(), agent: config.into() }
+        Self { url, headers: Vec::new(), agent: config.into(), has_contract: true }
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
@@ -49,6 +50,12 @@ impl Caller {
         let mut caller = self.clone();
         caller.headers.retain(|(header, _)| header != name);
         caller
+    }
+
+    /// A caller whose answers are not compared with the description of the API.
+    pub(crate) fn without_contract(mut self) -> Self {
+        self.has_contract = false;
+        self
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -85,6 +92,7 @@ impl Caller {
     }
 
     /// Sends any request; an empty body is left out.
+    #[track_caller]
     pub(crate) fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
         let mut request =
             ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
@@ -98,7 +106,11 @@ impl Caller {
         };
         let (parts, mut body) = response.unwrap().into_parts();
         let body = body.with_config().limit(256 << 20).read_to_vec().unwrap();
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };
+        if self.has_contract {
+            contract::check(method, path, &answer);
+        }
+        answer
     }
 
     /// Submits a job and gives its id.

@@ -2,6 +2,7 @@
 
 pub(crate) mod auth;
 mod caller;
+mod contract;
 pub(crate) mod disk;
 mod events;
 mod hook;
