@@ -2,7 +2,12 @@
 
 use std::io::IsTerminal;
 
+use rustix::fs::fstat;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
@@ -28,13 +33,54 @@ impl Reload {
 pub fn init(settings: &Logging) -> Result<Reload, String> {
     let (filter, handle) = reload::Layer::new(filter(settings)?);
     let lines = fmt::layer().with_ansi(colours()).with_writer(std::io::stderr);
-    let lines = match settings.log_format {
-        LogFormat::Text => lines.with_target(false).boxed(),
-        LogFormat::Json => lines.json().boxed(),
+    let lines = match (settings.log_format, is_journal()) {
+        (LogFormat::Text, false) => lines.with_target(false).boxed(),
+        // The journal has a time of its own for every line.
+        (LogFormat::Text, true) => {
+            lines.with_target(false).without_time().map_event_format(Prioritised).boxed()
+        }
+        (LogFormat::Json, false) => lines.json().with_span_list(false).boxed(),
+        (LogFormat::Json, true) => {
+            lines.json().with_span_list(false).map_event_format(Prioritised).boxed()
+        }
     };
     let begun = tracing_subscriber::registry().with(filter).with(lines).try_init();
     begun.map_err(|error| format!("log: {error}"))?;
     Ok(Reload(handle))
+}
+
+/// Lines that begin with the priority that the journal gives them (sd-daemon(3)).
+struct Prioritised<F>(F);
+
+impl<S, N, F> FormatEvent<S, N> for Prioritised<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
+        let priority = match *event.metadata().level() {
+            Level::ERROR => 3,
+            Level::WARN => 4,
+            Level::INFO => 6,
+            Level::DEBUG | Level::TRACE => 7,
+        };
+        write!(writer, "<{priority}>")?;
+        self.0.format_event(context, writer, event)
+    }
+}
+
+/// Whether standard error leads to the journal: systemd names the stream in a variable, which children inherit even when
+/// their output leads elsewhere.
+fn is_journal() -> bool {
+    let Ok(named) = std::env::var("JOURNAL_STREAM") else { return false };
+    fstat(std::io::stderr())
+        .is_ok_and(|stream| named == format!("{}:{}", stream.st_dev, stream.st_ino))
 }
 
 fn filter(settings: &Logging) -> Result<EnvFilter, String> {

@@ -24,6 +24,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use self::watch::Watch;
 pub use budget::Budget;
@@ -290,7 +291,7 @@ impl App {
     /// stopped.
     pub async fn write_then<T>(
         &self,
-        write: impl FnMut(&mut WriteTx<'_>, Timestamp) -> std::result::Result<T, ops::Error>
+        mut write: impl FnMut(&mut WriteTx<'_>, Timestamp) -> std::result::Result<T, ops::Error>
         + Send
         + 'static,
         then: impl FnOnce(&std::result::Result<T, ops::Error>) + Send + 'static,
@@ -299,6 +300,9 @@ impl App {
         T: Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
+        // What is logged on the writer's thread belongs to the request, too.
+        let span = Span::current();
+        let write = move |tx: &mut WriteTx<'_>, now| span.in_scope(|| write(tx, now));
         self.0.store.submit(write, move |outcome| {
             then(&outcome);
             // The request may be gone; what it asked for is done all the same.
@@ -349,6 +353,7 @@ impl App {
         run: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
         let panicked = |_| store::Error::Panicked.into();
-        tokio::task::spawn_blocking(run).await.map_err(panicked)
+        let span = Span::current();
+        tokio::task::spawn_blocking(move || span.in_scope(run)).await.map_err(panicked)
     }
 }

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -19,6 +19,8 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+use uuid::Uuid;
 
 use super::doors::{Doors, Place};
 use super::paced::{Paced, Turns};
@@ -27,6 +29,7 @@ use crate::app::App;
 use crate::http::caller::{Local, Peer, Seen};
 use crate::http::edge;
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How long a connection may be silent between requests.
 const IDLE: Duration = Duration::from_secs(75);
 /// What a connection is told for which there is no place: it is not read, so that it costs nothing.
@@ -207,23 +210,37 @@ async fn serve(
     }
 }
 
+/// Answers a request. Its id goes out as a header and into every line of the log that is written on its behalf.
 async fn answer(Service { router, app }: Service, request: Request) -> Response {
+    let id = request_id();
+    let span = tracing::info_span!("request", id);
+    let mut response = answer_in(router, app, request).instrument(span).await;
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+async fn answer_in(router: Router, app: App, request: Request) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let begun = Instant::now();
     let response = edge::answer(router, request).await;
-    let route = response.extensions().get::<Seen>().map(|seen| seen.route);
-    app.metrics().answered(method.as_str(), route, response.status().as_u16(), begun.elapsed());
+    let (took, status) = (begun.elapsed(), response.status().as_u16());
+    let seen = response.extensions().get::<Seen>();
+    let route = seen.map(|seen| seen.route);
+    app.metrics().answered(method.as_str(), route, status, took);
     if let Some(limit) = limit(&response) {
         app.metrics().refused(limit);
     }
-    tracing::debug!(
-        %method,
-        path,
-        status = response.status().as_u16(),
-        micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
-        "request"
-    );
+    let caller = seen.map(|seen| &*seen.caller).filter(|name| !name.is_empty());
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    tracing::debug!(%method, path, route, caller, status, micros, "request");
     response
+}
+
+/// An id that no other request of this server has.
+fn request_id() -> String {
+    Uuid::new_v4().simple().to_string()
 }
 
 /// The limit because of which a request was refused.

@@ -78,6 +78,7 @@ fn links_within_the_documents_lead_somewhere() {
         "CONTRIBUTING.md",
         "docs/API.md",
         "docs/ARCHITECTURE.md",
+        "docs/LOGGING.md",
         "docs/MONITORING.md",
         "docs/OPERATIONS.md",
         "SECURITY.md",

@@ -5,6 +5,7 @@ mod clock;
 mod crash;
 mod import;
 mod keys;
+mod logging;
 mod login;
 mod manual;
 mod memory;
