@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
+use super::output::tell;
 use super::{Failure, environment};
 use crate::auth::refresh::generate_secret;
 use crate::config::{Raw, Secrets, Settings};
@@ -90,7 +91,7 @@ impl Admin {
         let data_dir = settings.storage.data_dir.clone();
         let dir = data_dir.display();
         if !is_there(&data_dir, missing)? {
-            eprintln!("there is no data in {dir} yet");
+            tell!("there is no data in {dir} yet");
             return Ok(Self { runtime, api: LocalApi::empty(), opened: None });
         }
         let mut secrets = secrets(settings)?;
@@ -100,7 +101,7 @@ impl Admin {
         }
         let clock = Arc::new(SystemClock);
         let store = Arc::new(server::open_store(settings, clock.clone(), Box::new(|_| {}))?);
-        eprintln!("no server is running; using {dir}");
+        tell!("no server is running; using {dir}");
         let app = server::app(Arc::clone(&store), clock, settings, secrets)?;
         let api = LocalApi::in_process(crate::api::routes(app));
         Ok(Self { runtime, api, opened: Some((store, data_dir)) })
@@ -120,7 +121,7 @@ impl Admin {
         let socket = data_dir.join(server::SOCKET);
         match runtime.block_on(greet(&socket)) {
             Ok(api) => {
-                eprintln!("using the running server of {}", data_dir.display());
+                tell!("using the running server of {}", data_dir.display());
                 Ok(Ok(Self { runtime, api, opened: None }))
             }
             Err(error) if matches!(error.kind(), NotFound | ConnectionRefused) => Ok(Err(runtime)),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::admin::{Admin, Missing, Place};
+use super::output::tell;
 use super::progress::{Bar, size};
 use super::{Failure, INCOMPLETE};
 use crate::domain::{Clock, SystemClock};
@@ -46,7 +47,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let begun = Instant::now();
     let path = folder.as_ref().map_or_else(|| args.to.clone(), |folder| folder.join(file_name()));
     if !to_stdout && backup::partial(&path).exists() {
-        eprintln!("{} was left by an interrupted backup", backup::partial(&path).display());
+        tell!("{} was left by an interrupted backup", backup::partial(&path).display());
     }
     let mut admin = Admin::open(args.place, Missing::Refuse)?;
     let done = take(&mut admin, &path, to_stdout, args.force, args.without_secrets);
@@ -54,7 +55,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let what = if to_stdout { "standard output".to_owned() } else { path.display().to_string() };
     // What became of it behind standard output is not known here.
     let proved = if to_stdout { "sent" } else { "verified" };
-    eprintln!(
+    tell!(
         "{what}: {} rows and {} files, about {}, in {:.1?}: {proved}",
         manifest.row_count(),
         manifest.files.count,
@@ -74,7 +75,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 fn incomplete(manifest: &Manifest) -> Failure {
     const NAMED: usize = 100;
     for missing in manifest.missing.iter().take(NAMED) {
-        eprintln!("missing: {missing}");
+        tell!("missing: {missing}");
     }
     let count = manifest.missing.len();
     Failure::new(
@@ -154,7 +155,7 @@ fn remove_older(folder: &Path, instance: &str, keep: usize) -> Result<(), Failur
     paths.retain(|path| backup::manifest(path).is_some_and(|found| found.instance == instance));
     for path in &paths[..paths.len().saturating_sub(keep)] {
         fs::remove_file(path).map_err(|error| Failure::file(path, &error))?;
-        eprintln!("removed {}", path.display());
+        tell!("removed {}", path.display());
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::admin::{Admin, Place};
-use super::output::{self, Format, say};
+use super::output::{self, Format, say, tell};
 use super::progress::{Bar, size};
 use super::{Failure, INCOMPLETE};
 use crate::domain::{Clock, SystemClock};
@@ -57,7 +57,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     if report.problems.is_empty() {
         if args.compact {
             let (before, after) = check::compact(dir)?;
-            eprintln!("the database had {}, and has {} now", size(before), size(after));
+            tell!("the database had {}, and has {} now", size(before), size(after));
         }
         return Ok(());
     }

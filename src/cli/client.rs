@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::Failure;
 use super::admin::{Admin, Missing, Place, segment};
-use super::output::{self, Format, cell, say};
+use super::output::{self, Format, cell, say, tell};
 use super::secret::Source;
 use super::secrets;
 use crate::domain::ClientId;
@@ -67,7 +67,8 @@ enum Command {
         /// Its id
         id: String,
     },
-    /// Import clients of an existing server from a file with one JSON object a line, as mongoexport writes it
+    /// Import clients of an existing server from a file with one JSON object a line or a list of them, as mongoexport
+    /// writes it
     Import {
         /// The file
         file: PathBuf,
@@ -176,7 +177,7 @@ fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
             let mut body = rights.body();
             body.insert("client_secret".to_owned(), json!(secret.value.expose_secret()));
             admin.call("POST", &admin_path(&id), Some(&Value::Object(body)))?;
-            eprintln!("created {id}");
+            tell!("created {id}");
             secret.show();
         }
         Command::List(format) => {
@@ -196,7 +197,7 @@ fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
                 return Err(Failure::new(2, "nothing to change: give --role or a limit"));
             }
             admin.call("PUT", &admin_path(&id), Some(&Value::Object(body)))?;
-            eprintln!("changed {id}");
+            tell!("changed {id}");
         }
         Command::SetSecret { id, source } => {
             // This comes first, so that nobody types a secret twice for a client that does not exist.
@@ -204,12 +205,12 @@ fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
             let secret = source.read(&id)?;
             let body = json!({ "client_secret": secret.value.expose_secret() });
             admin.call("PUT", &admin_path(&id), Some(&body))?;
-            eprintln!("{id} has a new secret");
+            tell!("{id} has a new secret");
             secret.show();
         }
         Command::Delete { id } => {
             admin.call("DELETE", &public_path(&id), None)?;
-            eprintln!("deleted {id}");
+            tell!("deleted {id}");
         }
         Command::Import { file, dry_run, .. } => import::run(admin, &file, dry_run)?,
     }

@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use std::sync::LazyLock;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use output::tell;
 
 use crate::{config, server, store};
 
@@ -102,7 +103,7 @@ pub fn run() -> ExitCode {
     match ended.and_then(|()| output::all_shown()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("testflinger-server: {}", failure.message);
+            tell!("testflinger-server: {}", failure.message);
             ExitCode::from(failure.code)
         }
     }

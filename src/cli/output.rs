@@ -1,5 +1,6 @@
 //! Lists: a table for people, JSON for programs.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,10 +24,41 @@ macro_rules! say {
 }
 pub(super) use say;
 
+/// Prints a line on standard error: what is done, and what went wrong.
+macro_rules! tell {
+    ($($words:tt)*) => {
+        $crate::cli::output::notice(format_args!($($words)*))
+    };
+}
+pub(super) use tell;
+
 pub(super) fn line(words: fmt::Arguments<'_>) {
-    if writeln!(io::stdout(), "{words}").is_err() {
+    if writeln!(io::stdout(), "{}", harmless(&words.to_string())).is_err() {
         UNSHOWN.store(true, Ordering::Relaxed);
     }
+}
+
+pub(super) fn notice(words: fmt::Arguments<'_>) {
+    // Nobody may read it any more, and there is no other place to say so.
+    let _ = writeln!(io::stderr(), "{}", harmless(&words.to_string()));
+}
+
+/// A text that makes a terminal do nothing but show it. Names of queues and agents come from anybody, and a control
+/// character in one could hide lines or change what was typed. JSON stays the JSON that it was.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let is_harmful = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_harmful(c) {
+            let _ = fmt::Write::write_fmt(&mut shown, format_args!("\\u{:04x}", u32::from(c)));
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
 }
 
 /// Fails unless everything was shown.
@@ -81,12 +113,27 @@ pub(super) fn list(text: &str, format: Format, columns: &[&str]) -> Result<(), F
 pub(super) fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
+        // A row is one line.
+        Value::String(text) => text.replace('\n', "\\n").replace('\t', "\\t"),
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(", "),
         Value::Object(map) => {
             let pairs = map.iter().map(|(key, value)| format!("{key}={}", cell(value)));
             pairs.collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_control_character_reaches_a_terminal_and_json_stays_json() {
+        assert_eq!(harmless("a\tb\n\u{e9}"), "a\tb\n\u{e9}");
+        assert_eq!(harmless("\u{1b}[2Jx\r\u{7f}\u{9b}"), r"\u001b[2Jx\u000d\u007f\u009b");
+        let json = serde_json::to_string("\u{1b}\u{7f}\u{9b}").unwrap();
+        let read: String = serde_json::from_str(&harmless(&json)).unwrap();
+        assert_eq!(read, "\u{1b}\u{7f}\u{9b}");
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use super::admin::{Admin, Place, segment};
-use super::output::{self, Format, say};
+use super::output::{self, Format, say, tell};
 
 /// Arguments of `secret-admin`.
 #[derive(clap::Args)]
@@ -82,16 +82,16 @@ fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
             let written = admin.call("PUT", &secret_path(&client, &path)?, Some(&body))?;
             let written: Value = serde_json::from_str(&written).unwrap_or_default();
             match written["expires_at"].as_str() {
-                Some(end) => eprintln!("wrote {client}:{path}; it expires at {end}"),
+                Some(end) => tell!("wrote {client}:{path}; it expires at {end}"),
                 None if ephemeral => {
-                    eprintln!("wrote {client}:{path}; the first job that uses it takes it");
+                    tell!("wrote {client}:{path}; the first job that uses it takes it");
                 }
-                None => eprintln!("wrote {client}:{path}; it never expires"),
+                None => tell!("wrote {client}:{path}; it never expires"),
             }
         }
         Command::Delete { client, path } => {
             admin.call("DELETE", &secret_path(&client, &path)?, None)?;
-            eprintln!("deleted {client}:{path}");
+            tell!("deleted {client}:{path}");
         }
     }
     Ok(())

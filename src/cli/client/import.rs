@@ -1,20 +1,19 @@
 //! `client-admin import`: imports the clients of an existing server.
 //!
-//! A line is a JSON object as `mongoexport --collection client_permissions` writes it: `client_id`,
-//! `client_secret_hash` (bcrypt), `role`, `max_priority`, `max_reservation_time`, `allowed_queues`. The hash is kept as
-//! it is, and the first good login replaces it by argon2id. A record without a hash is skipped: its client logs in
+//! A line, or an item of one list (`--jsonArray`), is a JSON object as `mongoexport --collection client_permissions` writes
+//! it: `client_id`, `client_secret_hash` (bcrypt), `role`, `max_priority`, `max_reservation_time`, `allowed_queues`. The hash is
+//! kept as it is, and the first good login replaces it by argon2id. A record without a hash is skipped: its client logs in
 //! through another service, which this server does not know. Importing twice changes nothing. Another collection says
 //! which queues are restricted, so the command names the queues that a record allows and that are open here.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
 use super::super::Failure;
 use super::super::admin::{Admin, failure};
-use super::super::output::say;
+use super::super::output::{say, tell};
 use super::super::queue;
 use super::{admin_path, new_id, public_path};
 
@@ -29,7 +28,7 @@ struct Counts {
     refused: usize,
 }
 
-/// What a line says.
+/// What a record says.
 enum Record {
     /// A client to create, and its id.
     Client(String, Value),
@@ -40,17 +39,13 @@ enum Record {
 /// Reads the file and creates the clients that do not exist yet.
 pub(super) fn run(admin: &mut Admin, file: &Path, dry_run: bool) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::file(file, &error);
-    let reader = BufReader::new(std::fs::File::open(file).map_err(failed)?);
+    let text = std::fs::read_to_string(file).map_err(failed)?;
     let mut counts = Counts::default();
     let mut allowed = BTreeMap::new();
-    for (number, line) in reader.lines().enumerate() {
-        let line = line.map_err(failed)?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        match read(&line) {
+    for (place, record) in records(&text)? {
+        match record.and_then(|record| read(&record)) {
             Ok(Record::NoSecret(id)) => {
-                eprintln!("{id}: skipped, because the record has no client_secret_hash");
+                tell!("{id}: skipped, because the record has no client_secret_hash");
                 counts.skipped += 1;
             }
             Ok(Record::Client(id, body)) => {
@@ -62,14 +57,14 @@ pub(super) fn run(admin: &mut Admin, file: &Path, dry_run: bool) -> Result<(), F
                 one(admin, &id, &body, dry_run, &mut counts)?;
             }
             Err(message) => {
-                eprintln!("line {}: {message}", number + 1);
+                tell!("{place}: {message}");
                 counts.refused += 1;
             }
         }
     }
     for (queue, owner) in &allowed {
         if admin.try_call("GET", &queue::public_path(queue), None)?.status == 404 {
-            eprintln!(
+            tell!(
                 "{queue} is open to everybody here; to restrict it: \
                  testflinger-server queue-admin restrict {queue} --owner {owner}"
             );
@@ -89,7 +84,7 @@ fn one(
     counts: &mut Counts,
 ) -> Result<(), Failure> {
     if admin.try_call("GET", &public_path(id), None)?.status == 200 {
-        eprintln!("{id}: already there, left unchanged");
+        tell!("{id}: already there, left unchanged");
         counts.there += 1;
         return Ok(());
     }
@@ -103,16 +98,34 @@ fn one(
         say!("{id}: created");
         counts.created += 1;
     } else {
-        eprintln!("{id}: {}", failure(&reply).message);
+        tell!("{id}: {}", failure(&reply).message);
         counts.refused += 1;
     }
     Ok(())
 }
 
-/// Reads a line. An error never repeats the hash.
-fn read(line: &str) -> Result<Record, String> {
-    let record: Value =
-        serde_json::from_str(line).map_err(|error| format!("not a JSON object: {error}"))?;
+/// The JSON of a record, or why it is none, and where it stands.
+type Found = (String, Result<Value, String>);
+
+/// The records of a file: one a line, or all in a list.
+fn records(text: &str) -> Result<Vec<Found>, Failure> {
+    if text.trim_start().starts_with('[') {
+        let records: Vec<Value> = serde_json::from_str(text)
+            .map_err(|error| Failure::new(1, format!("not a list of JSON objects: {error}")))?;
+        let place = |n| format!("record {}", n + 1);
+        return Ok(records.into_iter().enumerate().map(|(n, it)| (place(n), Ok(it))).collect());
+    }
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let record = |(n, line): (usize, &str)| {
+        let record = serde_json::from_str(line);
+        let record = record.map_err(|error| format!("not a JSON object: {error}"));
+        (format!("line {}", n + 1), record)
+    };
+    Ok(lines.map(record).collect())
+}
+
+/// Reads a record. An error never repeats the hash.
+fn read(record: &Value) -> Result<Record, String> {
     let text = |name: &str| record[name].as_str().filter(|text| !text.is_empty());
     let id = text("client_id").ok_or("client_id is missing")?.to_owned();
     new_id(&id).map_err(|message| format!("{id}: {message}"))?;
@@ -182,7 +195,7 @@ mod tests {
             "max_reservation_time": {},
             "allowed_queues": ["rq"],
         });
-        let Ok(Record::Client(id, body)) = read(&line.to_string()) else { panic!("no client") };
+        let Ok(Record::Client(id, body)) = read(&line) else { panic!("no client") };
         assert_eq!(id, "ci");
         assert_eq!(body["max_priority"], json!({ "q": "5", "*": 1 }));
         assert_eq!(body["allowed_queues"], json!(["rq"]));
@@ -190,12 +203,11 @@ mod tests {
 
     #[test]
     fn unusable_records_are_refused_without_repeating_the_hash() {
-        let record =
-            |hash: &str| json!({ "client_id": "ci", "client_secret_hash": hash }).to_string();
+        let record = |hash: &str| json!({ "client_id": "ci", "client_secret_hash": hash });
         let costly = HASH.replace("$08$", "$31$");
         for (line, word) in [
-            ("{", "JSON"),
-            ("{}", "client_id"),
+            (&json!("{"), "client_id"),
+            (&json!({}), "client_id"),
             (&record("hunter2"), "bcrypt"),
             (&record(&costly), "cost 31"),
         ] {

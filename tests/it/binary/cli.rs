@@ -68,6 +68,25 @@ fn what_root_makes_belongs_to_the_owner_of_the_data_directory() {
     }
 }
 
+#[test]
+fn no_escape_sequence_of_a_name_reaches_the_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let cli = Cli(dir.path());
+    assert!(cli.create("ci", &[]).status.success());
+    let queue = "q\u{1b}[2J\n\u{9b}31m";
+    let restrict = cli.run(&["queue-admin", "restrict", queue, "--owner", "ci"]);
+    let failed = cli.run(&["queue-admin", "unrestrict", "\u{1b}[2J"]);
+    let list = cli.run(&["queue-admin", "list"]);
+    for said in
+        [&restrict, &failed, &list].map(|output| text(&output.stdout) + &text(&output.stderr))
+    {
+        assert!(!said.contains(['\u{1b}', '\u{9b}']), "{said:?}");
+    }
+    assert!(text(&list.stdout).contains(r"q\u001b[2J\n\u009b31m"), "{}", text(&list.stdout));
+    let rows: Value = serde_json::from_str(&cli.ok(&["queue-admin", "list", "--json"])).unwrap();
+    assert_eq!(rows[0]["queue"], queue);
+}
+
 fn log_in(program: &Program, id: &str, secret: &str) -> u16 {
     let authorization = basic(id, secret);
     let headers = [("Content-Length", "0"), ("Authorization", authorization.as_str())];

@@ -31,6 +31,22 @@ fn records() -> String {
     records.map(|record| record.to_string()).join("\n")
 }
 
+#[test]
+fn a_list_of_records_is_read_like_lines() {
+    let list = format!(
+        "\n[{},\n{{\"client_id\": \"bad\", \"client_secret_hash\": \"x\"}}]",
+        records().replace('\n', ",\n")
+    );
+    let (dir, file) = site(&list);
+    let cli = Cli(&dir.path().join("data"));
+    let said = cli.fails(1, &[IMPORT[0], IMPORT[1], &file]);
+    assert!(said.contains("record 3: bad: client_secret_hash is not a bcrypt hash"), "{said}");
+    let ids = cli.clients().iter().map(|client| client["client_id"].clone()).collect::<Vec<_>>();
+    assert_eq!(ids, ["ci", "plain"]);
+    let (_dir, broken) = site("[{}");
+    assert!(cli.fails(1, &[IMPORT[0], IMPORT[1], &broken]).contains("not a list"));
+}
+
 /// The stored hash of a client, while no server runs.
 fn stored_hash(cli: &Cli<'_>, id: &str) -> String {
     let flags = Raw { data_dir: Some(cli.0.to_owned()), ..Raw::default() };
