@@ -89,8 +89,9 @@ impl Source<'_> {
     /// quoted by either format of the log, so that it can neither forge lines nor fill the disk.
     pub fn log(self, event: Event, subject: &str, detail: &str) {
         let (word, by) = (event.word(), self.name);
-        let (by, detail) = (filled(by), filled(detail));
-        let subject = filled(subject).map(|text| text.chars().take(128).collect::<String>());
+        let cut =
+            |text: &str, most| filled(text).map(|_| text.chars().take(most).collect::<String>());
+        let (by, subject, detail) = (filled(by), cut(subject, 128), cut(detail, 512));
         let address = self.address.map(|address| address.to_string());
         if event.is_suspicious() {
             tracing::warn!(target: "audit", event = word, subject, by, address, detail);

@@ -52,6 +52,40 @@ impl Client {
         }
     }
 
+    /// What differs between this client and what it was before, in words. A secret is only said to be new.
+    #[must_use]
+    pub fn changes_since(&self, old: &Self) -> String {
+        let limits = |limits: &BTreeMap<String, i64>| {
+            let each = limits.iter().map(|(queue, number)| format!("{queue}={number}"));
+            each.collect::<Vec<_>>().join(",")
+        };
+        let queues = |client: &Self| {
+            let names = client.allowed_queues.iter().flatten();
+            names.map(QueueName::as_str).collect::<Vec<_>>().join(",")
+        };
+        let email = |client: &Self| client.email.clone().unwrap_or_default();
+        let pairs = [
+            ("role", old.role.to_string(), self.role.to_string()),
+            ("max_priority", limits(&old.max_priority), limits(&self.max_priority)),
+            (
+                "max_reservation_time",
+                limits(&old.max_reservation_time),
+                limits(&self.max_reservation_time),
+            ),
+            ("allowed_queues", queues(old), queues(self)),
+            ("email", email(old), email(self)),
+        ];
+        let mut changes: Vec<String> = pairs
+            .iter()
+            .filter(|(_, before, now)| before != now)
+            .map(|(what, before, now)| format!("{what} {before:?} -> {now:?}"))
+            .collect();
+        if old.secret_hash != self.secret_hash {
+            changes.push("a new secret".to_owned());
+        }
+        if changes.is_empty() { "nothing changed".to_owned() } else { changes.join("; ") }
+    }
+
     /// Makes it an owner of a restricted queue; says whether that is new.
     pub fn grant(&mut self, queue: &QueueName) -> bool {
         let queues = self.allowed_queues.get_or_insert_default();

@@ -43,12 +43,12 @@ pub enum Put {
 }
 
 /// What was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done {
     /// There is a new client.
     Created,
-    /// A client was changed.
-    Updated,
+    /// A client was changed; in words how.
+    Updated(String),
 }
 
 /// Creates or changes a client.
@@ -72,6 +72,7 @@ pub fn put_client(
         (old, _) => old.is_none(),
     };
     check_rights(tx, id, old.as_ref(), change, how, may)?;
+    let before = old.clone();
     let mut client = old.unwrap_or_else(|| Client::new(id.clone(), Role::Contributor, now));
     let (change, new_secret) = (change.clone(), change.secret_hash.is_some());
     client.role = change.role.unwrap_or(client.role);
@@ -87,7 +88,7 @@ pub fn put_client(
     }
     check_fits(&client)?;
     tx.put_client(&client)?;
-    Ok(if created { Done::Created } else { Done::Updated })
+    Ok(before.map_or(Done::Created, |before| Done::Updated(client.changes_since(&before))))
 }
 
 /// What a token says of a client.

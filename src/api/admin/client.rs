@@ -3,10 +3,9 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use crate::api::client_permissions::{client_id, hashed};
+use crate::api::client_permissions::{audit, client_id, hashed};
 use crate::api::wire::client::{Asked, LocalChange};
 use crate::app::App;
-use crate::app::audit::Event;
 use crate::auth::MayManage;
 use crate::domain::ClientId;
 use crate::http::{ApiError, ApiJson, ApiResult, Caller, TextPath, reply};
@@ -22,7 +21,7 @@ pub(in crate::api) async fn create(
 ) -> ApiResult<Response> {
     let bad = |error| ApiError::bad_request(format!("Error: client_id: {error}"));
     let id = ClientId::try_from(id).map_err(bad)?;
-    apply(&app, (&caller, may), id, asked, (Put::Create, Event::ClientCreated)).await
+    apply(&app, (&caller, may), id, asked, Put::Create).await
 }
 
 /// Changes a client.
@@ -33,7 +32,7 @@ pub(in crate::api) async fn edit(
     TextPath(id): TextPath,
     ApiJson(LocalChange(asked)): ApiJson<LocalChange>,
 ) -> ApiResult<Response> {
-    apply(&app, (&caller, may), client_id(id)?, asked, (Put::Edit, Event::ClientUpdated)).await
+    apply(&app, (&caller, may), client_id(id)?, asked, Put::Edit).await
 }
 
 async fn apply(
@@ -41,11 +40,11 @@ async fn apply(
     (caller, may): (&Caller, MayManage),
     id: ClientId,
     asked: Asked,
-    (how, event): (Put, Event),
+    how: Put,
 ) -> ApiResult<Response> {
     let change = hashed(app, asked).await?;
     let put = id.clone();
-    app.write(move |tx, now| ops::put_client(tx, now, &put, &change, how, &may)).await?;
-    caller.audit(event, id.as_str(), "");
+    let done = app.write(move |tx, now| ops::put_client(tx, now, &put, &change, how, &may)).await?;
+    audit(caller, &id, &done);
     Ok(reply::ok())
 }

@@ -6,7 +6,6 @@ use axum::response::Response;
 use super::{client_id, hashed};
 use crate::api::wire::client::Change;
 use crate::app::App;
-use crate::app::audit::Event;
 use crate::auth::MayManage;
 use crate::http::{ApiJson, ApiResult, Caller, TextPath, reply};
 use crate::ops::{self, Done, Put};
@@ -25,10 +24,7 @@ pub(in crate::api) async fn put(
     let done = app
         .write(move |tx, now| ops::put_client(tx, now, &put, &change, Put::CreateOrEdit, &may))
         .await?;
-    let (event, verb) = match done {
-        Done::Created => (Event::ClientCreated, "Created"),
-        Done::Updated => (Event::ClientUpdated, "Updated"),
-    };
-    caller.audit(event, id.as_str(), "");
+    super::audit(&caller, &id, &done);
+    let verb = if done == Done::Created { "Created" } else { "Updated" };
     Ok(reply::text(format!("{verb} permissions for client '{id}'")))
 }

@@ -7,9 +7,10 @@ pub(super) mod list;
 pub(super) mod show;
 
 use crate::app::App;
+use crate::app::audit::Event;
 use crate::domain::ClientId;
-use crate::http::{ApiError, ApiResult};
-use crate::ops;
+use crate::http::{ApiError, ApiResult, Caller};
+use crate::ops::{self, Done};
 
 use super::wire::client::Asked;
 
@@ -20,6 +21,14 @@ pub(super) async fn hashed(app: &App, asked: Asked) -> ApiResult<ops::ClientChan
         change.secret_hash = Some(app.hash(secret).await?);
     }
     Ok(change)
+}
+
+/// Writes down what was done to a client.
+pub(super) fn audit(caller: &Caller, id: &ClientId, done: &Done) {
+    match done {
+        Done::Created => caller.audit(Event::ClientCreated, id.as_str(), ""),
+        Done::Updated(how) => caller.audit(Event::ClientUpdated, id.as_str(), how),
+    }
 }
 
 /// The client in a path; one that can have no such id does not exist.

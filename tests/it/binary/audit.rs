@@ -44,6 +44,8 @@ fn every_security_event_has_a_line_and_no_line_has_a_secret() {
         events(&program).iter().any(|event| event["event"] == "user_deleted")
     });
     let found = events(&program);
+    let updated = found.iter().find(|event| event["event"] == "user_updated").unwrap();
+    assert_eq!(updated["detail"], r#"max_priority "" -> "q=3""#);
     for (event, subject, by) in [
         ("user_created", "ci", "(local administrator)"),
         ("authn_login_fail", "ci", ""),
