@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::admin::{Admin, Missing, Place};
 use super::output::tell;
 use super::progress::{Bar, size};
-use super::{Failure, INCOMPLETE};
+use super::{Failure, INCOMPLETE, interrupt};
 use crate::domain::{Clock, SystemClock};
 use crate::store::backup::{self, Manifest};
 
@@ -45,6 +45,10 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         return Err(Failure::new(2, "--keep needs an existing directory to keep the backups in"));
     }
     let begun = Instant::now();
+    interrupt::catch()?;
+    if let Some(folder) = &folder {
+        sweep(folder)?;
+    }
     let path = folder.as_ref().map_or_else(|| args.to.clone(), |folder| folder.join(file_name()));
     if !to_stdout && backup::partial(&path).exists() {
         tell!("{} was left by an interrupted backup", backup::partial(&path).display());
@@ -140,6 +144,19 @@ fn names(folder: &Path) -> Result<Vec<String>, Failure> {
     }
     names.sort_unstable();
     Ok(names)
+}
+
+/// Removes what backups and drills left that were killed.
+pub(super) fn sweep(folder: &Path) -> Result<(), Failure> {
+    let left = |name: &str| {
+        let begun = name.strip_suffix(".partial").unwrap_or_default();
+        is_ours(begun.strip_suffix(super::verify::DRILL).unwrap_or(begun))
+    };
+    let removed = backup::sweep(folder, left).map_err(|error| Failure::file(folder, &error))?;
+    for path in removed {
+        tell!("removed {}, which an interrupted command had left", path.display());
+    }
+    Ok(())
 }
 
 /// The newest backup in a folder.

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::admin::{Admin, Place};
 use super::output::{self, Format, say, tell};
 use super::progress::{Bar, size};
-use super::{Failure, INCOMPLETE};
+use super::{Failure, INCOMPLETE, interrupt};
 use crate::domain::{Clock, SystemClock};
 use crate::store::backup;
 use crate::store::check::{self, Options, Report};
@@ -71,6 +71,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 }
 
 fn salvage(dir: &Path, into: PathBuf, format: Format) -> Result<(), Failure> {
+    interrupt::catch()?;
     let (to, now) = (into.display().to_string(), SystemClock.now());
     let saved = {
         let mut bar = Bar::new(&[]);

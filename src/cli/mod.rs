@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod clock;
 mod completions;
+mod interrupt;
 mod man;
 mod output;
 mod progress;
@@ -177,7 +178,7 @@ impl From<store::backup::Error> for Failure {
             Error::Exists(..) => 3,
             Error::Locked(_) => 4,
             Error::Write { source, .. } if source.kind() == StorageFull => 7,
-            Error::Read(_) | Error::Write { .. } | Error::MountPoint(_) => 1,
+            Error::Read(_) | Error::Interrupted | Error::Write { .. } | Error::MountPoint(_) => 1,
         };
         Self::new(code, message)
     }

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::Failure;
 use super::admin::Place;
 use super::output::say;
 use super::progress::Bar;
 use super::verify;
+use super::{Failure, interrupt};
 use crate::domain::{Clock, SystemClock};
 use crate::store::backup::{self, Target};
 
@@ -39,6 +39,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         now: SystemClock.now(),
     };
     let source = verify::open(&args.file)?;
+    interrupt::catch()?;
     let restored = {
         let mut bar = Bar::new(&["restoring"]);
         backup::restore(source, &target, &mut bar.backup())?

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::Failure;
 use super::output::{self, Format, say};
 use super::progress::{Bar, size};
+use super::{Failure, interrupt};
 use crate::domain::{Clock, SystemClock};
 use crate::store::backup::{self, Manifest, Target};
 
@@ -26,6 +26,9 @@ pub(super) struct Args {
     format: Format,
 }
 
+/// Ends the name of the directory of a drill.
+pub(super) const DRILL: &str = ".drill";
+
 /// Runs `verify`.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let file =
@@ -34,6 +37,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let manifest = {
         let mut bar = Bar::new(if args.drill { &["restoring"] } else { &["verifying"] });
         if args.drill {
+            interrupt::catch()?;
+            if args.file.is_dir() {
+                super::backup::sweep(&args.file)?;
+            }
             let target = Target {
                 dir: drill_dir(args.data_dir.as_deref().unwrap_or(&file)),
                 replace: false,
@@ -68,7 +75,7 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
 fn drill_dir(file: &Path) -> PathBuf {
     let name = if file.as_os_str() == "-" { Path::new("testflinger-backup") } else { file };
     let mut path = name.as_os_str().to_owned();
-    path.push(".drill");
+    path.push(DRILL);
     path.into()
 }
 

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use tar::{EntryType, Header};
 
 use super::Error;
+use super::leftovers::is_interrupted;
 
 const BLOCK: usize = 512;
 const BLOCK_SIZE: u64 = BLOCK as u64;
@@ -282,6 +283,7 @@ impl<R: Read> Reader<R> {
 
 fn broken(error: io::Error) -> Error {
     match error.kind() {
+        _ if is_interrupted() => Error::Interrupted,
         io::ErrorKind::UnexpectedEof => Error::bad("it is not complete: it ends too early"),
         _ => Error::Read(error),
     }

@@ -7,6 +7,7 @@
 
 mod archive;
 mod dump;
+mod leftovers;
 mod load;
 mod read;
 mod restore;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use dump::Origin;
 pub use dump::What;
+pub use leftovers::{interrupt, sweep};
 pub use read::{manifest, verify};
 pub(super) use restore::MARKER;
 pub use restore::{Restored, Target, restore};
@@ -51,6 +53,9 @@ pub enum Error {
     /// Whoever made it had to give up.
     #[error("no backup was made: {0}")]
     Stopped(String),
+    /// A signal came.
+    #[error("interrupted")]
+    Interrupted,
     /// It cannot be read.
     #[error("the backup cannot be read: {0}")]
     Read(std::io::Error),

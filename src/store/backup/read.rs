@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use super::archive::Reader;
+use super::leftovers::is_interrupted;
 use super::{Amount, BLOBS, Error, KEYS, MANIFEST, Manifest, Progress, ROWS, is_key};
 use crate::domain::{Blob, BlobName};
 use crate::store::engine::Table;
@@ -230,7 +231,10 @@ pub(super) struct Counted<R> {
 }
 
 impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if is_interrupted() {
+            return Err(io::Error::other(Error::Interrupted));
+        }
         let read = self.source.read(bytes)?;
         self.read += read as u64;
         Ok(read)

@@ -183,7 +183,7 @@ fn is_full(dir: &Path) -> bool {
 }
 
 /// Removes a restore under way. The marker goes last: without it, what a crash leaves would pass for somebody's data.
-fn remove(dir: &Path) -> io::Result<()> {
+pub(super) fn remove(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         if path.is_dir() {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use super::dump::keys;
+use super::leftovers::is_interrupted;
 use super::load::Loader;
 use super::read::Sink;
 use super::restore::{Aside, Place, Target, give};
@@ -179,6 +180,9 @@ impl Rescue {
         value: Result<&[u8], engine::Error>,
         progress: &mut Progress<'_>,
     ) -> Result<(), Error> {
+        if is_interrupted() {
+            return Err(Error::Interrupted);
+        }
         let of_row = |error| index::of_row(table, key, &error);
         let read =
             value.map_err(|error| sentence(&error)).and_then(|value| {
@@ -214,6 +218,7 @@ impl Rescue {
                 let mut piece = vec![0; 256 * 1024];
                 loop {
                     match file.read(&mut piece) {
+                        _ if is_interrupted() => return Err(Error::Interrupted),
                         Ok(0) => break Ok(()),
                         Ok(read) => self.loader.blob_bytes(&piece[..read])?,
                         Err(error) => break Err(self.from.unread(blob.name, error)),

@@ -4,6 +4,7 @@ mod check;
 mod damaged;
 mod flips;
 mod format;
+mod interrupted;
 mod keep;
 mod make;
 mod missing;
