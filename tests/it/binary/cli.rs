@@ -69,6 +69,21 @@ fn what_root_makes_belongs_to_the_owner_of_the_data_directory() {
 }
 
 #[test]
+fn a_queue_with_a_slash_in_its_name_is_restricted_and_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let cli = Cli(dir.path());
+    assert!(cli.create("ci", &[]).status.success());
+    let queues = || cli.ok(&["queue-admin", "list", "--json"]);
+    for running in [false, true] {
+        let _program = running.then(|| Program::serve(dir.path()));
+        cli.ok(&["queue-admin", "restrict", "rack/7", "--owner", "ci"]);
+        assert!(queues().contains("rack/7"));
+        cli.ok(&["queue-admin", "unrestrict", "rack/7", "--owner", "ci"]);
+        assert!(!queues().contains("rack/7"));
+    }
+}
+
+#[test]
 fn no_escape_sequence_of_a_name_reaches_the_terminal() {
     let dir = tempfile::tempdir().unwrap();
     let cli = Cli(dir.path());
