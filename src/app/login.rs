@@ -128,10 +128,11 @@ impl App {
     pub fn identify(&self, token: &str) -> Result<Identity> {
         let claims = jwt::verify(&self.auth().key, token, self.now(), LEEWAY)?;
         let permissions = Permissions::from_claims(claims.permissions);
-        let permissions = permissions.ok_or(jwt::TokenError::Invalid)?;
+        let mut permissions = permissions.ok_or(jwt::TokenError::Invalid)?;
         let client = self.read(|tx| tx.client(&permissions.client))?;
         let client = client.ok_or(jwt::TokenError::Invalid)?;
         self.check_row(&permissions, &client)?;
+        permissions.agents = client.agents;
         Ok(Identity::Client(permissions))
     }
 

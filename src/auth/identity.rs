@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::jwt;
-use crate::domain::{ClientId, QueueName, Role};
+use crate::domain::{AgentName, ClientId, NamePattern, QueueName, Role};
 
 /// What a token says about its client. The rights are those that the client had when the token was issued.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Permissions {
     pub max_reservation_time: BTreeMap<String, i64>,
     /// The restricted queues that it may use.
     pub allowed_queues: Vec<String>,
+    /// The agents that it speaks for, as the client has them now; all of them when there is none.
+    pub agents: Vec<NamePattern>,
 }
 
 impl Permissions {
@@ -33,6 +35,7 @@ impl Permissions {
             max_priority: claims.max_priority,
             max_reservation_time: claims.max_reservation_time,
             allowed_queues: claims.allowed_queues,
+            agents: Vec::new(),
         })
     }
 
@@ -52,6 +55,12 @@ impl Permissions {
     #[must_use]
     pub fn reservation_time(&self, queue: &QueueName) -> i64 {
         Self::limit(&self.max_reservation_time, queue)
+    }
+
+    /// Whether its bearer may say that it is this agent.
+    #[must_use]
+    pub fn speaks_for(&self, agent: &AgentName) -> bool {
+        self.agents.is_empty() || self.agents.iter().any(|pattern| pattern.matches(agent))
     }
 
     /// Whether the client may use this queue when it is restricted.

@@ -96,6 +96,9 @@ struct Rights {
     /// A restricted queue that it may use; may be repeated
     #[arg(long, value_name = "QUEUE")]
     allowed_queue: Vec<String>,
+    /// An agent that its tokens speak for, where * stands for any text; may be repeated [default: all agents]
+    #[arg(long, value_name = "NAME-PATTERN")]
+    agent: Vec<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -138,6 +141,9 @@ impl Rights {
         }
         if !self.allowed_queue.is_empty() {
             body.insert("allowed_queues".to_owned(), json!(self.allowed_queue));
+        }
+        if !self.agent.is_empty() {
+            body.insert("agents".to_owned(), json!(self.agent));
         }
         body
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{ClientId, QueueName, Role, Timestamp};
+use super::{ClientId, NamePattern, QueueName, Role, Timestamp};
 
 /// A client.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Client {
     pub max_reservation_time: BTreeMap<String, i64>,
     /// The restricted queues that it may use; `None` until one was granted for the first time.
     pub allowed_queues: Option<Vec<QueueName>>,
+    /// The agents that its tokens speak for; all of them when there is none.
+    pub agents: Vec<NamePattern>,
     /// How to reach the person who is responsible for it.
     pub email: Option<String>,
     /// When it was created.
@@ -47,6 +49,7 @@ impl Client {
             max_priority: BTreeMap::new(),
             max_reservation_time: BTreeMap::new(),
             allowed_queues: None,
+            agents: Vec::new(),
             email: None,
             created_at: now,
         }
@@ -63,6 +66,9 @@ impl Client {
             let names = client.allowed_queues.iter().flatten();
             names.map(QueueName::as_str).collect::<Vec<_>>().join(",")
         };
+        let agents = |client: &Self| {
+            client.agents.iter().map(NamePattern::as_str).collect::<Vec<_>>().join(",")
+        };
         let email = |client: &Self| client.email.clone().unwrap_or_default();
         let pairs = [
             ("role", old.role.to_string(), self.role.to_string()),
@@ -73,6 +79,7 @@ impl Client {
                 limits(&self.max_reservation_time),
             ),
             ("allowed_queues", queues(old), queues(self)),
+            ("agents", agents(old), agents(self)),
             ("email", email(old), email(self)),
         ];
         let mut changes: Vec<String> = pairs

@@ -203,6 +203,8 @@ fn admit(app: &App, door: Door, request: &Request) -> ApiResult<Caller> {
         caller.by.agent = None;
     }
     if let Some(agent) = caller.agent() {
+        let ours = caller.by.speaks_for(agent);
+        ours.inspect_err(|error| caller.audit(Event::AccessFail, path, &error.to_string()))?;
         app.presence().hear(agent, app.now());
     }
     let is_known = caller.agent().is_some() || caller.by.identity.client().is_some();

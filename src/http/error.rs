@@ -193,6 +193,9 @@ impl From<ops::Error> for ApiError {
                 S::FORBIDDEN,
                 "Only the submitter of a job, a manager or an admin may do this",
             ),
+            E::OtherAgent(agent) => {
+                Self::new(S::FORBIDDEN, format!("This token is not for agent {:?}", agent.as_str()))
+            }
             E::BadJobId => Self::bad_request("Invalid job_id specified"),
             E::NoPosition => Self::text(S::GONE, "Job not found or already started\n"),
             E::JobFinished => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{ClientVerb, Error};
 use crate::auth::jwt::{self, Incarnation};
 use crate::auth::{MayAdminister, MayManage};
-use crate::domain::{Client, ClientId, QueueName, Role, Timestamp};
+use crate::domain::{Client, ClientId, NamePattern, QueueName, Role, Timestamp};
 use crate::store::{ClientReads, WriteTx};
 
 /// The client that upstream creates first; it is changed at this machine only.
@@ -27,6 +27,8 @@ pub struct ClientChange {
     pub max_reservation_time: Option<BTreeMap<String, i64>>,
     /// The restricted queues that it may use.
     pub allowed_queues: Option<Vec<QueueName>>,
+    /// The agents that its tokens speak for; all of them when there is none.
+    pub agents: Option<Vec<NamePattern>>,
     /// How to reach the person who is responsible for it.
     pub email: Option<String>,
 }
@@ -81,6 +83,7 @@ pub fn put_client(
     client.max_reservation_time =
         change.max_reservation_time.unwrap_or(client.max_reservation_time);
     client.allowed_queues = change.allowed_queues.or(client.allowed_queues);
+    client.agents = change.agents.unwrap_or(client.agents);
     client.email = change.email.or(client.email);
     if new_secret && !created {
         // Whoever changes a secret means to end what was issued for the old one.

@@ -57,6 +57,9 @@ pub enum Error {
     /// The job is somebody else's.
     #[error("the job belongs to somebody else")]
     NotYours,
+    /// The token was not given for this agent.
+    #[error("the token is not for agent {0:?}")]
+    OtherAgent(AgentName),
     /// The id that a client gave for its job is not a UUID.
     #[error("the id is not a UUID")]
     BadJobId,
@@ -223,6 +226,22 @@ impl By {
             || matches!(self.identity, Identity::LocalAdmin)
             || self.identity.client() == job.client.as_ref()
             || (self.access == Access::Contributor && job.client.is_none())
+    }
+
+    /// Whether the caller may speak for an agent. A token may be bound to names, so that the host of one rack cannot take
+    /// or end the jobs of another. Where agents need no token, it takes nothing from its bearer.
+    ///
+    /// # Errors
+    /// [`Error::OtherAgent`].
+    pub fn speaks_for(&self, agent: &AgentName) -> Result<(), Error> {
+        match &self.identity {
+            Identity::Client(permissions)
+                if self.access != Access::Open && !permissions.speaks_for(agent) =>
+            {
+                Err(Error::OtherAgent(agent.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Who is written into the history.

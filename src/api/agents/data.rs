@@ -45,6 +45,7 @@ pub(in crate::api) async fn post(
     ApiJson(posted): ApiJson<AgentPost>,
 ) -> ApiResult<Answer<agent::Done>> {
     let cookie = agent_cookie::set(&name);
+    by.speaks_for(&name)?;
     let told = ["state", "mode"].iter().any(|member| posted.fields.contains_key(*member));
     let posted_name = name.clone();
     app.write(move |tx, now| ops::post_agent(tx, now, &posted_name, &posted, &by)).await?;

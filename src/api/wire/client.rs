@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::NAMES;
-use crate::domain::{Client, ClientId, QueueName, Role};
+use crate::domain::{AgentName, Client, ClientId, NamePattern, QueueName, Role};
 use crate::http::shape::kind::{INTEGER, NAME, TEXT, list, map, one_of, text, text_by};
 use crate::http::shape::{
     Input, Kind, Member, Members, Others, Output, Shape, Size, may, may_be_null, must,
@@ -69,6 +69,11 @@ static LOCAL_CHANGE: Shape = Shape {
             list(&NAME).up_to(NAMES),
             "The restricted queues it may use.",
         ),
+        may_be_null(
+            "agents",
+            list(&NAME).up_to(NAMES),
+            "The agents that its tokens speak for; `*` stands for any text.",
+        ),
         may_be_null("secret_hash", TEXT, "The hash of its secret, from another server."),
     ],
 };
@@ -109,6 +114,7 @@ fn asked(members: &Members<'_>) -> ApiResult<Asked> {
         max_priority: Option<BTreeMap<String, i64>>,
         max_reservation_time: Option<BTreeMap<String, i64>>,
         allowed_queues: Option<Vec<QueueName>>,
+        agents: Option<Vec<AgentName>>,
         email: Option<String>,
     }
     let known: Known = members.to()?;
@@ -118,6 +124,9 @@ fn asked(members: &Members<'_>) -> ApiResult<Asked> {
         max_priority: known.max_priority,
         max_reservation_time: known.max_reservation_time,
         allowed_queues: known.allowed_queues,
+        agents: known
+            .agents
+            .map(|names| names.into_iter().map(|name| NamePattern::of(&name)).collect()),
         email: known.email,
     };
     Ok(Asked { secret: known.client_secret.map(SecretString::from), change })
@@ -188,6 +197,7 @@ static SHOWN: Shape = Shape {
             "The longest reservation by queue, in seconds.",
         ),
         may("allowed_queues", list(&TEXT), "The restricted queues that it may use."),
+        may("agents", list(&TEXT), "The agents that its tokens speak for, if not all."),
         may("email", TEXT, "How to reach whoever is behind the client."),
     ],
 };
@@ -195,6 +205,8 @@ static SHOWN: Shape = Shape {
 /// A client as it is shown.
 #[derive(Serialize)]
 pub(in crate::api) struct Shown<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    agents: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     allowed_queues: Option<&'a Vec<QueueName>>,
     client_id: &'a ClientId,
@@ -212,6 +224,7 @@ impl Output for Shown<'_> {
 /// A client as it is shown.
 pub(in crate::api) fn shown(client: &Client) -> Shown<'_> {
     Shown {
+        agents: client.agents.iter().map(NamePattern::as_str).collect(),
         allowed_queues: client.allowed_queues.as_ref(),
         client_id: &client.id,
         email: client.email.as_deref(),

@@ -84,7 +84,7 @@ tables! {
     /// `queue | block` -> up to 256 run times in the same form
     Run = "run-1",
 
-    /// `client` -> `ClientV1`
+    /// `client` -> `ClientV2`
     Client = "client-1",
     /// `queue` -> nothing: the queue is restricted to its owners, even when it has none
     Restricted = "restricted-1",

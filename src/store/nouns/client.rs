@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::aging::Kind;
-use crate::domain::{Client, ClientId, QueueName, Refresh, Role, Timestamp};
-use crate::store::engine::codec::first_version;
+use crate::domain::{Client, ClientId, NamePattern, QueueName, Refresh, Role, Timestamp};
+use crate::store::engine::codec::{Record, first_version};
 use crate::store::engine::{ALL, Error, IndexRow, Key, Rows, Table, Tail, WriteTx, codec};
 
 /// A client; its id is the key.
@@ -21,6 +21,39 @@ pub(super) struct ClientV1 {
     pub(super) created_at: i64,
 }
 first_version!(ClientV1, 10);
+
+/// A client since tokens can be bound to agents.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct ClientV2 {
+    pub(super) role: String,
+    pub(super) secret_hash: String,
+    pub(super) max_priority: Vec<(String, i64)>,
+    pub(super) max_reservation_time: Vec<(String, i64)>,
+    pub(super) allowed_queues: Option<Vec<String>>,
+    pub(super) email: Option<String>,
+    pub(super) created_at: i64,
+    /// Patterns of the names of the agents that its tokens speak for; empty for all.
+    pub(super) agents: Vec<String>,
+}
+
+impl Record for ClientV2 {
+    const TAG: u8 = ClientV1::TAG;
+    const VERSION: u8 = 2;
+    type Previous = ClientV1;
+
+    fn upgrade(old: ClientV1) -> Self {
+        Self {
+            role: old.role,
+            secret_hash: old.secret_hash,
+            max_priority: old.max_priority,
+            max_reservation_time: old.max_reservation_time,
+            allowed_queues: old.allowed_queues,
+            email: old.email,
+            created_at: old.created_at,
+            agents: Vec::new(),
+        }
+    }
+}
 
 /// A refresh token; its SHA-256 is the key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,8 +97,8 @@ pub(crate) fn index_of_refresh(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>
 
 /// A stored client that nobody can log in as: what support needs to see of it.
 pub(crate) fn without_secret(value: &[u8]) -> Result<Vec<u8>, Error> {
-    let record: ClientV1 = codec::decode(value)?;
-    codec::encode(&ClientV1 { secret_hash: String::new(), ..record })
+    let record: ClientV2 = codec::decode(value)?;
+    codec::encode(&ClientV2 { secret_hash: String::new(), ..record })
 }
 
 /// What can be read of clients.
@@ -137,7 +170,7 @@ fn refresh(record: RefreshV1) -> Refresh {
     }
 }
 
-fn client(id: ClientId, record: ClientV1) -> Result<Client, Error> {
+fn client(id: ClientId, record: ClientV2) -> Result<Client, Error> {
     let role = Role::parse(&record.role)
         .ok_or_else(|| Error::Corrupt(format!("client {id}: role {}", record.role)))?;
     let queues = |queues: Vec<String>| queues.into_iter().map(QueueName::trusted).collect();
@@ -148,6 +181,7 @@ fn client(id: ClientId, record: ClientV1) -> Result<Client, Error> {
         max_priority: record.max_priority.into_iter().collect(),
         max_reservation_time: record.max_reservation_time.into_iter().collect(),
         allowed_queues: record.allowed_queues.map(queues),
+        agents: record.agents.into_iter().map(NamePattern::trusted).collect(),
         email: record.email,
         created_at: Timestamp::from_micros(record.created_at),
     })
@@ -160,13 +194,14 @@ impl WriteTx<'_> {
         let before = old.as_ref().map(Client::index_rows).unwrap_or_default();
         self.replace_rows(&before, &new.index_rows())?;
         let texts = |queues: &Vec<QueueName>| queues.iter().map(ToString::to_string).collect();
-        let record = ClientV1 {
+        let record = ClientV2 {
             role: new.role.as_str().to_owned(),
             secret_hash: new.secret_hash.clone(),
             max_priority: new.max_priority.clone().into_iter().collect(),
             max_reservation_time: new.max_reservation_time.clone().into_iter().collect(),
             allowed_queues: new.allowed_queues.as_ref().map(texts),
             email: new.email.clone(),
+            agents: new.agents.iter().map(|pattern| pattern.as_str().to_owned()).collect(),
             created_at: new.created_at.as_micros(),
         };
         self.put_record(Table::Client, &new.id.key(), &record)

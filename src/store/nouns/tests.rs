@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::agent::{AgentLogV1, AgentV1, ProvisionV1, ProvisionV2};
 use super::blob::BlobV1;
-use super::client::{ClientV1, RefreshV1};
+use super::client::{ClientV1, ClientV2, RefreshV1};
 use super::history::HistoryV1;
 use super::job::{JobV1, JobV2};
 use super::log::LogTailV1;
@@ -137,6 +137,8 @@ fn the_bytes_of_a_client_and_its_tokens_never_change() {
         created_at: MOMENT,
     };
     assert_eq!(hex(&client), "0a010561646d696e016801012a0a000101017100fd0060a0aae0c10c00");
+    let client = ClientV2 { agents: vec!["r*".to_owned()], ..ClientV2::upgrade(client) };
+    assert_eq!(hex(&client), "0a020561646d696e016801012a0a000101017100fd0060a0aae0c10c000102722a");
     let token = RefreshV1 {
         client: "c".to_owned(),
         created_at: MOMENT,

@@ -127,3 +127,34 @@ fn taking_a_queue_from_a_client_that_does_not_own_it_leaves_it_restricted() {
     let other = server.bearer(&server.token("other"));
     assert_eq!(other.post("/v1/job", &json!({ "job_queue": "q" })).status, 403);
 }
+
+#[test]
+fn a_token_that_is_bound_to_agents_speaks_for_no_other() {
+    let server = locked();
+    let owner = server.client("owner", "contributor");
+    let rack = server.client("rack", "agent");
+    let named = |name: &str| rack.clone().header("Cookie", &format!("agent_name={name}"));
+    let (ours, theirs) = (named("rack1-a"), named("rack2-a"));
+    let id = owner.submit(&json!({ "job_queue": "q" }));
+    assert_eq!(theirs.claim("q"), Some(id.clone()));
+    // What was issued before counts as well.
+    server.local().edit("rack", &json!({ "agents": ["rack1-*", "spare"] }));
+    let refused = theirs.get("/v1/job?queue=q");
+    let why = r#"This token is not for agent "rack2-a""#.to_owned();
+    assert_eq!((refused.status, refused.message()), (403, why));
+    let end = json!({ "job_state": "complete" });
+    assert_eq!(theirs.post(&format!("/v1/result/{id}"), &end).status, 403);
+    for (agent, status) in [("rack1-b", 200), ("spare", 200), ("rack2-a", 403), ("rack10", 403)] {
+        let data = rack.post(&format!("/v1/agents/data/{agent}"), &json!({ "state": "waiting" }));
+        assert_eq!(data.status, status, "{agent}");
+        let ended = json!({ "exit_code": 0, "detail": "", "job_id": id });
+        let log = rack.post(&format!("/v1/agents/provision_logs/{agent}"), &ended);
+        assert_eq!(log.status, status, "{agent}");
+    }
+    assert_eq!(ours.claim("q"), None);
+    // Without a name it is nobody, and what it says of another's job stays apart.
+    assert_eq!(rack.post(&format!("/v1/result/{id}"), &end).status, 200);
+    assert_eq!(owner.get(&format!("/v1/result/{id}")).value()["job_state"], "running");
+    server.local().edit("rack", &json!({ "agents": [] }));
+    assert_eq!(theirs.claim("q"), Some(id));
+}

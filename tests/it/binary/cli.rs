@@ -69,6 +69,17 @@ fn what_root_makes_belongs_to_the_owner_of_the_data_directory() {
 }
 
 #[test]
+fn a_client_is_bound_to_agents() {
+    let dir = tempfile::tempdir().unwrap();
+    let cli = Cli(dir.path());
+    let made = cli.create("rack", &["--role", "agent", "--agent", "rack1-*", "--agent", "spare"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    assert_eq!(cli.clients()[0]["agents"], json!(["rack1-*", "spare"]));
+    cli.ok(&["client-admin", "edit", "rack", "--agent", "*"]);
+    assert_eq!(cli.clients()[0]["agents"], json!(["*"]));
+}
+
+#[test]
 fn a_queue_with_a_slash_in_its_name_is_restricted_and_opened() {
     let dir = tempfile::tempdir().unwrap();
     let cli = Cli(dir.path());
