@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
+use super::copy::Copy;
 use super::output::tell;
 use super::{Failure, environment};
 use crate::auth::refresh::generate_secret;
@@ -55,6 +56,8 @@ pub(super) struct Admin {
     runtime: Runtime,
     api: LocalApi,
     opened: Option<(Arc<store::Store>, PathBuf)>,
+    /// What was opened instead of data that cannot be written.
+    copy: Option<Copy>,
 }
 
 impl Admin {
@@ -92,7 +95,7 @@ impl Admin {
         let dir = data_dir.display();
         if !is_there(&data_dir, missing)? {
             tell!("there is no data in {dir} yet");
-            return Ok(Self { runtime, api: LocalApi::empty(), opened: None });
+            return Ok(Self { runtime, api: LocalApi::empty(), opened: None, copy: None });
         }
         let mut secrets = secrets(settings)?;
         if !data_dir.join(store::DATABASE).exists() {
@@ -100,11 +103,21 @@ impl Admin {
             secrets.jwt_signing_key = None;
         }
         let clock = Arc::new(SystemClock);
+        let copy = Copy::of(&data_dir)?;
+        let mut own = settings.clone();
+        if let Some(copy) = &copy {
+            copy.dir.clone_into(&mut own.storage.data_dir);
+        }
+        let settings = &own;
         let store = Arc::new(server::open_store(settings, clock.clone(), Box::new(|_| {}))?);
-        tell!("no server is running; using {dir}");
+        match &copy {
+            None => tell!("no server is running; using {dir}"),
+            Some(_) => tell!("{dir} is on a read-only file system; using a copy of its database"),
+        }
         let app = server::app(Arc::clone(&store), clock, settings, secrets)?;
         let api = LocalApi::in_process(crate::api::routes(app));
-        Ok(Self { runtime, api, opened: Some((store, data_dir)) })
+        let opened = Some((store, settings.storage.data_dir.clone()));
+        Ok(Self { runtime, api, opened, copy })
     }
 
     /// Connects to the server, if one runs, and says so on standard error.
@@ -122,7 +135,7 @@ impl Admin {
         match runtime.block_on(greet(&socket)) {
             Ok(api) => {
                 tell!("using the running server of {}", data_dir.display());
-                Ok(Ok(Self { runtime, api, opened: None }))
+                Ok(Ok(Self { runtime, api, opened: None, copy: None }))
             }
             Err(error) if matches!(error.kind(), NotFound | ConnectionRefused) => Ok(Err(runtime)),
             Err(error) => Err(Failure::file(&socket, &error)),
@@ -147,6 +160,10 @@ impl Admin {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Reply, Failure> {
+        if self.copy.is_some() && method != "GET" {
+            let why = "the data is on a read-only file system, so nothing of it can be changed";
+            return Err(Failure::new(1, why));
+        }
         let sent = self.runtime.block_on(self.api.send(method, path, body));
         sent.map_err(|message| Failure::new(1, message))
     }

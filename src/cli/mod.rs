@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod clock;
 mod completions;
+mod copy;
 mod interrupt;
 mod man;
 mod output;

@@ -153,8 +153,12 @@ impl Blobs {
         let mut removed = 0;
         self.walk(&mut |path, name| {
             if name.is_none_or(|name| !named.contains(&name)) {
-                fs::remove_file(path).map_err(|source| Error::file(path, source))?;
-                removed += 1;
+                match fs::remove_file(path) {
+                    Ok(()) => removed += 1,
+                    // Whoever looks at data that cannot be written leaves them, too.
+                    Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {}
+                    Err(source) => return Err(Error::file(path, source)),
+                }
             }
             Ok(())
         })?;
