@@ -7,6 +7,9 @@ use uuid::Uuid;
 /// Names odd spellings of ids apart from the ids themselves (see [`JobId::from_path`]).
 const SPELLINGS: Uuid = Uuid::from_u128(0x7c1d_0c1e_5a7f_4c52_9d0a_3a1d_6f1f_2b5e);
 
+/// Names the ids of jobs that were submitted with a key apart from all others.
+const KEYS: Uuid = Uuid::from_u128(0x2f6e_81d4_90b3_4d6e_8c57_1b0a_c4e9_7d32);
+
 /// The id of a job: a UUID, printed in lower case with dashes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(Uuid);
@@ -40,6 +43,12 @@ impl JobId {
     #[must_use]
     pub fn apart(&self, whose: &str) -> Self {
         Self(Uuid::new_v5(&self.0, whose.as_bytes()))
+    }
+
+    /// The `n`-th id for a key that a submitter chose. The submitter's name keeps equal keys of others apart.
+    #[must_use]
+    pub fn of_key(submitter: &str, key: &str, n: u32) -> Self {
+        Self(Uuid::new_v5(&KEYS, format!("{n} {submitter}\n{key}").as_bytes()))
     }
 
     /// The 16 bytes of the id, in the order in which ids sort.

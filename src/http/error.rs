@@ -257,6 +257,13 @@ impl From<ops::Error> for ApiError {
                     format!("A client keeps at most {MOST_SECRETS} secrets: delete one first");
                 Self::new(S::UNPROCESSABLE_ENTITY, message)
             }
+            E::KeyReused => Self::new(
+                S::UNPROCESSABLE_ENTITY,
+                "This Idempotency-Key was used for another job within the last day",
+            ),
+            E::KeyAndId => {
+                Self::new(S::UNPROCESSABLE_ENTITY, "Give either an Idempotency-Key or a job_id")
+            }
             E::SecretsOfNobody => {
                 Self::new(S::UNPROCESSABLE_ENTITY, "Missing client ID (user not authenticated)")
             }

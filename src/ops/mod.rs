@@ -38,7 +38,7 @@ pub use secret::{
     Keep, MOST_SECRETS, Resealing, delete_secret, job_secrets, may_keep_secrets, put_secret,
     reseal, secrets, tell_missing,
 };
-pub use submit::{Submission, submit};
+pub use submit::{Once, Submission, submit, submit_once};
 pub use sweep::{Sweep, confirm_clock, sweep};
 pub use token::{remember_refresh, revoke_refresh, use_refresh};
 
@@ -133,6 +133,12 @@ pub enum Error {
     /// The client keeps as many secrets as it may.
     #[error("the client keeps {MOST_SECRETS} secrets already")]
     TooManySecrets,
+    /// The key of a submission stands for another one.
+    #[error("the key stands for another submission")]
+    KeyReused,
+    /// A submission has a key and names the job that it replaces.
+    #[error("a submission has either a key or an id")]
+    KeyAndId,
     /// A job names secrets, and its submitter has no token.
     #[error("whoever has no token has no secrets")]
     SecretsOfNobody,

@@ -6,7 +6,7 @@ use super::secret::named_secrets;
 use super::{By, Error, Right, hand_over, write_down};
 use crate::auth::{Identity, Permissions};
 use crate::domain::{
-    AgentName, Attachments, Job, JobId, QueueName, SecretPath, Subject, Tag, Timestamp,
+    AgentName, Attachments, ClientId, Job, JobId, QueueName, SecretPath, Subject, Tag, Timestamp,
 };
 use crate::store::{AgentReads, ClientReads, JobReads, WriteTx};
 
@@ -93,6 +93,50 @@ pub fn submit(
         tx.put_job_secret(id, secret)?;
     }
     Ok(id)
+}
+
+/// How long a key stands for the job that was submitted with it.
+const KEY_HOLDS: Duration = Duration::from_hours(24);
+
+/// A job, and whether it was submitted just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// Its id.
+    pub id: JobId,
+    /// `false` when the key stands for it already.
+    pub fresh: bool,
+}
+
+/// Puts a job into its queue, unless the same submitter has done so with this key within a day: whoever got no answer can
+/// ask again without fear of a second job. The id of the job follows from the key, so nothing else has to be remembered.
+///
+/// # Errors
+/// [`Error::KeyReused`] when the key stands for another submission; [`Error::KeyAndId`]; also what [`submit`] says.
+pub fn submit_once(
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+    submission: &Submission,
+    key: &str,
+    by: &By,
+) -> Result<Once, Error> {
+    if submission.id.is_some() {
+        return Err(Error::KeyAndId);
+    }
+    let submitter = by.identity.client().map(ClientId::as_str).unwrap_or_default();
+    let mut n = 0;
+    loop {
+        let id = JobId::of_key(submitter, key, n);
+        let Some(known) = tx.job(id)? else {
+            let named = Submission { id: Some(id.to_string()), ..submission.clone() };
+            return Ok(Once { id: submit(tx, now, &named, by)?, fresh: true });
+        };
+        if now.since(known.created_at) <= KEY_HOLDS {
+            let same = tx.job_body(id)?.as_ref() == Some(&submission.body);
+            return if same { Ok(Once { id, fresh: false }) } else { Err(Error::KeyReused) };
+        }
+        // At least a day lies between one and the next, so there are few.
+        n += 1;
+    }
 }
 
 /// A job that excludes agents needs one of its queue that it does not exclude.

@@ -1,6 +1,8 @@
-use serde_json::json;
+use std::time::Duration;
 
-use crate::support::{Part, TestServer};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Caller, Part, TestServer, ZERO};
 
 #[test]
 fn a_job_is_shown_as_it_was_submitted_without_its_state() {
@@ -78,6 +80,49 @@ fn a_resubmission_leaves_its_old_queue_and_tags() {
     assert_eq!(anyone.get("/v1/job/search?tags=old").value(), json!([]));
     assert_eq!(anyone.claim("old"), None);
     assert_eq!(anyone.claim("new"), Some(id));
+}
+
+fn submit_with(caller: &Caller, key: &str, job: &Value) -> Answer {
+    caller.clone().header("Idempotency-Key", key).post("/v1/job", job)
+}
+
+#[test]
+fn a_submission_with_the_same_key_makes_no_second_job_for_a_day() {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    let job = json!({ "job_queue": "q", "tags": ["once"] });
+    let submit = || submit_with(&anyone, "key-1", &job).value()["job_id"].clone();
+    let first = submit();
+    server.pass(Duration::from_hours(1));
+    assert_eq!(submit(), first);
+    assert_eq!(anyone.claim("q").as_deref(), first.as_str());
+    assert_eq!(anyone.claim("q"), None);
+    assert_eq!(submit(), first, "whatever has become of it");
+    assert_ne!(submit_with(&anyone, "key-2", &job).value()["job_id"], first);
+    server.pass(Duration::from_hours(24));
+    let second = submit();
+    assert_ne!(second, first);
+    assert_eq!(submit(), second);
+}
+
+#[test]
+fn a_key_stands_for_one_submission_of_one_submitter() {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    let (one, other) = (server.client("one", "contributor"), server.client("other", "contributor"));
+    let job = json!({ "job_queue": "q" });
+    let ids = [&anyone, &one, &other].map(|caller| submit_with(caller, "key", &job).value());
+    assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2], "{ids:?}");
+    let reused = submit_with(&anyone, "key", &json!({ "job_queue": "other" }));
+    assert_eq!(reused.status, 422);
+    assert!(reused.message().contains("used for another job"));
+    let named = json!({ "job_queue": "q", "job_id": ZERO });
+    assert_eq!(submit_with(&anyone, "key", &named).status, 422);
+    for bad in ["", &"x".repeat(256)] {
+        let answer = submit_with(&anyone, bad, &job);
+        assert_eq!((answer.status, answer.message()), (400, "Invalid Idempotency-Key".to_owned()));
+    }
+    assert_eq!(anyone.get("/v1/queues/q/jobs").value().as_array().unwrap().len(), 3);
 }
 
 #[test]
