@@ -1,12 +1,13 @@
 //! A Testflinger server in one binary.
 //!
 //! Arrows point one way only, and a test enforces it:
-//! `cli -> server -> api -> http -> app -> {ops, webhook} -> {store, auth} -> domain`; `config`, `logging` and
+//! `cli -> demo -> server -> api -> http -> app -> {ops, webhook} -> {store, auth} -> domain`; `config`, `logging` and
 //! `metrics` are leaves.
 //!
 //! | folder | what it knows |
 //! |---|---|
 //! | [`cli`] | arguments, exit codes |
+//! | [`demo`] | a throw-away server with a simulated lab |
 //! | [`server`] | listeners, connections, signals, background tasks |
 //! | [`api`] | routes, and what goes over the wire |
 //! | [`http`] | extractors, errors, answers; the only place besides the above that names axum |
@@ -23,6 +24,7 @@ pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod domain;
 pub mod http;
 pub mod logging;

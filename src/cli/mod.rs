@@ -8,6 +8,7 @@ mod client;
 mod clock;
 mod completions;
 mod copy;
+mod demo;
 mod interrupt;
 mod man;
 mod output;
@@ -49,6 +50,8 @@ fn version() -> &'static str {
 enum Command {
     /// Run the server
     Serve(Box<serve::Args>),
+    /// Run a throw-away server with a simulated lab, to look at
+    Demo(demo::Args),
     /// Manage clients: create, list, show, edit, set-secret, delete, import
     #[command(name = "client-admin", visible_alias = "client")]
     ClientAdmin(client::Args),
@@ -86,6 +89,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
+        Command::Demo(args) => demo::run(args),
         Command::ClientAdmin(args) => client::run(args),
         Command::QueueAdmin(args) => queue::run(args),
         Command::AgentAdmin(args) => agent::run(args),

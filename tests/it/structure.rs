@@ -20,11 +20,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "server",
         &["secrets", "api", "http", "app", "webhook", "ops", "store", "auth", "domain", "config"],
     ),
+    ("demo", &["server", "http", "store", "auth", "domain", "config"]),
     (
         "cli",
         &[
-            "server", "api", "http", "app", "ops", "secrets", "store", "auth", "domain", "config",
-            "logging",
+            "demo", "server", "api", "http", "app", "ops", "secrets", "store", "auth", "domain",
+            "config", "logging",
         ],
     ),
 ];
@@ -45,10 +46,10 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["auth/jwt.rs", "auth/jwt/tests.rs"]),
     ("argon2", &["auth/passwords.rs", "auth/passwords/tests.rs"]),
     ("axum", &["http", "api", "server"]),
-    ("tokio", &["app", "http", "api", "server", "cli"]),
+    ("tokio", &["app", "http", "api", "server", "demo", "cli"]),
     ("hyper", &["http", "server"]),
     ("clap", &["cli", "config"]),
-    ("ureq", &["webhook"]),
+    ("ureq", &["webhook", "demo"]),
     ("prometheus_client", &["metrics"]),
     ("rustls", &["server/tls.rs"]),
     ("tokio_rustls", &["server/tls.rs", "server/connection.rs"]),

@@ -3,6 +3,7 @@ mod audit;
 pub(crate) mod cli;
 mod clock;
 mod crash;
+mod demo;
 mod frozen;
 mod import;
 mod keys;
