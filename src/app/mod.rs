@@ -9,6 +9,7 @@ pub mod budget;
 mod claim;
 mod error;
 mod login;
+mod masking;
 mod presence;
 mod ready;
 mod recent;

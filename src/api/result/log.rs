@@ -5,7 +5,6 @@ use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::Response;
 
-use super::masking::{before, hold_back};
 use super::pieces::Pieces;
 use crate::api::wire::log::{Shown, Wanted};
 use crate::app::App;
@@ -49,11 +48,11 @@ pub(in crate::api) async fn get(
     let mut phases =
         app.scan(move |tx| ops::log(tx, log, &wanted.phases, wanted.from, wanted.since)).await?;
     if let Some(masks) = &mut masks {
-        hold_back(&app, log, masks, &mut phases)?;
+        app.hold_back(log, masks, &mut phases)?;
         // What is left now ends where a value cannot go on.
         masks.grows = false;
         for part in &phases {
-            befores.push(before(&app, log, part.phase, from, masks)?);
+            befores.push(app.text_before(log, part.phase, from, masks)?);
         }
     }
     let mut pieces = Pieces::new(log.0, masks);

@@ -3,7 +3,6 @@
 pub(super) mod artifact;
 pub(super) mod drain;
 pub(super) mod log;
-mod masking;
 mod pieces;
 pub(super) mod post;
 pub(super) mod show;
