@@ -24,8 +24,8 @@ pub use engine::writer::{HeldRequest, OnFatal};
 pub use engine::{BLOBS, DATABASE, Error, KEYS, ReadTx, WriteTx};
 use engine::{Database, StorageBackend, meta, writer};
 pub use nouns::{
-    AgentReads, Ask, BlobReads, CHUNK, ClientReads, HistoryReads, JobCounts, JobReads, Listed,
-    LogReads, Member, QueueReads, ResultReads, SecretReads, WaitReads,
+    AgentReads, Ask, BlobReads, CHUNK, ClientReads, HistoryReads, JobCounts, JobReads, JobsOf,
+    Listed, LogReads, Member, QueueReads, ResultReads, SecretReads, WaitReads,
 };
 pub use upkeep::check;
 pub use upkeep::expiry::{Ages, Swept};

@@ -3,7 +3,9 @@
 mod agent;
 mod client;
 mod follow;
+mod glance;
 mod job;
+mod lab;
 mod log;
 mod queue;
 mod result;
@@ -13,7 +15,13 @@ mod status;
 pub use agent::{AgentView, agent, agent_history, agents};
 pub use client::{client, clients, has_clients, is_free};
 pub use follow::{BadCursor, Cursor, Followed, Piece, follow, text_before};
+pub use glance::{JobFilter, JobGlance, Stage};
 pub use job::{blob, job_history, position, queue_jobs, submitted};
+pub use lab::{
+    AgentGlance, COUNTED, Doing, Lab, LabReads, QueueGlance, agent_log, agent_since,
+    count_all_waiting, ended_since, has_ended, longest_waiting, newest_events, newest_waits,
+    provisions, waiting_in,
+};
 pub use log::{PhaseLog, fragment_texts, log, unread, unread_piece};
 pub use queue::{
     QueueKnown, WaitTimes, advertised_queues, images, queue_agents, queue_known, restricted_queue,

@@ -129,8 +129,13 @@ pub struct Hearing<F> {
 impl<F: Fn(&AgentName) -> Timestamp> Hearing<F> {
     /// Since when an agent is silent, if it is.
     pub fn silent_since(&self, agent: &Agent, now: Timestamp) -> Option<Timestamp> {
-        let heard = (self.heard)(&agent.name).max(agent.updated_at);
+        let heard = self.heard(agent);
         (now.since(heard) > self.silence).then_some(heard)
+    }
+
+    /// When an agent last gave a sign of life.
+    pub fn heard(&self, agent: &Agent) -> Timestamp {
+        (self.heard)(&agent.name).max(agent.updated_at)
     }
 }
 

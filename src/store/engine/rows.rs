@@ -133,6 +133,33 @@ pub(crate) trait Rows {
         self.collect(table, within(prefix, from.as_ref(), end.as_deref()), limit, read)
     }
 
+    /// The same from the last one back, those before `prefix | before` only.
+    fn newest<T>(
+        &self,
+        table: Table,
+        prefix: &Key,
+        (before, limit): (Option<u64>, usize),
+        read: impl Fn(&[u8], &[u8]) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error>
+    where
+        Self: Sized,
+    {
+        let end = match before {
+            Some(number) => Some(prefix.clone().number(number).as_slice().to_vec()),
+            None => prefix.after_prefix(),
+        };
+        let mut found = Vec::new();
+        let range = within(prefix, None, end.as_deref());
+        self.scan(table, range, Direction::Backward, &mut |key, value| {
+            if found.len() == limit {
+                return Ok(ControlFlow::Break(()));
+            }
+            found.push(read(key, value)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(found)
+    }
+
     /// The same of the rows of a table whose keys are names, those after the name `after` only.
     fn list_names<T>(
         &self,

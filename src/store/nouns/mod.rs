@@ -19,7 +19,7 @@ pub use agent::AgentReads;
 pub use blob::BlobReads;
 pub use client::ClientReads;
 pub use history::HistoryReads;
-pub use job::{Ask, JobCounts, JobReads, Listed};
+pub use job::{Ask, JobCounts, JobReads, JobsOf, Listed};
 pub use log::LogReads;
 pub use queue::QueueReads;
 pub use result::{CHUNK, Member, ResultReads};

@@ -58,6 +58,8 @@ pub(crate) fn chunks_of(job: &[u8], member: &str) -> Key {
 pub trait ResultReads {
     /// The members that were posted, by name; `None` when nothing was.
     fn result(&self, job: JobId) -> Result<BTreeMap<String, Member>, Error>;
+    /// One of them.
+    fn result_member(&self, job: JobId, name: &str) -> Result<Option<Member>, Error>;
     /// The `n`-th piece of a large member's JSON text, from 0.
     fn result_chunk(&self, job: JobId, member: &str, n: u64) -> Result<Option<Vec<u8>>, Error>;
 }
@@ -73,6 +75,10 @@ impl<R: Rows> ResultReads for R {
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(members)
+    }
+
+    fn result_member(&self, job: JobId, name: &str) -> Result<Option<Member>, Error> {
+        self.get(Table::Result, &job.key().text(name))?.map(|value| member(&value)).transpose()
     }
 
     fn result_chunk(&self, job: JobId, member: &str, n: u64) -> Result<Option<Vec<u8>>, Error> {

@@ -6,7 +6,7 @@ mod record;
 
 pub use counts::JobCounts;
 pub(crate) use reads::names;
-pub use reads::{Ask, JobReads, Listed};
+pub use reads::{Ask, JobReads, JobsOf, Listed};
 #[cfg(test)]
 pub(super) use record::JobV1;
 pub(super) use record::JobV2;

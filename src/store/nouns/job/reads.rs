@@ -46,6 +46,19 @@ pub struct Listed {
     pub id: JobId,
 }
 
+/// Whose newest jobs a list has.
+#[derive(Clone, Copy, Debug)]
+pub enum JobsOf<'a> {
+    /// All jobs.
+    All,
+    /// Those of a queue.
+    Queue(&'a QueueName),
+    /// Those with a tag.
+    Tag(&'a Tag),
+    /// Those in any of the states.
+    States(&'a [String]),
+}
+
 /// Which jobs a list holds: those with a prefix in one of the index tables.
 struct List(Table, Key);
 
@@ -57,6 +70,27 @@ pub trait JobReads {
     fn job_body(&self, id: JobId) -> Result<Option<String>, Error>;
     /// How many bytes that object has.
     fn job_body_size(&self, id: JobId) -> Result<Option<usize>, Error>;
+    /// The same, if it is not longer than this.
+    fn job_body_within(&self, id: JobId, most: usize) -> Result<Option<String>, Error>;
+    /// The newest `limit` jobs before the one with `seq` `before`, newest first.
+    fn newest_jobs(
+        &self,
+        of: &JobsOf<'_>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, Error>;
+    /// The states that jobs are in.
+    fn job_states(&self) -> Result<Vec<String>, Error>;
+    /// The queues that have jobs, whatever their state.
+    fn queues_with_jobs(&self) -> Result<Vec<QueueName>, Error>;
+    /// The queues in which jobs wait that an agent could have.
+    fn queues_with_waiting(&self) -> Result<Vec<QueueName>, Error>;
+    /// How many jobs wait in a queue, at most `most`.
+    fn count_waiting(&self, queue: &QueueName, most: usize) -> Result<usize, Error>;
+    /// How many jobs are in a state, at most `most`.
+    fn count_in_state(&self, word: &str, most: usize) -> Result<usize, Error>;
+    /// The first `limit` claimable jobs of a queue, in the order in which they are handed out.
+    fn first_waiting(&self, queue: &QueueName, limit: usize) -> Result<Vec<JobId>, Error>;
     /// The job that `ask` would get now: highest priority over all its queues, then submit order.
     fn first_claimable(&self, ask: &Ask) -> Result<Option<JobId>, Error>;
     /// An unfinished job of these queues that the agent was handed and has not acknowledged.
@@ -108,6 +142,70 @@ impl<R: Rows> JobReads for R {
         let mut size = None;
         self.with(Table::JobBody, id.key().as_slice(), &mut |value| size = Some(value.len()))?;
         Ok(size)
+    }
+
+    fn job_body_within(&self, id: JobId, most: usize) -> Result<Option<String>, Error> {
+        let mut found = None;
+        self.with(Table::JobBody, id.key().as_slice(), &mut |body| {
+            if body.len() <= most {
+                found = Some(String::from_utf8_lossy(body).into_owned());
+            }
+        })?;
+        Ok(found)
+    }
+
+    fn newest_jobs(
+        &self,
+        of: &JobsOf<'_>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, Error> {
+        let lists = match of {
+            JobsOf::All => vec![List(Table::JobBySeq, Key::new())],
+            JobsOf::Queue(queue) => vec![List(Table::JobByQueue, queue.prefix())],
+            JobsOf::Tag(tag) => vec![List(Table::JobByTag, Key::new().name(tag.as_str()))],
+            JobsOf::States(words) => {
+                words.iter().map(|word| List(Table::JobByState, by_state(word))).collect()
+            }
+        };
+        let mut all = Vec::new();
+        for List(table, prefix) in lists {
+            all.extend(self.newest(table, &prefix, (before, limit), |key, value| {
+                Ok(Listed { seq: Tail(key).number(), id: JobId::stored(value)? })
+            })?);
+        }
+        all.sort_unstable_by_key(|row| std::cmp::Reverse(row.seq));
+        all.truncate(limit);
+        Ok(all)
+    }
+
+    fn job_states(&self) -> Result<Vec<String>, Error> {
+        names(self, Table::JobByState)
+    }
+
+    fn queues_with_jobs(&self) -> Result<Vec<QueueName>, Error> {
+        Ok(names(self, Table::JobByQueue)?.into_iter().map(QueueName::trusted).collect())
+    }
+
+    fn queues_with_waiting(&self) -> Result<Vec<QueueName>, Error> {
+        Ok(names(self, Table::Waiting)?.into_iter().map(QueueName::trusted).collect())
+    }
+
+    fn count_waiting(&self, queue: &QueueName, most: usize) -> Result<usize, Error> {
+        let mut count = 0;
+        for table in [Table::Waiting, Table::AwaitingAttachments] {
+            count += self.list(table, &queue.prefix(), (None, most), |_, _| Ok(()))?.len();
+        }
+        Ok(count.min(most))
+    }
+
+    fn count_in_state(&self, word: &str, most: usize) -> Result<usize, Error> {
+        let rows = self.list(Table::JobByState, &by_state(word), (None, most), |_, _| Ok(()))?;
+        Ok(rows.len())
+    }
+
+    fn first_waiting(&self, queue: &QueueName, limit: usize) -> Result<Vec<JobId>, Error> {
+        self.list(Table::Waiting, &queue.prefix(), (None, limit), |_, value| JobId::stored(value))
     }
 
     fn first_claimable(&self, ask: &Ask) -> Result<Option<JobId>, Error> {
