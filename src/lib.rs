@@ -1,7 +1,7 @@
 //! A Testflinger server in one binary.
 //!
 //! Arrows point one way only, and a test enforces it:
-//! `cli -> demo -> server -> api -> http -> app -> {ops, webhook} -> {store, auth} -> domain`; `config`, `logging` and
+//! `cli -> demo -> server -> {api, pages} -> http -> app -> {ops, webhook} -> {store, auth} -> domain`; `config`, `logging` and
 //! `metrics` are leaves.
 //!
 //! | folder | what it knows |
@@ -9,6 +9,7 @@
 //! | [`cli`] | arguments, exit codes |
 //! | [`demo`] | a throw-away server with a simulated lab |
 //! | [`server`] | listeners, connections, signals, background tasks |
+//! | [`pages`] | what people see in a browser |
 //! | [`api`] | routes, and what goes over the wire |
 //! | [`http`] | extractors, errors, answers; the only place besides the above that names axum |
 //! | [`app`] | the running application without HTTP: who is present, claims that wait, logins |
@@ -30,6 +31,7 @@ pub mod http;
 pub mod logging;
 pub mod metrics;
 pub mod ops;
+pub mod pages;
 pub mod secrets;
 pub mod server;
 pub mod store;

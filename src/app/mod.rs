@@ -14,6 +14,7 @@ mod presence;
 mod ready;
 mod recent;
 mod secrets;
+mod session;
 mod watch;
 mod watch_job;
 mod watch_lab;
@@ -35,6 +36,7 @@ pub use login::TOKEN_LIFETIME;
 pub use presence::Presence;
 pub use ready::Unready;
 pub use secrets::{KeyFile, Masks, SecretKeys, SecretValues};
+pub use session::SESSION_LIFETIME;
 pub use watch_job::{JobNews, JobWatch};
 pub use watch_lab::{LabNews, LabWatch, Told};
 

@@ -104,6 +104,26 @@ impl SigningKey {
             decoding: DecodingKey::from_secret(key),
         })
     }
+
+    /// A key of its own for a purpose: what is signed with it is no good for any other.
+    #[must_use]
+    pub fn for_purpose(&self, purpose: &str) -> Self {
+        let mac = self.mac(purpose.as_bytes());
+        Self { encoding: EncodingKey::from_secret(&mac), decoding: DecodingKey::from_secret(&mac) }
+    }
+
+    /// What proves that the holder of this key has seen a text.
+    #[must_use]
+    pub fn seal_of(&self, text: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.mac(text.as_bytes()))
+    }
+
+    fn mac(&self, message: &[u8]) -> Vec<u8> {
+        // A key of any length will do for HMAC, so this does not fail.
+        let mac = Hmac::<Sha256>::new_from_slice(self.encoding.as_bytes());
+        mac.map(|mac| mac.chain_update(message).finalize().into_bytes().to_vec())
+            .unwrap_or_default()
+    }
 }
 
 impl fmt::Debug for SigningKey {

@@ -19,11 +19,12 @@ use serde::de::DeserializeOwned;
 
 pub use secret::Secret;
 pub use settings::{
-    Agents, Auth, Limits, Logging, Metrics, Network, Raw, Retention, Settings, Storage, Webhooks,
+    Agents, Auth, Limits, Logging, Metrics, Network, Raw, Retention, Settings, Storage, WebPages,
+    Webhooks,
 };
 pub use value::{
-    Address, Count, Filter, GuardedJobs, Hosts, LogFormat, Mode, Origins, Port, Proxies, Size,
-    Span, Switch,
+    Address, Count, Filter, GuardedJobs, Hosts, LogFormat, Mode, Origins, Pages, Port, Proxies,
+    Size, Span, Switch,
 };
 
 /// The environment.

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use super::found::{data_dir, file, metrics_port, webhook_origins};
 use super::secret::{Secret, jwt_signing_key, secrets_key, secrets_old_key, webhook_auth};
 use super::value::{
-    Address, Count, Filter, GuardedJobs, Hosts, LogFormat, Mode, Origins, Port, Proxies, Size,
-    Span, Switch,
+    Address, Count, Filter, GuardedJobs, Hosts, LogFormat, Mode, Origins, Pages, Port, Proxies,
+    Size, Span, Switch,
 };
 use super::{Env, Error};
 
@@ -223,6 +223,13 @@ settings! {
             "keys/jwt.key in the data directory, made at the first start", "FILE",
             "A file with the key that signs tokens. The variable JWT_SIGNING_KEY or the systemd \
              credential jwt_signing_key may hold the key instead";
+    }
+    "Pages" pages: WebPages {
+        pages: Pages as Pages = "auto", "WHO",
+            "Who may look at the pages in a browser: auto (as the access mode allows without a token; in \
+             locked mode one logs in with the id and secret of a client), login (only who has logged \
+             in), read-only (everybody, without any way to change something: for a screen on the wall) \
+             or off (there are no pages)";
     }
     "Webhooks" webhooks: Webhooks {
         webhook_url: Origins as Vec<String> = webhook_origins

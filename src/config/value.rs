@@ -176,6 +176,21 @@ pub enum LogFormat {
     Json,
 }
 
+/// Who may look at the pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Pages {
+    /// Whoever may look without a token in the access mode; others log in.
+    #[default]
+    Auto,
+    /// Whoever has logged in.
+    Login,
+    /// Everybody, in every mode; nobody can change anything or log in.
+    ReadOnly,
+    /// Nobody: there are no pages.
+    Off,
+}
+
 /// What callers without a token may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -225,6 +240,7 @@ macro_rules! words {
 
 words!(LogFormat: "text" => Text, "json" => Json);
 words!(GuardedJobs: "restricted" => Restricted, "all" => All);
+words!(Pages: "auto" => Auto, "login" => Login, "read-only" => ReadOnly, "off" => Off);
 words!(Mode: "open" => Open, "contributor" => Contributor, "locked" => Locked);
 
 fn parts(text: &str) -> impl Iterator<Item = &str> {

@@ -134,41 +134,55 @@ pub async fn guard(
 ) -> Response {
     let admitted = admit(&app, door, &request);
     let caller = admitted.as_ref().map(Caller::name).unwrap_or_default();
-    let mut response = serve(&app, door.action, admitted, request, next).await;
+    let mut response = match admitted {
+        Ok(caller) => let_in(&app, caller, door.action == Action::Greet, request, next).await,
+        Err(error) => error.into_response(),
+    };
     response.extensions_mut().insert(Seen { route: door.route, caller });
     response
 }
 
-async fn serve(
+/// Lets a request of this caller through to its handler.
+pub async fn let_in(
     app: &App,
-    action: Action,
-    admitted: ApiResult<Caller>,
+    caller: Caller,
+    greets: bool,
     mut request: Request,
     next: Next,
 ) -> Response {
-    match admitted {
-        Ok(caller) => {
-            let path = request.uri().path().to_owned();
-            request.extensions_mut().insert(caller.clone());
-            // Whoever logs in, or looks whether this server lives, is never turned away.
-            if action != Action::Greet
-                && caller.address.is_some()
-                && let Err(error) = load::check(app)
-            {
-                return error.into_response();
-            }
-            let load = Load::of(app, &mut request);
-            let response = next.run(request).await;
-            drop(load);
-            let response = load::count_answer(app, response).await;
-            // Past the door, and then asked for more than the token allows: a role above its own, a restricted queue.
-            if response.status() == StatusCode::FORBIDDEN {
-                caller.audit(Event::AccessFail, &path, "the rights do not suffice");
-            }
-            response
-        }
-        Err(error) => error.into_response(),
+    let path = request.uri().path().to_owned();
+    request.extensions_mut().insert(caller.clone());
+    // Whoever logs in, or looks whether this server lives, is never turned away.
+    if !greets
+        && caller.address.is_some()
+        && let Err(error) = load::check(app)
+    {
+        return error.into_response();
     }
+    let load = Load::of(app, &mut request);
+    let response = next.run(request).await;
+    drop(load);
+    let response = load::count_answer(app, response).await;
+    // Past the door, and then asked for more than the token allows: a role above its own, a restricted queue.
+    if response.status() == StatusCode::FORBIDDEN {
+        caller.audit(Event::AccessFail, &path, "the rights do not suffice");
+    }
+    response
+}
+
+/// The caller of a page: somebody in a browser, whom a session identifies and no token.
+///
+/// # Errors
+/// A page of another site made the browser send it.
+pub fn in_browser(app: &App, identity: Identity, request: &Request) -> ApiResult<Caller> {
+    let (access, guarded) = (app.auth().access, app.auth().guarded);
+    let by = By { identity, agent: None, access, guarded };
+    let caller = Caller { by, address: address(app, request) };
+    let method = request.method();
+    browser::check(method, request.headers(), &app.auth().hosts, !method.is_safe()).inspect_err(
+        |foreign| caller.audit(Event::AccessFail, request.uri().path(), &foreign.to_string()),
+    )?;
+    Ok(caller)
 }
 
 fn admit(app: &App, door: Door, request: &Request) -> ApiResult<Caller> {

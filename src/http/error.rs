@@ -127,6 +127,16 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "The server failed; its log says why")
     }
 
+    /// What it says to a person.
+    #[must_use]
+    pub fn told(&self) -> (StatusCode, String) {
+        let sentence = match &self.body {
+            Body::Text(text) => text.clone(),
+            Body::Json(value) => value["message"].as_str().unwrap_or_default().to_owned(),
+        };
+        (self.status, sentence)
+    }
+
     /// The same error with a time after which another try makes sense.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {

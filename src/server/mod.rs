@@ -39,6 +39,7 @@ use crate::auth::throttle::{self, Throttle};
 use crate::config::{self, GuardedJobs, Mode, Secrets, Settings, Span};
 use crate::domain::{Access, Clock, Guarded, SystemClock, Timestamp};
 use crate::ops::{self, Patience};
+use crate::pages::{self, Readers};
 use crate::secrets::{Keyring, SealingKey};
 use crate::store::{self, Ages, Options, Store};
 use crate::webhook::{Targets, Webhooks};
@@ -181,7 +182,8 @@ impl Server {
             tls: tls.clone(),
             app: app.clone(),
         };
-        let service = Service { router: api::routes(app.clone()), app: app.clone() };
+        let router = api::routes(app.clone()).merge(web_pages(&app, settings.pages.pages));
+        let service = Service { router, app: app.clone() };
         let doors = Doors::new(app.clone(), settings.network.max_connections);
         let scheme = if tls.is_some() { "https" } else { "http" };
         server.accept(Network { listener, doors, tls }, service.clone());
@@ -354,6 +356,17 @@ fn secret_keys(
         ring = ring.with_older(key(&old));
     }
     Ok(SecretKeys::new(ring, file, settings.secrets.mask_secrets))
+}
+
+/// What people see in a browser.
+fn web_pages(app: &App, who: config::Pages) -> axum::Router {
+    let readers = match who {
+        config::Pages::Auto => Readers::WithoutToken,
+        config::Pages::Login => Readers::LoggedIn,
+        config::Pages::ReadOnly => Readers::All,
+        config::Pages::Off => return axum::Router::new(),
+    };
+    pages::routes(app.clone(), readers)
 }
 
 /// The names that are listed, and this machine's own.

@@ -14,11 +14,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("app", &["metrics", "ops", "secrets", "webhook", "store", "auth", "domain"]),
     ("http", &["metrics", "app", "ops", "webhook", "store", "auth", "domain"]),
     ("api", &["metrics", "http", "app", "secrets", "webhook", "ops", "store", "auth", "domain"]),
+    ("pages", &["http", "app", "secrets", "ops", "store", "auth", "domain"]),
     ("config", &[]),
     ("logging", &["config"]),
     (
         "server",
-        &["secrets", "api", "http", "app", "webhook", "ops", "store", "auth", "domain", "config"],
+        &[
+            "secrets", "api", "pages", "http", "app", "webhook", "ops", "store", "auth", "domain",
+            "config",
+        ],
     ),
     ("demo", &["server", "http", "store", "auth", "domain", "config"]),
     (
@@ -45,7 +49,8 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("bincode", &["store/engine/codec.rs"]),
     ("jsonwebtoken", &["auth/jwt.rs", "auth/jwt/tests.rs"]),
     ("argon2", &["auth/passwords.rs", "auth/passwords/tests.rs"]),
-    ("axum", &["http", "api", "server"]),
+    ("axum", &["http", "api", "pages", "server"]),
+    ("askama", &["pages"]),
     ("tokio", &["app", "http", "api", "server", "demo", "cli"]),
     ("hyper", &["http", "server"]),
     ("clap", &["cli", "config"]),

@@ -180,3 +180,30 @@ fn a_short_value_is_not_masked() {
     post(&lab, &id, 0, "test", "1234567");
     assert_eq!(read(&lab, &id, 0)["test"]["log_data"], "1234567");
 }
+
+#[test]
+fn a_value_is_masked_on_pages_too() {
+    let lab = Lab::new();
+    let id = running(&lab);
+    let long = format!("{}\n{SECRET}\n{}", "x".repeat(200_000), "y".repeat(40_000));
+    post(&lab, &id, 0, "test", &format!("before {SECRET} after\n{}", &SECRET[..7]));
+    let body = json!({
+        "setup_output": long, "setup_serial": format!("serial {SECRET}"), "device_info": { "key": SECRET }, "note": SECRET,
+    });
+    assert_eq!(lab.agent.post(&format!("/v1/result/{id}"), &body).status, 200);
+    for path in [
+        format!("/jobs/{id}"),
+        format!("/jobs/{id}/log/output/setup"),
+        format!("/jobs/{id}/log/serial/setup"),
+        format!("/jobs/{id}/log/output/test"),
+        format!("/jobs/{id}/log/output/test?from=0"),
+        format!("/jobs/{id}/log/output/test?find=before"),
+    ] {
+        let answer = lab.ci.get(&path);
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(!answer.text().contains("hunter"), "{path}: {:.3000}", answer.text());
+    }
+    post(&lab, &id, 1, "test", &format!("{}\nend\n", &SECRET[7..]));
+    let rest = lab.ci.get(&format!("/jobs/{id}/log/output/test?from=0"));
+    assert_eq!(rest.text(), "before ******** after\n********\nend\n");
+}

@@ -1,0 +1,365 @@
+//! `/jobs/<id>`, its artifact, and how it is cancelled.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_DISPOSITION;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::Pages;
+use super::access::{Visitor, see_other};
+use super::login;
+use super::shell::{Failure, Shell, Shown, live};
+use super::show::{Line, Told, When, growing, size, span};
+use super::text::logs;
+use super::yaml::{self, Token};
+use crate::app::App;
+use crate::domain::{
+    Attachments, BlobKind, Change, Event, JobId, JobState, LogKind, Phase, Timestamp,
+};
+use crate::http::{ApiError, TextPath, upload};
+use crate::ops::{self, By, JobGlance, JobStatus, MemberView, Reason, ResultView, Waiting};
+use crate::secrets::MaskedJson;
+use crate::store::{Member, ReadTx};
+
+/// Bytes of a log that stand in the page.
+const TAIL: usize = 64 << 10;
+/// A longer definition is not shown, bytes.
+const LONGEST_BODY: usize = 256 << 10;
+/// A longer value of a result is cut, characters.
+const LONGEST: usize = 500;
+
+#[derive(Template)]
+#[template(path = "job.html")]
+struct Page {
+    shell: Shell,
+    line: Line,
+    since: When,
+    may_cancel: bool,
+    waits: Option<Waits>,
+    silent: Option<When>,
+    reserved: Option<String>,
+    phases: Vec<PhaseLine>,
+    logs: Vec<LogPart>,
+    yaml: Vec<Token>,
+    priority: i64,
+    attempt: u32,
+    artifact: Option<String>,
+    attachments: Option<String>,
+    events: Vec<Told>,
+    result: Vec<(String, String)>,
+}
+
+/// Why it waits.
+struct Waits {
+    reason: &'static str,
+    more: String,
+    agents: Vec<AgentNote>,
+}
+
+struct AgentNote {
+    name: String,
+    what: String,
+}
+
+struct PhaseLine {
+    name: String,
+    class: &'static str,
+    took: String,
+    code: Option<i64>,
+}
+
+struct LogPart {
+    key: String,
+    phase: &'static str,
+    serial: bool,
+    url: String,
+    size: String,
+    open: bool,
+    cut: bool,
+    text: String,
+    next: Option<i64>,
+}
+
+/// What is read of a job in one snapshot.
+struct Found {
+    status: JobStatus,
+    glance: JobGlance,
+    result: ResultView,
+    body: String,
+    artifact: Option<u64>,
+    attachments: Option<u64>,
+}
+
+fn id_in(path: &str) -> Result<JobId, Failure> {
+    JobId::from_path(path).ok_or_else(|| Failure::unknown("This is not the id of a job."))
+}
+
+/// The page.
+pub(super) async fn get(
+    State(Pages { app, .. }): State<Pages>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    TextPath(id): TextPath,
+) -> Shown {
+    let (id, now) = (id_in(&id)?, app.now());
+    let found = find(&app, id, visitor.caller.by.clone()).await?;
+    let Found { status, glance, mut result, body, artifact, attachments } = found;
+    let job = &glance.job;
+    let ended = job.state.is_finished();
+    let codes = exit_codes(&result);
+    let logs = log_parts(&app, id, &mut result, ended).await?;
+    let may_cancel = !ended && visitor.may_change() && visitor.caller.by.may_touch(job);
+    let title = if glance.name.is_empty() { format!("Job {id}") } else { glance.name.clone() };
+    let page = Page {
+        shell: Shell::of(&visitor, title, "/jobs"),
+        line: Line::of(&glance, now),
+        since: When::at(status.since, now),
+        may_cancel,
+        waits: status.waiting.as_ref().map(|waiting| why(waiting, now)),
+        silent: job.suspect_since.filter(|_| !ended).map(|at| When::at(at, now)),
+        reserved: status.reserved_until.map(|until| match until.since(now) {
+            Duration::ZERO => "Its time is over.".to_owned(),
+            left => format!("{} are left.", growing(left)),
+        }),
+        phases: phases(&status, &codes, now),
+        logs,
+        yaml: definition(&body),
+        priority: job.priority,
+        attempt: job.attempt,
+        artifact: artifact.map(size),
+        attachments: match job.attachments {
+            Attachments::None => None,
+            Attachments::Awaited => Some("have not arrived".to_owned()),
+            Attachments::Complete => Some(attachments.map_or("are gone".to_owned(), size)),
+        },
+        events: status.history.iter().rev().map(|(_, event)| Told::of(event, now)).collect(),
+        result: values(&app, id, result).await?,
+    };
+    Ok(live(&page, &headers))
+}
+
+async fn find(app: &App, id: JobId, by: By) -> Result<Found, Failure> {
+    let (now, hearing) = (app.now(), app.hearing());
+    let read = move |tx: &ReadTx| {
+        let status = ops::job_status(tx, id, now, &hearing)?;
+        let blob = |kind| ops::blob(tx, id, kind).map(|blob| blob.map(|blob| blob.size));
+        Ok::<_, ops::Error>(Found {
+            glance: ops::JobGlance::of(tx, status.job.clone())?,
+            result: ops::result(tx, id, &By { agent: None, ..by })?,
+            body: ops::submitted(tx, id)?.map(|(_, body)| body).unwrap_or_default(),
+            artifact: blob(BlobKind::Artifact)?,
+            attachments: blob(BlobKind::Attachments)?,
+            status,
+        })
+    };
+    Ok(app.read_large(read).await?)
+}
+
+fn definition(body: &str) -> Vec<Token> {
+    if body.len() <= LONGEST_BODY {
+        return yaml::tokens(body);
+    }
+    let text = format!(
+        "({}: too long to be shown here; GET /v1/job/<id> has it)",
+        size(body.len() as u64)
+    );
+    vec![Token { class: "y-mark", text }]
+}
+
+/// Why a job waits, in words.
+fn why(waiting: &Waiting, now: Timestamp) -> Waits {
+    let counts = waiting.counts;
+    let reason = match waiting.reason {
+        Reason::Attachments => "Its attachments have not arrived.",
+        Reason::NoAgents => "No agent serves its queue. Is the name of the queue right?",
+        Reason::Excluded => "It excludes every agent of its queue.",
+        Reason::Restricted => "The agents of its queue take only jobs of their restricted queues.",
+        Reason::Offline => "Every agent that may have it is offline or silent.",
+        Reason::Busy => "Every agent that may have it has a job.",
+        Reason::Behind => "Other jobs come first.",
+        Reason::Next => "It is the next one.",
+    };
+    let mut more = Vec::new();
+    if waiting.before > 0 {
+        more.push(match waiting.before {
+            1 => "One job stands before it.".to_owned(),
+            before => format!("{before} jobs stand before it."),
+        });
+    }
+    if counts.busy + counts.offline > 0 && counts.offline > 0 {
+        more.push(format!("{} of its agents are offline.", counts.offline));
+    }
+    if let Some(estimate) = waiting.estimate {
+        let [earliest, likely, latest] = [estimate.earliest, estimate.likely, estimate.latest]
+            .map(|seconds| growing(Duration::from_secs(seconds)));
+        more.push(if latest == earliest {
+            format!("It is expected to start in {likely}.")
+        } else {
+            format!("It is expected to start in {earliest} to {latest}, most likely in {likely}.")
+        });
+    }
+    let note = |agent: &ops::AgentCondition| {
+        let since = agent.since.map(|at| format!(" for {}", growing(now.since(at))));
+        let comment = agent.comment.as_ref().map(|comment| format!(": {comment}"));
+        let word = match agent.condition {
+            ops::Condition::Free => "free",
+            ops::Condition::Busy => "busy",
+            ops::Condition::Offline => "offline",
+            ops::Condition::Silent => "silent",
+            ops::Condition::Excluded => "excluded",
+            ops::Condition::Restricted => "restricted",
+        };
+        let what = [Some(word.to_owned()), since, comment].into_iter().flatten().collect();
+        AgentNote { name: agent.name.to_string(), what }
+    };
+    Waits { reason, more: more.join(" "), agents: waiting.agents.iter().map(note).collect() }
+}
+
+/// The phases that a job has gone through, with how long each took.
+fn phases(status: &JobStatus, codes: &[(String, i64)], now: Timestamp) -> Vec<PhaseLine> {
+    let entered = |event: &Event| match &event.change {
+        Change::State { to, .. } => Some((event.at, to.clone())),
+        _ => None,
+    };
+    let stays: Vec<(Timestamp, JobState)> =
+        status.history.iter().filter_map(|(_, event)| entered(event)).collect();
+    let mut lines = Vec::new();
+    for (at, (begun, state)) in stays.iter().enumerate() {
+        if state.is_finished() {
+            continue;
+        }
+        let next = stays.get(at + 1).map(|(moment, _)| *moment);
+        let took = next.map_or_else(|| growing(now.since(*begun)), |next| span(next.since(*begun)));
+        let word = state.as_str();
+        let code = codes.iter().find(|(phase, _)| phase == word).map(|(_, code)| *code);
+        let class = match (next, code) {
+            (_, Some(0)) => "good",
+            (_, Some(_)) => "bad",
+            (None, None) if !state.is_waiting() => "busy",
+            _ => "",
+        };
+        lines.push(PhaseLine { name: word.replace('_', " "), class, took, code });
+    }
+    lines
+}
+
+/// The exit codes of phases in a result.
+fn exit_codes(result: &ResultView) -> Vec<(String, i64)> {
+    let code = |(name, member): (&String, &MemberView)| match member {
+        MemberView::Posted(Member::Inline(json)) => {
+            Some((name.strip_suffix("_status")?.to_owned(), json.parse().ok()?))
+        }
+        _ => None,
+    };
+    result.members.iter().filter_map(code).collect()
+}
+
+fn is_exit_code(member: &str) -> bool {
+    member.strip_suffix("_status").is_some_and(|phase| Phase::parse(phase).is_some())
+}
+
+/// The ends of a job's logs. The last one is open.
+async fn log_parts(
+    app: &App,
+    id: JobId,
+    result: &mut ResultView,
+    ended: bool,
+) -> Result<Vec<LogPart>, Failure> {
+    let masks = app.masks(id).await?;
+    let mut parts = Vec::new();
+    for log in logs(id, &mut result.members) {
+        let (bytes, phase, kind) = (log.size(), log.phase.as_str(), log.log.1);
+        let (text, next) = log.tail(app, masks.as_ref(), TAIL).await?;
+        parts.push(LogPart {
+            key: format!("{phase}-{}", kind.as_str()),
+            phase,
+            serial: kind == LogKind::Serial,
+            url: format!("/jobs/{id}/log/{}/{phase}", kind.as_str()),
+            size: size(bytes),
+            open: false,
+            cut: bytes > TAIL as u64,
+            text,
+            next: next.filter(|_| !ended),
+        });
+    }
+    if let Some(last) = parts.last_mut() {
+        last.open = true;
+    }
+    Ok(parts)
+}
+
+/// What else was posted, masked; large values are only named.
+async fn values(
+    app: &App,
+    id: JobId,
+    result: ResultView,
+) -> Result<Vec<(String, String)>, Failure> {
+    let masks = app.masks(id).await?;
+    let shown = |json: &str| {
+        let text = match &masks {
+            None => json.to_owned(),
+            Some(masks) => {
+                let mut masked = MaskedJson::new(std::sync::Arc::clone(&masks.json));
+                let bytes = [masked.feed(json.as_bytes()), masked.end()].concat();
+                String::from_utf8_lossy(&bytes).into_owned()
+            }
+        };
+        let text = serde_json::from_str::<String>(&text).unwrap_or(text);
+        text.chars().take(LONGEST).collect::<String>()
+    };
+    let value = |(name, member): (String, MemberView)| match member {
+        // Exit codes stand with their phases.
+        MemberView::Posted(Member::Inline(_)) if is_exit_code(&name) => None,
+        MemberView::Posted(Member::Inline(json)) => Some((name, shown(&json))),
+        MemberView::Posted(Member::Chunked { .. }) => Some((name, "(large)".to_owned())),
+        MemberView::State(_) | MemberView::Agent(_) | MemberView::Fragments(..) => None,
+    };
+    Ok(result.members.into_iter().filter_map(value).collect())
+}
+
+/// Cancels the job, as the API does.
+pub(super) async fn cancel(
+    State(pages): State<Pages>,
+    visitor: Visitor,
+    TextPath(id): TextPath,
+    request: Request,
+) -> Shown {
+    let id = id_in(&id)?;
+    let form = login::read(request.into_body()).await?;
+    visitor.check_form(&pages, form.get("csrf"))?;
+    if !visitor.may_change() {
+        return Err(not_allowed().into());
+    }
+    let by = visitor.caller.by.clone();
+    match pages.app.write(move |tx, now| ops::cancel(tx, now, id, &by)).await {
+        // Somebody was faster; the page says so.
+        Ok(()) | Err(crate::app::Error::Ops(ops::Error::JobFinished)) => {}
+        Err(crate::app::Error::Ops(ops::Error::NotYours)) => return Err(not_allowed().into()),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(see_other(&format!("/jobs/{id}")))
+}
+
+fn not_allowed() -> ApiError {
+    let sentence =
+        "Only its submitter, managers and admins may cancel this job. Log in as one of them.";
+    ApiError::new(StatusCode::FORBIDDEN, sentence)
+}
+
+/// The artifact, as the API sends it.
+pub(super) async fn artifact(
+    State(Pages { app, .. }): State<Pages>,
+    TextPath(id): TextPath,
+) -> Shown {
+    let id = id_in(&id)?;
+    let mut response = upload::send(&app, id, BlobKind::Artifact).await?.ok_or_else(|| {
+        Failure::unknown("The job has no artifact, or its artifact has become too old.")
+    })?;
+    let name = HeaderValue::from_str(&format!("attachment; filename=\"{id}.tar.gz\""));
+    if let Ok(name) = name {
+        response.headers_mut().insert(CONTENT_DISPOSITION, name);
+    }
+    Ok(response)
+}

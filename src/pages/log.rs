@@ -1,0 +1,158 @@
+//! `/jobs/<id>/log/<output|serial>/<phase>`: the whole log as text, what came after a fragment, or the lines with a text.
+
+use askama::Template;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, HeaderValue,
+};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::try_unfold;
+
+use super::Pages;
+use super::access::Visitor;
+use super::filter::Query;
+use super::shell::{Failure, Shell, Shown, html};
+use super::text::{Pieces, after, logs};
+use crate::app::App;
+use crate::domain::{JobId, Log, LogKind, Phase};
+use crate::http::TextPaths;
+use crate::http::compression::About;
+use crate::http::stream::Broken;
+use crate::ops;
+
+/// The number of the fragment that comes next; absent when none will come.
+const NEXT: HeaderName = HeaderName::from_static("log-next");
+/// Lines that are shown of a search.
+const LINES: usize = 500;
+/// Of a longer line only the beginning is looked at, bytes.
+const LONGEST: usize = 4000;
+
+#[derive(Template)]
+#[template(path = "found.html")]
+struct Page {
+    shell: Shell,
+    id: String,
+    phase: &'static str,
+    serial: bool,
+    url: String,
+    find: String,
+    lines: Vec<Found>,
+    cut: bool,
+}
+
+/// A line in which the text is.
+struct Found {
+    number: usize,
+    before: String,
+    text: String,
+    after: String,
+}
+
+/// The log, or what is asked for of it.
+pub(super) async fn get(
+    State(Pages { app, .. }): State<Pages>,
+    visitor: Visitor,
+    TextPaths([id, kind, phase]): TextPaths<3>,
+    query: Query,
+) -> Shown {
+    let unknown = || Failure::unknown("There is no such log.");
+    let id = JobId::from_path(&id).ok_or_else(unknown)?;
+    let (kind, phase) = LogKind::parse(&kind).zip(Phase::parse(&phase)).ok_or_else(unknown)?;
+    let log = Log(id, kind);
+    if let Ok(from) = query.get("from").parse() {
+        let ended = app.read(|tx| ops::has_ended(tx, id))?;
+        let (text, next) = after(&app, log, phase, from).await?;
+        let done = ended && text.is_empty();
+        return Ok(plain(Body::from(text), (!done).then_some(next)));
+    }
+    let by = visitor.caller.by.clone();
+    let mut result = app.read_large(move |tx| ops::result(tx, id, &by)).await?;
+    let text =
+        logs(id, &mut result.members).into_iter().find(|it| it.log == log && it.phase == phase);
+    let text = text.ok_or_else(unknown)?;
+    let (size, masks) = (text.size(), app.masks(id).await?);
+    let pieces = text.pieces(masks);
+    let find = query.get("find");
+    if !find.is_empty() {
+        let (lines, cut) = search(&app, pieces, &find.to_lowercase()).await;
+        let url = format!("/jobs/{id}/log/{}/{}", kind.as_str(), phase.as_str());
+        return Ok(html(&Page {
+            shell: Shell::of(&visitor, format!("{find} in {}", phase.as_str()), "/jobs"),
+            id: id.to_string(),
+            phase: phase.as_str(),
+            serial: kind == LogKind::Serial,
+            url,
+            find: find.to_owned(),
+            lines,
+            cut,
+        }));
+    }
+    let mut response = plain(stream(app, pieces), None);
+    response.extensions_mut().insert(About(size));
+    if !query.get("download").is_empty() {
+        let name =
+            format!("attachment; filename=\"{id}-{}-{}.txt\"", phase.as_str(), kind.as_str());
+        if let Ok(name) = HeaderValue::from_str(&name) {
+            response.headers_mut().insert(CONTENT_DISPOSITION, name);
+        }
+    }
+    Ok(response)
+}
+
+fn plain(body: Body, next: Option<i64>) -> Response {
+    let mut response = Response::new(body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    if let Some(next) = next {
+        headers.insert(NEXT, HeaderValue::from(next));
+    }
+    response
+}
+
+fn stream(app: App, pieces: Pieces) -> Body {
+    Body::from_stream(try_unfold((app, pieces), async |(app, mut pieces)| {
+        app.budget().room().await;
+        Ok::<_, Broken>(pieces.next(&app).await.map(|bytes| {
+            let bytes = app.budget().track(Bytes::from(bytes));
+            (bytes, (app, pieces))
+        }))
+    }))
+}
+
+/// The lines that have a text, in lower case, and whether there may be more of them.
+async fn search(app: &App, mut pieces: Pieces, needle: &str) -> (Vec<Found>, bool) {
+    let (mut lines, mut number, mut open) = (Vec::new(), 0, Vec::new());
+    while let Some(bytes) = pieces.next(app).await {
+        open.extend(bytes);
+        let end = open.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let rest = open.split_off(end);
+        for line in open.split_inclusive(|byte| *byte == b'\n') {
+            number += 1;
+            lines.extend(found(line, number, needle));
+            if lines.len() == LINES {
+                return (lines, true);
+            }
+        }
+        open = rest;
+    }
+    lines.extend(found(&open, number + 1, needle));
+    (lines, false)
+}
+
+fn found(line: &[u8], number: usize, needle: &str) -> Option<Found> {
+    let line = String::from_utf8_lossy(&line[..line.len().min(LONGEST)]);
+    let line = line.trim_end_matches(['\n', '\r', char::REPLACEMENT_CHARACTER]);
+    let lower = line.to_lowercase();
+    let at = lower.find(needle)?;
+    // Some letters change their length in lower case; then the whole line is marked.
+    let split = (lower.len() == line.len()).then(|| {
+        let (before, rest) = line.split_at_checked(at)?;
+        let (found, after) = rest.split_at_checked(needle.len())?;
+        Some((before, found, after))
+    });
+    let (before, found, after) = split.flatten().unwrap_or(("", line, ""));
+    let [before, found, after] = [before, found, after].map(ToOwned::to_owned);
+    Some(Found { number, before, text: found, after })
+}
