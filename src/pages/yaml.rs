@@ -233,8 +233,8 @@ mod tests {
 
     #[test]
     fn members_stay_in_order_and_commands_become_a_block() {
-        let json = r#"{"job_queue":"q","test_data":{"test_cmds":"set -e\nmake\n","list":[1,{"a":"b","c":[]}]},"n":1.5}"#;
-        let text = "job_queue: q\ntest_data:\n  test_cmds: |\n    set -e\n    make\n  list:\n    - 1\n    - a: b\n      c: []\nn: 1.5\n";
+        let json = r#"{"job_queue":"q","test_data":{"test_cmds":"set -e\nmake\n","list":[1,{"a":"b","c":[]}]},"rate":1.5}"#;
+        let text = "job_queue: q\ntest_data:\n  test_cmds: |\n    set -e\n    make\n  list:\n    - 1\n    - a: b\n      c: []\nrate: 1.5\n";
         assert_eq!(yaml(json), text);
     }
 
