@@ -215,7 +215,7 @@ try {
     await open(pages.job);
     await page.getByRole("button", { name: "Copy" }).click();
     await page.getByRole("button", { name: "Copied" }).waitFor();
-    assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^job_queue: .*test_cmds: \|/s);
+    assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^job_queue: .*test_cmds: \|/ms);
     const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const light = await ground();
     await page.getByRole("button", { name: "Switch between light and dark" }).click();
@@ -230,7 +230,7 @@ try {
     const { page, context, open } = await window(lab.url, { javaScriptEnabled: false });
     for (const [path, words] of [["/agents", "rpi5-01"], ["/jobs", "Older"], [pages.job, "Definition"], ["/queues/rpi5", "Raspberry"]]) {
       await open(path);
-      await page.getByText(words).first().waitFor();
+      await page.getByText(words).filter({ visible: true }).first().waitFor();
     }
     await page.keyboard.press("Tab");
     assert.equal(await page.locator(":focus").textContent(), "Skip to the content");
