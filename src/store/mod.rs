@@ -20,7 +20,8 @@ pub use engine::disk::give_to_owner;
 pub(crate) use engine::disk::{Aside, create_private, restrict_mode, sync_dir};
 use engine::observer::Observed;
 pub use engine::observer::{Committed, JobChange, News, Observer};
-pub use engine::writer::{HeldRequest, OnFatal};
+pub use engine::operation::HeldRequest;
+pub use engine::writer::OnFatal;
 pub use engine::{BLOBS, DATABASE, Error, KEYS, ReadTx, WriteTx};
 use engine::{Database, StorageBackend, meta, writer};
 pub use nouns::{

@@ -8,6 +8,7 @@ mod error;
 pub(crate) mod key;
 pub(crate) mod meta;
 pub(crate) mod observer;
+pub(crate) mod operation;
 mod parked;
 mod rows;
 mod seal;

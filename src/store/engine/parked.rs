@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::operation::{Member, Operation, Ran, run};
 use super::rows::WriteTx;
-use super::writer::{Member, Operation, Ran, run};
 use crate::domain::{QueueName, Timestamp};
 
 /// Unwanted operations are looked for each time that so many were parked: requests end unserved all day long.

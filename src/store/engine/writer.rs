@@ -9,8 +9,6 @@
 //! `commit()` nobody knows what the disk holds, so every member is told so and the process ends; the next start reads
 //! what is really there.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -19,9 +17,10 @@ use std::time::Instant;
 use super::Error;
 use super::database::Database;
 use super::observer::{Committed, Observed};
+use super::operation::{HeldRequest, Member, Operation, Pending, Ran, Waiting, run};
 use super::parked::Parked;
 use super::rows::WriteTx;
-use crate::domain::{BlobName, Clock, QueueName, Timestamp};
+use crate::domain::{BlobName, Clock, Timestamp};
 
 /// How many operations may share one commit.
 const BATCH: usize = 1024;
@@ -32,119 +31,6 @@ const QUEUE: usize = 4096;
 pub(crate) type Unlink = Box<dyn Fn(BlobName) + Send>;
 /// What to do when a commit has failed; ends the process in production.
 pub type OnFatal = Box<dyn Fn(&Error) + Send>;
-
-/// How a run of an operation ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ran {
-    /// It has its answer.
-    Done,
-    /// It has an error for an answer.
-    Failed,
-    /// It found nothing, and would rather wait.
-    Waits,
-}
-
-/// One operation in the queue.
-pub(crate) trait Operation: Send {
-    /// Runs within `tx`; may be called again in another transaction.
-    fn run(&mut self, tx: &mut WriteTx<'_>, now: Timestamp) -> Ran;
-    /// The queues in which it waits for a job; empty for one that never waits.
-    fn waits_for(&self) -> &[QueueName];
-    /// Whether anybody still waits for its answer.
-    fn is_wanted(&self) -> bool;
-    /// Gives the caller its answer; `lost` when what was done did not become durable.
-    fn reply(self: Box<Self>, lost: Option<Error>);
-}
-
-struct Pending<F, T, E, R> {
-    run: F,
-    outcome: Option<Result<T, E>>,
-    reply: R,
-}
-
-impl<F, T, E, R> Operation for Pending<F, T, E, R>
-where
-    F: FnMut(&mut WriteTx<'_>, Timestamp) -> Result<T, E> + Send,
-    T: Send,
-    E: From<Error> + Send,
-    R: FnOnce(Result<T, E>) + Send,
-{
-    fn run(&mut self, tx: &mut WriteTx<'_>, now: Timestamp) -> Ran {
-        self.outcome = None;
-        let outcome = (self.run)(tx, now);
-        let ran = if outcome.is_ok() { Ran::Done } else { Ran::Failed };
-        self.outcome = Some(outcome);
-        ran
-    }
-
-    fn waits_for(&self) -> &[QueueName] {
-        &[]
-    }
-
-    fn is_wanted(&self) -> bool {
-        true
-    }
-
-    fn reply(self: Box<Self>, lost: Option<Error>) {
-        let outcome = match (lost, self.outcome) {
-            (None, Some(outcome)) => outcome,
-            (Some(error), _) => Err(error.into()),
-            (None, None) => Err(Error::Panicked.into()),
-        };
-        (self.reply)(outcome);
-    }
-}
-
-/// What an operation that waits needs besides: where, and whether anybody still does.
-pub struct HeldRequest {
-    /// The queues.
-    pub queues: Vec<QueueName>,
-    /// Set to `false` by whoever waits, when it no longer does.
-    pub wanted: Arc<AtomicBool>,
-}
-
-/// An operation that waits while its outcome is `None`.
-struct Waiting<F, T, E, R> {
-    inner: Pending<F, Option<T>, E, R>,
-    held: HeldRequest,
-}
-
-impl<F, T, E, R> Operation for Waiting<F, T, E, R>
-where
-    F: FnMut(&mut WriteTx<'_>, Timestamp) -> Result<Option<T>, E> + Send,
-    T: Send,
-    E: From<Error> + Send,
-    R: FnOnce(Result<Option<T>, E>) + Send,
-{
-    fn run(&mut self, tx: &mut WriteTx<'_>, now: Timestamp) -> Ran {
-        let ran = self.inner.run(tx, now);
-        if matches!(self.inner.outcome, Some(Ok(None))) { Ran::Waits } else { ran }
-    }
-
-    fn waits_for(&self) -> &[QueueName] {
-        &self.held.queues
-    }
-
-    fn is_wanted(&self) -> bool {
-        self.held.wanted.load(Ordering::Acquire)
-    }
-
-    fn reply(self: Box<Self>, lost: Option<Error>) {
-        Box::new(self.inner).reply(lost);
-    }
-}
-
-/// An operation of the batch under way, and how its last run ended.
-pub(crate) struct Member {
-    pub(crate) operation: Box<dyn Operation>,
-    pub(crate) ran: Ran,
-}
-
-impl Member {
-    fn new(operation: Box<dyn Operation>) -> Self {
-        Self { operation, ran: Ran::Failed }
-    }
-}
 
 /// The writer's queue and thread.
 pub(crate) struct Writer {
@@ -177,7 +63,7 @@ impl Writer {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.enqueue(Box::new(Pending { run, outcome: None, reply }));
+        self.enqueue(Box::new(Pending::new(run, reply)));
     }
 
     /// The same for an operation that waits until it finds something. It is run again in the transaction in which a job
@@ -191,8 +77,7 @@ impl Writer {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let inner = Pending { run, outcome: None, reply };
-        self.enqueue(Box::new(Waiting { inner, held }));
+        self.enqueue(Box::new(Waiting::new(run, reply, held)));
     }
 
     fn enqueue(&self, operation: Box<dyn Operation>) {
@@ -320,17 +205,6 @@ fn run_all(
         member.ran = run(&mut member.operation, tx, now)?;
     }
     parked.serve(batch, tx, now)
-}
-
-/// Runs an operation; `None` when it failed after it had written, so that the transaction must be aborted.
-pub(crate) fn run(
-    operation: &mut Box<dyn Operation>,
-    tx: &mut WriteTx<'_>,
-    now: Timestamp,
-) -> Option<Ran> {
-    let before = tx.writes();
-    let ran = catch_unwind(AssertUnwindSafe(|| operation.run(tx, now))).unwrap_or(Ran::Failed);
-    (ran != Ran::Failed || tx.writes() == before).then_some(ran)
 }
 
 fn fail(batch: Vec<Member>, error: Error) -> Error {
