@@ -118,6 +118,8 @@ fn take(
 
 const PREFIX: &str = "testflinger-";
 const SUFFIX: &str = ".tar";
+/// Ends the name of the directory of a drill.
+pub(super) const DRILL: &str = ".drill";
 
 /// The name of a backup that is made at this moment.
 fn file_name() -> String {
@@ -150,7 +152,7 @@ fn names(folder: &Path) -> Result<Vec<String>, Failure> {
 pub(super) fn sweep(folder: &Path) -> Result<(), Failure> {
     let left = |name: &str| {
         let begun = name.strip_suffix(".partial").unwrap_or_default();
-        is_ours(begun.strip_suffix(super::verify::DRILL).unwrap_or(begun))
+        is_ours(begun.strip_suffix(DRILL).unwrap_or(begun))
     };
     let removed = backup::sweep(folder, left).map_err(|error| Failure::file(folder, &error))?;
     for path in removed {

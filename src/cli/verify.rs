@@ -26,9 +26,6 @@ pub(super) struct Args {
     format: Format,
 }
 
-/// Ends the name of the directory of a drill.
-pub(super) const DRILL: &str = ".drill";
-
 /// Runs `verify`.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let file =
@@ -75,7 +72,7 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
 fn drill_dir(file: &Path) -> PathBuf {
     let name = if file.as_os_str() == "-" { Path::new("testflinger-backup") } else { file };
     let mut path = name.as_os_str().to_owned();
-    path.push(DRILL);
+    path.push(super::backup::DRILL);
     path.into()
 }
 

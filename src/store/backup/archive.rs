@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tar::{EntryType, Header};
 
 use super::Error;
-use super::leftovers::is_interrupted;
+use super::interrupted::is_interrupted;
 
 const BLOCK: usize = 512;
 const BLOCK_SIZE: u64 = BLOCK as u64;

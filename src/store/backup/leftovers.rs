@@ -1,23 +1,10 @@
-//! What an interrupted backup or restore would leave, or has left.
+//! What an interrupted backup or restore has left.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::restore::{MARKER, remove};
-
-/// Set once, for the whole process: signals are about processes, too.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// Makes whatever is being read or written end with [`super::Error::Interrupted`], so that it removes what it has begun.
-pub fn interrupt() {
-    INTERRUPTED.store(true, Ordering::Relaxed);
-}
-
-pub(super) fn is_interrupted() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
-}
 
 /// Removes what backups and restores that were killed have left in a folder, and names it. `is_ours` knows the names of such
 /// files and directories; those that somebody is still writing stay.

@@ -7,6 +7,7 @@
 
 mod archive;
 mod dump;
+mod interrupted;
 mod leftovers;
 mod load;
 mod read;
@@ -21,7 +22,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use dump::Origin;
 pub use dump::What;
-pub use leftovers::{interrupt, sweep};
+pub use interrupted::interrupt;
+pub use leftovers::sweep;
 pub use read::{manifest, verify};
 pub(super) use restore::MARKER;
 pub use restore::{Restored, Target, restore};

@@ -6,7 +6,7 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use super::archive::Reader;
-use super::leftovers::is_interrupted;
+use super::interrupted::is_interrupted;
 use super::{Amount, BLOBS, Error, KEYS, MANIFEST, Manifest, Progress, ROWS, is_key};
 use crate::domain::{Blob, BlobName};
 use crate::store::engine::Table;

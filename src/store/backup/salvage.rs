@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use super::dump::keys;
-use super::leftovers::is_interrupted;
+use super::interrupted::is_interrupted;
 use super::load::Loader;
 use super::read::Sink;
 use super::restore::{Aside, Place, Target, give};

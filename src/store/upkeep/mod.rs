@@ -3,6 +3,7 @@
 pub(crate) mod census;
 pub mod check;
 pub(crate) mod expiry;
+mod fault;
 pub(crate) mod index;
 pub(crate) mod pace;
 mod repair;

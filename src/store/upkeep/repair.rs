@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::check::{fault, sentence};
+use super::fault::{fault, sentence};
 use super::index;
 use crate::store::blobs::Blobs;
 use crate::store::engine::{Database, Error, Key, Rows, Table, WriteTx, meta};
