@@ -2,19 +2,19 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::Response;
 
 use crate::api::wire::stream::{From, of_lab};
 use crate::app::{App, LabWatch};
+use crate::http::events::Events;
 use crate::http::stream::Broken;
-use crate::http::{ApiError, ApiQuery, ApiResult, events};
+use crate::http::{Answer, ApiError, ApiQuery, ApiResult, events};
 
 /// Tells what changes in the lab, as it happens: all jobs and all agents.
 pub(in crate::api) async fn get(
     State(app): State<App>,
     headers: HeaderMap,
     ApiQuery(from): ApiQuery<From>,
-) -> ApiResult<Response> {
+) -> ApiResult<Answer<Events>> {
     let last = events::last_id(&headers, from.last_event_id.as_deref()).map(str::parse::<u64>);
     let bad = |_| ApiError::bad_request("Invalid Last-Event-ID");
     let watch = app.watch_lab(last.transpose().map_err(bad)?)?;

@@ -5,14 +5,26 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use futures_util::stream::try_unfold;
 
+use super::answer::Answer;
+use super::shape::kind::TEXT;
+use super::shape::{Kind, Output};
 use super::stream::Broken;
 use crate::app::App;
 
 /// The content type of events.
 pub const KIND: &str = "text/event-stream";
+/// Server-sent events.
+#[derive(Debug)]
+pub enum Events {}
+
+impl Output for Events {
+    const KIND: Kind = TEXT;
+    const MEDIA: &'static [&'static str] = &[KIND];
+}
+
 /// A reader that has heard nothing for so long hears that the server is still there.
 const QUIET: Duration = Duration::from_secs(15);
 /// What is sent first: a reader whose connection breaks off comes back after so many milliseconds.
@@ -42,7 +54,7 @@ pub trait Source: Send + 'static {
 }
 
 /// The answer that tells it. Nothing is read ahead: the source is asked when its reader has taken what was there.
-pub fn reply(app: App, source: impl Source) -> Response {
+pub fn reply(app: App, source: impl Source) -> Answer<Events> {
     let body = try_unfold((source, true), move |(mut source, first)| {
         let app = app.clone();
         async move {
@@ -64,5 +76,5 @@ pub fn reply(app: App, source: impl Source) -> Response {
         (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         (ACCEL_BUFFERING, HeaderValue::from_static("no")),
     ];
-    (headers, Body::from_stream(body)).into_response()
+    (headers, Body::from_stream(body)).into_response().into()
 }

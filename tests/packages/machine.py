@@ -34,7 +34,7 @@ class Machine:
         self.leader = until("the machine's systemd is there", self.find_leader)
         self.root = pathlib.Path(f"/proc/{self.leader}/root")
         try:
-            until("the machine has booted", lambda: self.run("systemctl is-system-running --wait", check=False) in ("running", "degraded"))
+            until("the machine has booted", lambda: self.run("systemctl is-system-running", check=False) in ("running", "degraded"))
             assert self.run("systemctl --failed --quiet --no-pager") == "", "a unit of the machine failed"
         except BaseException:
             self.stop()

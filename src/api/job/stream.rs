@@ -2,12 +2,12 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::Response;
 
 use crate::api::wire::stream::{From, of_job};
 use crate::app::{App, JobWatch};
+use crate::http::events::Events;
 use crate::http::stream::Broken;
-use crate::http::{ApiError, ApiQuery, ApiResult, JobPath, events, reply};
+use crate::http::{Answer, ApiError, ApiQuery, ApiResult, JobPath, events};
 use crate::ops::{BadCursor, Cursor};
 
 /// Tells what changes of a job and what is added to its logs, as it happens.
@@ -16,13 +16,13 @@ pub(in crate::api) async fn get(
     JobPath(id): JobPath,
     headers: HeaderMap,
     ApiQuery(from): ApiQuery<From>,
-) -> ApiResult<Response> {
+) -> ApiResult<Answer<Events>> {
     let last = events::last_id(&headers, from.last_event_id.as_deref());
     let bad = |_: BadCursor| ApiError::bad_request("Invalid Last-Event-ID");
     let place = last.map(str::parse::<Cursor>).transpose().map_err(bad)?;
     Ok(match app.watch_job(id, place)? {
         Some(watch) => events::reply(app, watch),
-        None => reply::nothing(),
+        None => Answer::nothing(),
     })
 }
 
