@@ -95,11 +95,11 @@ pub(crate) trait Rows {
         })
     }
 
-    /// What `read` makes of the rows of a range, in order, at most `limit` of them.
+    /// What `read` makes of the rows of a range, in the order of `direction`, at most `limit` of them.
     fn collect<T>(
         &self,
         table: Table,
-        range: Range<'_>,
+        (range, direction): (Range<'_>, Direction),
         limit: usize,
         read: impl Fn(&[u8], &[u8]) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error>
@@ -107,7 +107,7 @@ pub(crate) trait Rows {
         Self: Sized,
     {
         let mut found = Vec::new();
-        self.scan(table, range, Direction::Forward, &mut |key, value| {
+        self.scan(table, range, direction, &mut |key, value| {
             if found.len() == limit {
                 return Ok(ControlFlow::Break(()));
             }
@@ -130,7 +130,8 @@ pub(crate) trait Rows {
     {
         let from = after.map(|number| prefix.clone().number(number));
         let end = prefix.after_prefix();
-        self.collect(table, within(prefix, from.as_ref(), end.as_deref()), limit, read)
+        let range = within(prefix, from.as_ref(), end.as_deref());
+        self.collect(table, (range, Direction::Forward), limit, read)
     }
 
     /// The same from the last one back, those before `prefix | before` only.
@@ -148,16 +149,8 @@ pub(crate) trait Rows {
             Some(number) => Some(prefix.clone().number(number).as_slice().to_vec()),
             None => prefix.after_prefix(),
         };
-        let mut found = Vec::new();
         let range = within(prefix, None, end.as_deref());
-        self.scan(table, range, Direction::Backward, &mut |key, value| {
-            if found.len() == limit {
-                return Ok(ControlFlow::Break(()));
-            }
-            found.push(read(key, value)?);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(found)
+        self.collect(table, (range, Direction::Backward), limit, read)
     }
 
     /// The same of the rows of a table whose keys are names, those after the name `after` only.
@@ -172,7 +165,8 @@ pub(crate) trait Rows {
         Self: Sized,
     {
         let from = after.map_or(Bound::Unbounded, |name| Bound::Excluded(name.as_bytes()));
-        self.collect(table, (from, Bound::Unbounded), limit, |key, value| {
+        let range = (from, Bound::Unbounded);
+        self.collect(table, (range, Direction::Forward), limit, |key, value| {
             read(name_in(key)?, value)
         })
     }

@@ -10,7 +10,7 @@ use crate::domain::{
     Advertised, Agent, AgentName, BlobKind, Job, JobId, Log, QueueName, Refresh, Secret, Subject,
     Timestamp,
 };
-use crate::store::engine::{Error, Key, Rows, Table, WriteTx};
+use crate::store::engine::{Direction, Error, Key, Rows, Table, WriteTx};
 use crate::store::nouns::aging::{Kind, split};
 use crate::store::nouns::{
     AgentReads, BlobReads, ClientReads, JobReads, LogReads, QueueReads, SecretReads, blob, secret,
@@ -83,7 +83,7 @@ impl WriteTx<'_> {
     ) -> Result<Vec<(Key, Vec<u8>)>, Error> {
         let (from, to) = (Key::new().byte(kind.byte()), kind.key(before, &[]));
         let range = (Bound::Included(from.as_slice()), Bound::Excluded(to.as_slice()));
-        self.collect(Table::Expiry, range, limit, |key, _| {
+        self.collect(Table::Expiry, (range, Direction::Forward), limit, |key, _| {
             Ok((Key::new().raw(key), split(key).1.to_vec()))
         })
     }

@@ -253,7 +253,7 @@ impl<R: Rows> JobReads for R {
     fn waited_too_long(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, Error> {
         let to = Key::new().signed(now.as_micros());
         let range = (Bound::Unbounded, Bound::Excluded(to.as_slice()));
-        self.collect(Table::QueueUntil, range, limit, |key, _| {
+        self.collect(Table::QueueUntil, (range, Direction::Forward), limit, |key, _| {
             Ok(JobId::from_bytes(Tail(key).bytes()))
         })
     }
