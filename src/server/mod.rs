@@ -2,6 +2,7 @@
 
 pub mod activation;
 mod admin;
+mod assemble;
 mod connection;
 mod doors;
 mod keys;
@@ -18,31 +19,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use admin::SOCKET;
+pub use assemble::app;
 pub use notify::Manager;
 pub use signals::{Asked, Signals};
 
+use self::assemble::limits;
 use self::connection::{Network, Service};
 use self::doors::Doors;
 use self::tls::Tls;
 use crate::api;
-use crate::app::{App, Auth, KeyFile, Limits, Parts, SecretKeys};
-use crate::auth::jwt::SigningKey;
-use crate::auth::passwords::{self, Passwords};
-use crate::auth::throttle::{self, Throttle};
-use crate::config::{self, GuardedJobs, Mode, Secrets, Settings, Span};
-use crate::domain::{Access, Clock, Guarded, SystemClock, Timestamp};
+use crate::app::App;
+use crate::auth::passwords;
+use crate::config::{self, Mode, Secrets, Settings, Span};
+use crate::domain::{Clock, SystemClock, Timestamp};
 use crate::ops::{self, Patience};
 use crate::pages::{self, Readers};
-use crate::secrets::{Keyring, SealingKey};
 use crate::store::{self, Ages, Options, Store};
-use crate::webhook::{Targets, Webhooks};
 
 /// Why a server does not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
@@ -291,73 +289,6 @@ fn read_files(settings: &Settings) -> Result<(Secrets, Option<Tls>), Error> {
     Ok((secrets, Tls::from(&settings.network)?))
 }
 
-/// The application on an opened store, without a server around it.
-pub fn app(
-    store: Arc<Store>,
-    clock: Arc<dyn Clock>,
-    settings: &Settings,
-    secrets: Secrets,
-) -> Result<App, Error> {
-    let key = match secrets.jwt_signing_key {
-        Some(key) => key.expose_secret().as_bytes().to_vec(),
-        None => keys::load_or_make(&settings.storage.data_dir, keys::JWT)?,
-    };
-    let auth = Auth {
-        access: match settings.auth.access {
-            Mode::Open => Access::Open,
-            Mode::Contributor => Access::Contributor,
-            Mode::Locked => Access::Locked,
-        },
-        guarded: match settings.auth.guarded_jobs {
-            GuardedJobs::Restricted => Guarded::Restricted,
-            GuardedJobs::All => Guarded::All,
-        },
-        key: SigningKey::from_bytes(&key)
-            .map_err(|_| keys::Error::Empty("the signing key".into()))?,
-        passwords: Passwords::new(passwords::default_permits())?,
-        throttle: Throttle::new(throttle::Limits::default()),
-        proxies: settings.network.trusted_proxies.clone(),
-        hosts: hosts(&settings.network.allowed_hosts),
-        refresh_idle: settings.retention.keep_refresh_tokens,
-        instance: store.instance()?,
-    };
-    let targets = match (settings.auth.access, &settings.webhooks.webhook_url[..]) {
-        (Mode::Open, []) => Targets::Any,
-        (_, origins) => Targets::Origins(origins.to_vec()),
-    };
-    let webhooks = Webhooks::new(targets, secrets.webhook_auth);
-    let parts = Parts {
-        limits: limits(settings),
-        longest_hold: settings.agents.hold,
-        watchers: settings.network.max_watchers,
-        silence: settings.agents.suspect_after,
-        auth,
-        webhooks,
-        secrets: secret_keys(settings, secrets.secrets_key, secrets.secrets_old_key)?,
-        metrics_queues: settings.metrics.metrics_queues,
-    };
-    Ok(App::new(store, clock, parts))
-}
-
-/// The keys that seal secrets: the site's own, or those of the data directory.
-fn secret_keys(
-    settings: &Settings,
-    own: Option<SecretString>,
-    old: Option<SecretString>,
-) -> Result<SecretKeys, Error> {
-    let key = |text: &SecretString| SealingKey::from_bytes(text.expose_secret().as_bytes());
-    let (mut ring, file) = if let Some(own) = own {
-        (Keyring::new(key(&own)), None)
-    } else {
-        let (ring, file) = keys::SecretsKey::open(&settings.storage.data_dir)?;
-        (ring, Some(Box::new(file) as Box<dyn KeyFile>))
-    };
-    if let Some(old) = old {
-        ring = ring.with_older(key(&old));
-    }
-    Ok(SecretKeys::new(ring, file, settings.secrets.mask_secrets))
-}
-
 /// What people see in a browser.
 fn web_pages(app: &App, who: config::Pages) -> axum::Router {
     let readers = match who {
@@ -367,13 +298,6 @@ fn web_pages(app: &App, who: config::Pages) -> axum::Router {
         config::Pages::Off => return axum::Router::new(),
     };
     pages::routes(app.clone(), readers)
-}
-
-/// The names that are listed, and this machine's own.
-fn hosts(listed: &[String]) -> Vec<String> {
-    let own = rustix::system::uname().nodename().to_string_lossy().to_ascii_lowercase();
-    let local = format!("{own}.local");
-    listed.iter().cloned().chain([own, local]).collect()
 }
 
 /// Names the data directory: the default may be another one, where the command would make a new database.
@@ -473,16 +397,6 @@ const fn patience(settings: &config::Agents, began: Timestamp) -> Patience {
         acknowledge: settings.acknowledge_within,
         suspect: settings.suspect_after,
         lost: settings.lost_after,
-    }
-}
-
-const fn limits(settings: &Settings) -> Limits {
-    Limits {
-        json: settings.limits.max_json_size,
-        result: settings.limits.max_result_size,
-        upload: settings.limits.max_upload_size,
-        in_flight: settings.limits.max_in_flight,
-        disk_reserve: settings.storage.disk_reserve,
     }
 }
 
