@@ -24,10 +24,19 @@ def until(what, probe, patience=PATIENCE):
         time.sleep(0.05)
 
 
+def remove_control_groups():
+    """Without a service manager outside nobody removes them after a machine, and the next boot stumbles over them. Those in use stay."""
+    for folder in sorted(glob.glob("/sys/fs/cgroup/*/payload/**/", recursive=True), reverse=True) + glob.glob("/sys/fs/cgroup/*/supervisor"):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+
+
 class Machine:
     """What it writes goes to memory, and is gone with it. Its network is a loopback of its own."""
 
     def __init__(self, tree, log):
+        # A run that was killed has left its own.
+        remove_control_groups()
         words = ["systemd-nspawn", "--directory", str(tree), "--volatile=overlay", "--boot", "--quiet", "--register=no", "--keep-unit"]
         words += ["--private-network", "--resolv-conf=off", "--timezone=off", "--console=pipe", "--kill-signal=SIGRTMIN+3"]
         self.nspawn = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
@@ -91,12 +100,10 @@ class Machine:
         try:
             self.nspawn.wait(PATIENCE)
         except subprocess.TimeoutExpired:
-            os.kill(self.leader, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.leader, signal.SIGKILL)
             self.nspawn.wait(PATIENCE)
-        # Without a service manager outside nobody removes these, and the next boot stumbles over them.
-        for folder in sorted(glob.glob("/sys/fs/cgroup/*/payload/**/", recursive=True), reverse=True) + glob.glob("/sys/fs/cgroup/*/supervisor"):
-            with contextlib.suppress(OSError):
-                os.rmdir(folder)
+        remove_control_groups()
 
 
 def setns(fd):
