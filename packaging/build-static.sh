@@ -12,9 +12,14 @@ binary=${CARGO_TARGET_DIR:-target}/$target/release/testflinger-server
 TESTFLINGER_BUILD="$(git describe --always --dirty --exclude='*' --abbrev=12), $(git log -1 --format=%cs), static"
 export TESTFLINGER_BUILD
 
+# Paths in messages of panics would otherwise say where it was built: the same commit gives the same bytes in every directory.
+sources=$PWD=/testflinger-server crates=${CARGO_HOME:-$HOME/.cargo}=/cargo
+export CFLAGS="${CFLAGS:-} -ffile-prefix-map=$sources -ffile-prefix-map=$crates"
+RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$sources --remap-path-prefix=$crates"
+
 # Without --target the flags would also reach build scripts and procedural macros, which cannot be static. Random numbers come
 # from the system call: a static program finds no weak symbol for it, and the way round needs /dev/urandom.
-RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\"" \
+RUSTFLAGS="$RUSTFLAGS -C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\"" \
     cargo build --release --locked --bin testflinger-server --target "$target"
 
 linked=$(ldd "$binary" 2>&1) || true
