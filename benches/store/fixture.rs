@@ -39,8 +39,6 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct Fixture {
     pub(crate) jobs: usize,
     pub(crate) store: Arc<Store>,
-    /// The job of [`LISTED`] that a thousand others stand before.
-    pub(crate) thousandth: JobId,
     submitted: u64,
     claimed: u64,
     // Removed when dropped, after the store.
@@ -59,8 +57,7 @@ impl Fixture {
             on_fatal: Box::new(|error| panic!("{error}")),
         };
         let store = Arc::new(Store::open(dir.path(), options).unwrap());
-        let mut fixture =
-            Self { jobs, store, thousandth: JobId::default(), submitted: 0, claimed: 0, _dir: dir };
+        let mut fixture = Self { jobs, store, submitted: 0, claimed: 0, _dir: dir };
         fixture.fill_special(rounds);
         while fixture.submitted < jobs as u64 {
             fixture.submit_many((jobs as u64 - fixture.submitted).min(50_000));
@@ -74,7 +71,7 @@ impl Fixture {
     }
 
     fn fill_special(&mut self, rounds: usize) {
-        let ids = self.store.write(move |tx, now| {
+        let filled = self.store.write(move |tx, now| {
             // A job may exclude an agent of a queue that has another one.
             let post = AgentPost { queues: Some(vec![name(SHUNNED)]), ..AgentPost::default() };
             ops::post_agent(tx, now, &name("other"), &post, &by())?;
@@ -87,11 +84,12 @@ impl Fixture {
                 ops::submit(tx, now, &shunned, &by())?;
                 ops::submit(tx, now, &submission(PLAIN), &by())?;
             }
-            (0..LISTED_JOBS)
-                .map(|_| ops::submit(tx, now, &submission(LISTED), &by()))
-                .collect::<Result<Vec<_>, _>>()
+            for _ in 0..LISTED_JOBS {
+                ops::submit(tx, now, &submission(LISTED), &by())?;
+            }
+            Ok::<_, ops::Error>(())
         });
-        self.thousandth = ids.unwrap()[1000];
+        filled.unwrap();
     }
 
     /// The next job of the walk over all queues. Submissions and claims walk alike, so that no queue runs dry.
@@ -124,6 +122,15 @@ impl Fixture {
         self.in_chunks(count, Self::next_submission, |tx, now, submission| {
             ops::submit(tx, now, submission, &by()).map(drop)
         });
+    }
+
+    /// Submits `count` jobs to a queue, many in a commit.
+    pub(crate) fn fill(&mut self, queue: &str, count: u64) {
+        self.in_chunks(
+            count,
+            |_| submission(queue),
+            |tx, now, submission| ops::submit(tx, now, submission, &by()).map(drop),
+        );
     }
 
     /// Claims `count` jobs, many in a commit.

@@ -5,7 +5,7 @@
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `TESTFLINGER_BENCH` | which parts run: some of `paired,group-commit,groups` (all three, the default), `sync-1`, `sync-64` |
+//! | `TESTFLINGER_BENCH` | which parts run: some of `paired,position,group-commit,groups` (all four, the default), `sync-1`, `sync-64` |
 //! | `TESTFLINGER_BENCH_JOBS` | how many jobs wait, default `10000,100000,1000000` |
 //! | `TESTFLINGER_BENCH_ROUNDS` | how often each pair is measured, default 400 |
 //! | `TESTFLINGER_BENCH_DIR` | where the stores are made and removed, default below the target directory |
@@ -19,6 +19,7 @@ mod concurrent;
 mod fixture;
 mod groups;
 mod paired;
+mod position;
 
 use std::path::PathBuf;
 
@@ -28,7 +29,7 @@ const TMPFS: i64 = 0x0102_1994;
 fn main() {
     // `cargo test --benches` only asks whether it works.
     let real = std::env::args().any(|argument| argument == "--bench");
-    let parts = setting("TESTFLINGER_BENCH", "paired,group-commit,groups");
+    let parts = setting("TESTFLINGER_BENCH", "paired,position,group-commit,groups");
     let sizes =
         setting("TESTFLINGER_BENCH_JOBS", if real { "10000,100000,1000000" } else { "1000" });
     let sizes: Vec<usize> = sizes.split(',').map(|size| size.trim().parse().unwrap()).collect();
@@ -53,6 +54,10 @@ fn main() {
         }
     }
     let fresh = || fixture::Fixture::new(&below, sizes[0], 0);
+    if wanted("position") {
+        let depths: &[u64] = if real { &[0, 1000, 100_000] } else { &[0, 1000] };
+        position::run(&mut fresh(), depths, rounds);
+    }
     if wanted("group-commit") {
         concurrent::group_commit(&fresh(), if real { 2000 } else { 200 });
     }

@@ -22,19 +22,17 @@ const WITHIN: usize = 2;
 const PAIRS: usize = 3;
 const PLAIN_CLAIM: usize = 4;
 const SHUNNED_CLAIM: usize = 5;
-const POSITION: usize = 6;
-const LIST: usize = 7;
-const COMMON_TAG: usize = 8;
-const RARE_TAG: usize = 9;
-const PEEK: usize = 10;
-const ROWS: [&str; 11] = [
+const LIST: usize = 6;
+const COMMON_TAG: usize = 7;
+const RARE_TAG: usize = 8;
+const PEEK: usize = 9;
+const ROWS: [&str; 10] = [
     "durable submit",
     "durable claim",
     "claim before commit",
     "64 submit+claim pairs in one transaction, per pair",
     "durable claim, deep queue",
     "durable claim, excluded from the first 1,000 jobs",
-    "position behind 1,000 jobs",
     "list a queue (100 jobs)",
     "search by common tag (100 jobs)",
     "search by rare tag (100 jobs)",
@@ -65,7 +63,7 @@ pub(crate) fn run(fixtures: &mut [Fixture], rounds: usize) {
 /// Measures one operation; several rows when it has several parts.
 type Operation = fn(&mut Fixture) -> Vec<(usize, Duration)>;
 
-const OPERATIONS: [Operation; 9] = [
+const OPERATIONS: [Operation; 8] = [
     |fixture| vec![(SUBMIT, fixture.submit())],
     |fixture| {
         let (whole, within) = fixture.claim();
@@ -88,13 +86,6 @@ const OPERATIONS: [Operation; 9] = [
         let id = claimed.job.id;
         fixture.store.write(move |tx, now| ops::cancel(tx, now, id, &by())).unwrap();
         vec![(SHUNNED_CLAIM, spent)]
-    },
-    |fixture| {
-        let begin = Instant::now();
-        let before = fixture.store.read().unwrap().position(fixture.thousandth).unwrap();
-        let spent = begin.elapsed();
-        assert_eq!(before, Some(1000));
-        vec![(POSITION, spent)]
     },
     |fixture| {
         let queue = name(LISTED);
@@ -200,7 +191,7 @@ fn print(fixtures: &[Fixture], times: &[Vec<Times>], rounds: usize, before: &str
 }
 
 /// A quantile in microseconds.
-fn quantile(times: &[Duration], part: f64) -> f64 {
+pub(crate) fn quantile(times: &[Duration], part: f64) -> f64 {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
     #[expect(
@@ -213,7 +204,7 @@ fn quantile(times: &[Duration], part: f64) -> f64 {
 }
 
 /// The ratio of the p50 of both in each block: its median, lowest and highest.
-fn ratio(above: &[Duration], below: &[Duration]) -> String {
+pub(crate) fn ratio(above: &[Duration], below: &[Duration]) -> String {
     let size = (above.len() / BLOCKS).max(1);
     let blocks = above.chunks_exact(size).zip(below.chunks_exact(size));
     let mut ratios: Vec<f64> =

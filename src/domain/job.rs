@@ -1,5 +1,6 @@
 //! Jobs, without what was submitted.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::{AgentName, Change, ClientId, JobId, JobState, QueueName, Tag, Timestamp};
@@ -84,6 +85,12 @@ impl Job {
     #[must_use]
     pub fn is_claimable(&self) -> bool {
         self.state.is_waiting() && self.attachments != Attachments::Awaited
+    }
+
+    /// Where it stands in its queue.
+    #[must_use]
+    pub const fn place(&self) -> Place {
+        Place::new(self.priority, self.seq)
     }
 
     /// The agent that has it now, when that agent said who it is.
@@ -255,6 +262,18 @@ impl Attachments {
     }
 }
 
+/// Where a job stands in its queue: high priorities come first, and within a priority what was submitted first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place(Reverse<i64>, u64);
+
+impl Place {
+    /// The place of a job with this priority and `seq`.
+    #[must_use]
+    pub const fn new(priority: i64, seq: u64) -> Self {
+        Self(Reverse(priority), seq)
+    }
+}
+
 /// Where a job stands, as it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Standing {
@@ -273,6 +292,12 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// Whether the job is in its queue.
+    #[must_use]
+    pub const fn is_in_queue(self) -> bool {
+        matches!(self, Self::Waiting | Self::AwaitingAttachments)
+    }
+
     /// Whether nothing will happen to the job any more.
     #[must_use]
     pub const fn is_final(self) -> bool {

@@ -27,7 +27,7 @@ pub use client::Client;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use history::{Actor, Change, Event, Subject};
 pub use id::JobId;
-pub use job::{Attachments, EndedBy, Job, Standing};
+pub use job::{Attachments, EndedBy, Job, Place, Standing};
 pub use log::{Fragment, FragmentRow, Log, LogKind};
 pub use name::{AgentName, ClientId, MAX_NAME, NameError, QueueName, Tag};
 pub use network::network;

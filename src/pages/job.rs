@@ -141,9 +141,9 @@ pub(super) async fn get(
 }
 
 async fn find(app: &App, id: JobId, by: By) -> Result<Found, Failure> {
-    let (now, hearing) = (app.now(), app.hearing());
+    let (now, hearing, lines) = (app.now(), app.hearing(), app.store().lines().clone());
     let read = move |tx: &ReadTx| {
-        let status = ops::job_status(tx, id, now, &hearing)?;
+        let status = ops::job_status(tx, &lines, id, now, &hearing)?;
         let blob = |kind| ops::blob(tx, id, kind).map(|blob| blob.map(|blob| blob.size));
         Ok::<_, ops::Error>(Found {
             glance: ops::JobGlance::of(tx, status.job.clone())?,

@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 pub use blobs::{Blobs, Upload};
 pub use engine::disk::give_to_owner;
@@ -24,9 +24,10 @@ pub use engine::operation::HeldRequest;
 pub use engine::writer::OnFatal;
 pub use engine::{BLOBS, DATABASE, Error, KEYS, ReadTx, WriteTx};
 use engine::{Database, StorageBackend, meta, writer};
+use nouns::job::lines::Follower;
 pub use nouns::{
     AgentReads, Ask, BlobReads, CHUNK, ClientReads, HistoryReads, JobCounts, JobReads, JobsOf,
-    Listed, LogReads, Member, QueueReads, ResultReads, SecretReads, WaitReads,
+    Lines, Listed, LogReads, Member, QueueReads, ResultReads, SecretReads, WaitReads,
 };
 pub use upkeep::check;
 pub use upkeep::expiry::{Ages, Swept};
@@ -41,6 +42,7 @@ pub struct Store {
     db: RwLock<Option<Arc<Database>>>,
     writer: writer::Writer,
     observed: Observed,
+    lines: Lines,
     blobs: Blobs,
     // `None` for one in memory.
     dir: Option<PathBuf>,
@@ -131,12 +133,14 @@ impl Store {
         let db = Arc::new(db);
         let files = blobs.clone();
         let unlink = Box::new(move |name| files.unlink(name));
-        let observed = Observed::default();
-        let watched = Arc::clone(&observed);
+        let (lines, observed) = (Lines::stored(&db.snapshot()?)?, Observed::default());
+        let follower = Follower { lines: lines.clone(), next: Arc::clone(&observed) };
+        let watched = Observed::new(OnceLock::from(Box::new(follower) as Box<dyn Observer>));
         let Options { clock, on_fatal, .. } = options;
         let writer = writer::Writer::start(Arc::clone(&db), unlink, clock, on_fatal, watched)
             .map_err(|source| Error::file("writer thread", source))?;
-        let store = Self { db: RwLock::new(Some(db)), writer, observed, blobs, dir: None };
+        let db = RwLock::new(Some(db));
+        let store = Self { db, writer, observed, lines, blobs, dir: None };
         store.remove_strays()?;
         Ok(store)
     }
@@ -201,6 +205,12 @@ impl Store {
     /// Lets somebody watch all commits from now on, if nobody does yet.
     pub fn observe(&self, observer: Box<dyn Observer>) {
         let _ = self.observed.set(observer);
+    }
+
+    /// The waiting jobs of all queues, in order.
+    #[must_use]
+    pub const fn lines(&self) -> &Lines {
+        &self.lines
     }
 
     /// How large the database's file is, bytes; zero for one in memory.

@@ -12,6 +12,6 @@ pub(in crate::api) async fn get(
     State(app): State<App>,
     JobPath(id): JobPath,
 ) -> ApiResult<Response> {
-    let position = app.scan(move |tx| ops::position(tx, id)).await?;
+    let position = app.read(|tx| ops::position(tx, app.store().lines(), id))?;
     Ok(reply::text(position.to_string()))
 }

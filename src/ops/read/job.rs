@@ -3,7 +3,7 @@
 use super::super::Error;
 use super::Page;
 use crate::domain::{Blob, BlobKind, Event, Job, JobId, QueueName, Subject};
-use crate::store::{BlobReads, HistoryReads, JobReads};
+use crate::store::{BlobReads, HistoryReads, JobReads, Lines};
 
 /// A job and the JSON object that was submitted, without `job_id`.
 pub fn submitted(tx: &impl JobReads, id: JobId) -> Result<Option<(Job, String)>, Error> {
@@ -23,8 +23,9 @@ pub fn job_history(
 ///
 /// # Errors
 /// [`Error::NoPosition`] when the job is unknown or does not wait.
-pub fn position(tx: &impl JobReads, id: JobId) -> Result<u64, Error> {
-    tx.position(id)?.ok_or(Error::NoPosition)
+pub fn position(tx: &impl JobReads, lines: &Lines, id: JobId) -> Result<u64, Error> {
+    let job = tx.job(id)?.filter(|job| job.state.is_waiting()).ok_or(Error::NoPosition)?;
+    Ok(lines.before(&job))
 }
 
 /// The jobs of a queue in all states, in submit order.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::super::{Error, restricted_to};
 use crate::domain::wait::{Estimate, Outlook};
 use crate::domain::{Agent, AgentName, Attachments, Event, Job, JobId, Phase, Subject, Timestamp};
-use crate::store::{AgentReads, ClientReads, HistoryReads, JobReads, WaitReads};
+use crate::store::{AgentReads, ClientReads, HistoryReads, JobReads, Lines, WaitReads};
 
 /// The newest events that are told.
 const EVENTS: usize = 100;
@@ -145,6 +145,7 @@ impl<F: Fn(&AgentName) -> Timestamp> Hearing<F> {
 /// [`Error::NoJob`].
 pub fn job_status(
     tx: &(impl AgentReads + ClientReads + HistoryReads + JobReads + WaitReads),
+    lines: &Lines,
     id: JobId,
     now: Timestamp,
     hearing: &Hearing<impl Fn(&AgentName) -> Timestamp>,
@@ -153,7 +154,8 @@ pub fn job_status(
     let history = tx.newest_events(&Subject::Job(id), EVENTS)?;
     let entered = history.iter().rev().find(|(_, event)| event.enters(&job.state));
     let since = entered.map_or(job.created_at, |(_, event)| event.at);
-    let waiting = job.state.is_waiting().then(|| waiting(tx, &job, now, hearing)).transpose()?;
+    let waiting =
+        job.state.is_waiting().then(|| waiting(tx, lines, &job, now, hearing)).transpose()?;
     let reserved = job.state.phase() == Some(Phase::Reserve);
     let reserved_until = if reserved { Some(since.plus(reservation(tx, id)?)) } else { None };
     Ok(JobStatus { job, since, waiting, reserved_until, history })
@@ -180,11 +182,12 @@ fn reservation(tx: &impl JobReads, id: JobId) -> Result<Duration, Error> {
 
 fn waiting(
     tx: &(impl AgentReads + ClientReads + HistoryReads + JobReads + WaitReads),
+    lines: &Lines,
     job: &Job,
     now: Timestamp,
     hearing: &Hearing<impl Fn(&AgentName) -> Timestamp>,
 ) -> Result<Waiting, Error> {
-    let before = tx.position(job.id)?.unwrap_or_default();
+    let before = lines.before(job);
     let (counts, mut agents) = look_around(tx, job, now, hearing)?;
     let reason = reason(job, before, &counts);
     agents.retain(|agent| reason.is_about(agent.condition));

@@ -3,13 +3,15 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::domain::{Event, JobId, QueueName, Standing, Subject};
+use crate::domain::{Event, JobId, Place, QueueName, Standing, Subject};
 
 /// A job that was added, changed or removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobChange {
     /// Its queue.
     pub queue: QueueName,
+    /// Its place in the queue.
+    pub place: Place,
     /// Where it stood, if it was there.
     pub before: Option<Standing>,
     /// Where it stands, if it still is there.

@@ -19,6 +19,7 @@ pub use agent::AgentReads;
 pub use blob::BlobReads;
 pub use client::ClientReads;
 pub use history::HistoryReads;
+pub use job::lines::Lines;
 pub use job::{Ask, JobCounts, JobReads, JobsOf, Listed};
 pub use log::LogReads;
 pub use queue::QueueReads;

@@ -1,8 +1,7 @@
 //! Priority is for clients with a token over HTTP; here the use cases are called directly.
 
 use testflinger_server::domain::JobId;
-use testflinger_server::ops::Submission;
-use testflinger_server::store::JobReads;
+use testflinger_server::ops::{self, Submission};
 
 use crate::support::{Lab, submission};
 
@@ -28,8 +27,9 @@ fn the_position_follows_priority() {
     let [zero, high, low, another] =
         [0, 9, -9, 0].map(|priority| lab.submit(job("q", priority)).unwrap());
     let tx = lab.store.read().unwrap();
-    let positions = [high, zero, another, low].map(|id| tx.position(id).unwrap());
-    assert_eq!(positions, [Some(0), Some(1), Some(2), Some(3)]);
+    let positions =
+        [high, zero, another, low].map(|id| ops::position(&tx, lab.store.lines(), id).unwrap());
+    assert_eq!(positions, [0, 1, 2, 3]);
 }
 
 #[test]

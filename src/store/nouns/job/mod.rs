@@ -1,6 +1,7 @@
 //! Jobs: body, record, and the index rows that follow from the record.
 
 mod counts;
+pub(crate) mod lines;
 mod reads;
 mod record;
 
@@ -40,9 +41,9 @@ impl Job {
             ));
         }
         if self.is_claimable() {
-            rows.push((Table::Waiting, self.place(), self.waiting_value()));
+            rows.push((Table::Waiting, self.place_key(), self.waiting_value()));
         } else if self.state.is_waiting() {
-            rows.push((Table::AwaitingAttachments, self.place(), id.clone()));
+            rows.push((Table::AwaitingAttachments, self.place_key(), id.clone()));
         } else if self.state.is_finished() {
             let since = self.finished_at.unwrap_or(self.created_at);
             rows.push((Table::Expiry, Kind::Job.key(since, self.id.as_bytes()), Vec::new()));
@@ -53,8 +54,8 @@ impl Job {
         rows
     }
 
-    /// Where the job stands in its queue.
-    fn place(&self) -> Key {
+    /// Where the job stands in its queue, as a key.
+    fn place_key(&self) -> Key {
         self.queue.prefix().priority(self.priority).number(self.seq)
     }
 
@@ -107,7 +108,12 @@ impl WriteTx<'_> {
         let Some(job) = new.or(old) else { return };
         let (before, after) = (old.map(Job::standing), new.map(Job::standing));
         if before != after {
-            self.note_job(JobChange { queue: job.queue.clone(), before, after });
+            self.note_job(JobChange {
+                queue: job.queue.clone(),
+                place: job.place(),
+                before,
+                after,
+            });
         }
         if new.is_some_and(Job::is_claimable) && !old.is_some_and(Job::is_claimable) {
             self.wake(job.queue.clone());

@@ -102,8 +102,6 @@ pub trait JobReads {
     fn held_by(&self, agent: &AgentName) -> Result<Vec<JobId>, Error>;
     /// Up to `limit` waiting jobs that may not wait any longer.
     fn waited_too_long(&self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, Error>;
-    /// How many waiting jobs of its queue stand before this one; `None` when it is not waiting. Reads those before it.
-    fn position(&self, id: JobId) -> Result<Option<u64>, Error>;
     /// The next `limit` jobs after `after`, in submit order.
     fn jobs_after(&self, after: u64, limit: usize) -> Result<Vec<Listed>, Error>;
     /// The same of one queue.
@@ -256,24 +254,6 @@ impl<R: Rows> JobReads for R {
         self.collect(Table::QueueUntil, (range, Direction::Forward), limit, |key, _| {
             Ok(JobId::from_bytes(Tail(key).bytes()))
         })
-    }
-
-    fn position(&self, id: JobId) -> Result<Option<u64>, Error> {
-        let Some(job) = self.job(id)?.filter(|job| job.state.is_waiting()) else {
-            return Ok(None);
-        };
-        let (queue, place) = (job.queue.prefix(), job.place());
-        let mut before = 0;
-        for table in [Table::Waiting, Table::AwaitingAttachments] {
-            self.scan_prefix(table, &queue, None, &mut |key, _| {
-                if key >= place.as_slice() {
-                    return Ok(ControlFlow::Break(()));
-                }
-                before += 1;
-                Ok(ControlFlow::Continue(()))
-            })?;
-        }
-        Ok(Some(before))
     }
 
     fn jobs_after(&self, after: u64, limit: usize) -> Result<Vec<Listed>, Error> {

@@ -1,7 +1,7 @@
 //! All that is stored of jobs, at one moment.
 
 use testflinger_server::domain::{Job, JobId};
-use testflinger_server::store::{Error, JobReads};
+use testflinger_server::store::{Error, JobReads, Lines};
 
 use super::plan::QUEUES;
 use crate::support::queues;
@@ -29,15 +29,15 @@ impl Picture {
     }
 
     /// Whether the indexes say the same as the records: nothing is there by half.
-    pub(super) fn is_whole(&self, tx: &impl JobReads) -> Result<bool, Error> {
+    pub(super) fn is_whole(&self, tx: &impl JobReads, lines: &Lines) -> Result<bool, Error> {
         for name in queues(&QUEUES) {
             let mut waiting: Vec<&Job> = self.0.iter().filter(|job| job.queue == name).collect();
             waiting.retain(|job| job.state.is_waiting());
             waiting.sort_by_key(|job| (-job.priority, job.seq));
-            for (position, job) in (0..).zip(waiting) {
-                if tx.position(job.id)? != Some(position) {
-                    return Ok(false);
-                }
+            let claimable = waiting.iter().filter(|job| job.is_claimable()).map(|job| job.id);
+            let in_line = (0..).zip(&waiting).all(|(before, job)| lines.before(job) == before);
+            if !in_line || !claimable.eq(tx.first_waiting(&name, usize::MAX)?) {
+                return Ok(false);
             }
             let listed = tx.queue_jobs_after(&name, 0, usize::MAX)?;
             let listed = listed.into_iter().map(|row| row.id);

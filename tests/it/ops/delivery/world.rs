@@ -163,7 +163,7 @@ impl<'w> World<'w> {
         };
         let found = store.read().and_then(|tx| {
             let found = Picture::of(&tx)?;
-            let whole = found.is_whole(&tx)?;
+            let whole = found.is_whole(&tx, store.lines())?;
             Ok((found, whole))
         });
         self.store = Some(store);
