@@ -5,7 +5,7 @@
 
 mod upload;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -165,14 +165,14 @@ impl Blobs {
         Ok(removed)
     }
 
-    /// How many files there are whose name is not in `named`.
-    pub(crate) fn count_strays(&self, named: &HashSet<BlobName>) -> Result<u64, Error> {
-        let mut strays = 0;
+    /// How many files there are of which this is true; a file whose name is no blob's has none.
+    pub(crate) fn count(&self, such: &dyn Fn(Option<BlobName>) -> bool) -> Result<u64, Error> {
+        let mut count = 0;
         self.walk(&mut |_, name| {
-            strays += u64::from(name.is_none_or(|name| !named.contains(&name)));
+            count += u64::from(such(name));
             Ok(())
         })?;
-        Ok(strays)
+        Ok(count)
     }
 
     /// Makes the names of all files durable.

@@ -2,7 +2,6 @@
 //! follows from, every file against its row, each in both directions.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -12,14 +11,13 @@ use super::fault::fault;
 pub(crate) use super::fault::sentence;
 use super::pace::{Fast, Pace};
 use super::repair::repair;
+use super::tally::{Tallies, hash as fingerprint, parts};
 use super::{index, schema};
 use crate::store::blobs::Blobs;
 use crate::store::engine::database::CACHE;
-use crate::store::engine::{
-    BLOBS, DATABASE, Database, Error, IndexRow, Key, ReadTx, Rows, Table, meta,
-};
+use crate::store::engine::{BLOBS, DATABASE, Database, Error, Key, ReadTx, Rows, Table, meta};
+use crate::store::nouns::blob;
 use crate::store::nouns::result::{self, Member};
-use crate::store::nouns::{aging, blob};
 
 /// Problems beyond these are only counted.
 const NAMED: usize = 100;
@@ -59,10 +57,12 @@ impl Report {
         Self { problems: vec![problem], ..Self::default() }
     }
 
-    fn add(&mut self, mut problems: Vec<String>) {
-        let room = NAMED.saturating_sub(self.problems.len()).min(problems.len());
-        self.more += problems.split_off(room).len() as u64;
-        self.problems.append(&mut problems);
+    fn add(&mut self, problem: String) {
+        if self.problems.len() < NAMED {
+            self.problems.push(problem);
+        } else {
+            self.more += 1;
+        }
     }
 }
 
@@ -117,19 +117,15 @@ pub(crate) fn look(
     pace: &mut dyn Pace,
     progress: &mut Progress<'_>,
 ) -> Result<Report, Error> {
-    let mut look = Look {
-        tx,
-        pace,
-        report: Report::default(),
-        expected: HashSet::new(),
-        aging: HashSet::new(),
-        last_seq: 0,
-    };
-    for table in Table::ALL.iter().filter(|table| !table.is_index()) {
+    let mut look =
+        Look { tx, pace, report: Report::default(), tallies: Tallies::new(), last_seq: 0 };
+    let (indexes, others): (Vec<Table>, Vec<Table>) =
+        Table::ALL.iter().partition(|table| table.is_index());
+    for table in others.iter().chain(&indexes) {
         look.rows(*table)?;
     }
-    for table in Table::ALL.iter().filter(|table| table.is_index()) {
-        look.index(*table)?;
+    for table in indexes {
+        look.strangers(table)?;
     }
     look.seq()?;
     look.blobs(blobs, hash, progress)?;
@@ -140,17 +136,13 @@ struct Look<'p> {
     tx: ReadTx,
     pace: &'p mut dyn Pace,
     report: Report,
-    /// Fingerprints of the index rows that must be there: a million jobs have some millions of them.
-    expected: HashSet<u64>,
-    /// Fingerprints of what must have a row in [`Table::Expiry`], with whatever time.
-    aging: HashSet<u64>,
+    tallies: Tallies,
     last_seq: u64,
 }
 
 impl Look<'_> {
     fn rows(&mut self, table: Table) -> Result<(), Error> {
-        let (mut problems, mut paced) = (Vec::new(), Ok(()));
-        let before = self.report.rows;
+        let (mut seen, mut paced) = (0, Ok(()));
         self.tx.inspect(table, &mut |key, value| {
             // Once it shall stop, the rest of the table is not looked at.
             if paced.is_ok() {
@@ -159,77 +151,60 @@ impl Look<'_> {
             if paced.is_err() {
                 return;
             }
-            self.report.rows += 1;
+            seen += 1;
             let value = match value {
                 Ok(value) => value,
-                Err(error) => return problems.push(sentence(&error)),
+                Err(error) => return self.report.add(sentence(&error)),
             };
             self.last_seq = self.last_seq.max(index::seq_of(table, key).unwrap_or_default());
-            problems.extend(partner(&self.tx, table, key, value));
+            if let Some(lacks) = partner(&self.tx, table, key, value) {
+                self.report.add(lacks);
+            }
             let follow = match index::index_of(table, key, value) {
                 Ok(follow) => follow,
-                Err(error) => return problems.push(index::of_row(table, key, &error).to_string()),
+                Err(error) => {
+                    return self.report.add(index::of_row(table, key, &error).to_string());
+                }
             };
-            for row in follow {
-                let (whole, thing) = fingerprints(&row);
-                self.expected.insert(whole);
-                if row.0 == Table::Expiry {
-                    self.aging.insert(thing);
-                } else if !matches!(self.tx.get(row.0, &row.1), Ok(Some(found)) if found == row.2) {
-                    let (index, row) = (row.0.name(), index::shown(key));
-                    problems.push(format!("{index}: what follows from {row} is missing or wrong"));
+            for (index, at, must) in &follow {
+                let is_there =
+                    || matches!(self.tx.get(*index, at), Ok(Some(found)) if found == *must);
+                // A row of an age may have another time, so it cannot be looked up.
+                if *index != Table::Expiry && !is_there() {
+                    let (index, row) = (index.name(), index::shown(key));
+                    self.report
+                        .add(format!("{index}: what follows from {row} is missing or wrong"));
                 }
             }
+            self.tallies.row(table, key, value, &follow);
         })?;
         paced?;
-        problems.extend(self.uncounted(table, before)?);
-        self.report.add(problems);
+        self.report.rows += seen;
+        // A damaged page hides rows.
+        let counted = self.tx.count(table)?;
+        if seen != counted {
+            let table = table.name();
+            self.report.add(format!("{table}: {seen} rows can be read of {counted}"));
+        }
         Ok(())
     }
 
-    /// Rows that a damaged page hides.
-    fn uncounted(&self, table: Table, before: u64) -> Result<Option<String>, Error> {
-        let (seen, counted) = (self.report.rows - before, self.tx.count(table)?);
-        let table = table.name();
-        Ok((seen != counted).then(|| format!("{table}: {seen} rows can be read of {counted}")))
-    }
-
-    fn index(&mut self, table: Table) -> Result<(), Error> {
-        let (mut problems, mut paced) = (Vec::new(), Ok(()));
-        let before = self.report.rows;
-        self.tx.inspect(table, &mut |key, value| {
-            // Once it shall stop, the rest of the table is not looked at.
-            if paced.is_ok() {
-                paced = self.pace.step();
-            }
-            if paced.is_err() {
-                return;
-            }
-            self.report.rows += 1;
-            let value = match value {
-                Ok(value) => value,
-                Err(error) => return problems.push(sentence(&error)),
-            };
-            self.last_seq = self.last_seq.max(index::seq_of(table, key).unwrap_or_default());
-            let (whole, thing) = fingerprints(&(table, Key::new().raw(key), value.to_vec()));
-            if table == Table::Expiry {
-                // One too many does no harm: the sweep asks the thing itself for its age. One too few would.
-                self.aging.remove(&thing);
-            } else if !self.expected.contains(&whole) {
-                problems.push(format!(
-                    "{}: {} follows from no row",
-                    table.name(),
-                    index::shown(key)
-                ));
+    /// Rows of an index table that follow from nothing.
+    fn strangers(&mut self, table: Table) -> Result<(), Error> {
+        if !self.tallies.differs(table) {
+            return Ok(());
+        }
+        let name = table.name();
+        let missing = self.tallies.compare(&self.tx, table, self.pace, &mut |key| {
+            // An age too many does no harm: the sweep asks the thing itself. One too few would.
+            if table != Table::Expiry {
+                self.report.add(format!("{name}: {} follows from no row", index::shown(key)));
             }
         })?;
-        paced?;
-        if table == Table::Expiry && !self.aging.is_empty() {
-            let (name, count) = (table.name(), self.aging.len());
-            problems.push(format!("{name}: {count} rows are missing: things would stay for ever"));
+        if table == Table::Expiry && missing > 0 {
+            let problem = format!("{name}: {missing} rows are missing: things would stay for ever");
+            self.report.add(problem);
         }
-        problems.extend(self.uncounted(table, before)?);
-        self.report.add(problems);
         Ok(())
     }
 
@@ -237,38 +212,42 @@ impl Look<'_> {
         let next = meta::seq(&self.tx)?;
         if next < self.last_seq {
             let last = self.last_seq;
-            let problem = format!("the counter stands at {next}, but {last} is used");
-            self.report.add(vec![problem]);
+            self.report.add(format!("the counter stands at {next}, but {last} is used"));
         }
         Ok(())
     }
 
     fn blobs(&mut self, dir: &Blobs, hash: bool, progress: &mut Progress<'_>) -> Result<(), Error> {
-        let mut named = Vec::new();
-        let mut owners = HashSet::new();
-        self.tx.inspect(Table::Blob, &mut |_, value| {
-            named.extend(value.and_then(blob::stored));
-        })?;
-        let mut problems = Vec::new();
-        for blob in &named {
-            if !owners.insert(blob.name) {
-                problems.push(format!("two rows name the file {}", blob.name));
-            }
-            self.report.files += 1;
-            self.report.bytes += blob.size;
-            self.pace.step()?;
-            let mut paced = Ok(());
-            let fault = fault(dir, blob, hash, &mut |bytes| {
-                progress(bytes);
-                if paced.is_ok() {
-                    paced = self.pace.step();
+        let parts = parts(self.tx.count(Table::Blob)?);
+        for part in 0..parts {
+            let (mut named, mut paced) = (HashSet::new(), Ok(()));
+            self.tx.inspect(Table::Blob, &mut |_, value| {
+                let Ok(blob) = value.and_then(blob::stored) else { return };
+                if paced.is_err() || fingerprint(&blob.name) % parts != part {
+                    return;
                 }
-            });
+                if !named.insert(blob.name) {
+                    self.report.add(format!("two rows name the file {}", blob.name));
+                }
+                self.report.files += 1;
+                self.report.bytes += blob.size;
+                paced = self.pace.step();
+                let fault = fault(dir, &blob, hash, &mut |bytes| {
+                    progress(bytes);
+                    if paced.is_ok() {
+                        paced = self.pace.step();
+                    }
+                });
+                if let Some(fault) = fault {
+                    self.report.add(sentence(&fault.what));
+                }
+            })?;
             paced?;
-            problems.extend(fault.map(|fault| sentence(&fault.what)));
+            self.report.strays += dir.count(&|name| match name {
+                Some(name) => fingerprint(&name) % parts == part && !named.contains(&name),
+                None => part == 0,
+            })?;
         }
-        self.report.add(problems);
-        self.report.strays = dir.count_strays(&owners)?;
         Ok(())
     }
 }
@@ -297,15 +276,55 @@ pub(crate) fn partner(tx: &ReadTx, table: Table, key: &[u8], value: &[u8]) -> Op
     }
 }
 
-/// Of a whole row, and for a row of [`Table::Expiry`] of the row without its time.
-fn fingerprints(row: &IndexRow) -> (u64, u64) {
-    let hash = |what: &dyn Fn(&mut DefaultHasher)| {
-        let mut hasher = DefaultHasher::new();
-        what(&mut hasher);
-        hasher.finish()
-    };
-    let (table, key, value) = row;
-    let whole = hash(&|hasher| (*table as u8, key.as_slice(), value).hash(hasher));
-    let (kind, thing) = aging::split(key.as_slice());
-    (whole, hash(&|hasher| (kind, thing).hash(hasher)))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Job, JobId, QueueName, Timestamp};
+    use crate::store::upkeep::tally::TOGETHER;
+
+    /// A database with a job in each of so many queues.
+    fn filled(jobs: u64) -> Database {
+        let db = Database::in_memory(1 << 20).unwrap();
+        schema::create(&db).unwrap();
+        db.write(|tx| {
+            for number in 0..jobs {
+                let queue = QueueName::trusted(format!("queue-{number}"));
+                let (seq, now) = (tx.next_place()?, Timestamp::from_micros(0));
+                tx.insert_job(&Job::new(JobId::new(), seq, queue, now), "{}")?;
+            }
+            Ok(())
+        })
+        .unwrap();
+        db
+    }
+
+    fn problems(db: &Database) -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::new(dir.path().to_owned());
+        let tx = db.snapshot().unwrap();
+        look(tx, &blobs, true, &mut Fast, &mut |_| {}).unwrap().problems
+    }
+
+    #[test]
+    fn what_is_wrong_is_found_however_many_passes_it_takes() {
+        let db = filled(10 * TOGETHER);
+        assert_eq!(problems(&db), [""; 0]);
+        let stray = |number: u64| Key::new().name("stray").number(number);
+        db.write(|tx| {
+            for number in 0..2 * TOGETHER {
+                tx.put(Table::JobByQueue, &stray(number), &[7; 16])?;
+            }
+            let (first, _) = tx.last(Table::Waiting, &Key::new())?.unwrap();
+            tx.remove(Table::Waiting, &Key::new().raw(&first)).map(drop)
+        })
+        .unwrap();
+        let found = problems(&db);
+        let about = |table: Table, what: &str| {
+            let begins = format!("{}: ", table.name());
+            found.iter().filter(|it| it.starts_with(&begins) && it.ends_with(what)).count() as u64
+        };
+        assert_eq!(about(Table::JobByQueue, "follows from no row"), 2 * TOGETHER, "{found:#?}");
+        assert_eq!(about(Table::Waiting, "is missing or wrong"), 1, "{found:#?}");
+        assert_eq!(found.len() as u64, 2 * TOGETHER + 1, "{found:#?}");
+    }
 }

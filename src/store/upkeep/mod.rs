@@ -8,3 +8,4 @@ pub(crate) mod index;
 pub(crate) mod pace;
 mod repair;
 pub(crate) mod schema;
+mod tally;
