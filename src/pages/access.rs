@@ -1,8 +1,7 @@
-//! Who may see a page, and who somebody in a browser is.
+//! Stands before the pages: finds out who somebody in a browser is, and lets in who may look.
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{COOKIE, HeaderValue, LOCATION, SET_COOKIE};
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -10,69 +9,13 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Pages;
 use super::shell::{Refusal, Shell};
+use super::visitor::{Readers, Visitor};
 use crate::app::SESSION_LIFETIME;
 use crate::auth::{Action, Identity, policy};
-use crate::domain::ClientId;
 use crate::http::ApiError;
 use crate::http::caller::{Caller, Seen, in_browser, let_in};
 
 const COOKIE_NAME: &str = "testflinger_session";
-
-/// Who may look at the pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readers {
-    /// Whoever may look at jobs without a token in the access mode; others log in.
-    WithoutToken,
-    /// Whoever has logged in.
-    LoggedIn,
-    /// Everybody; nobody can change anything.
-    All,
-}
-
-/// Somebody who looks at a page.
-#[derive(Clone)]
-pub(super) struct Visitor {
-    pub(super) caller: Caller,
-    /// What forms of this page bring back.
-    pub(super) form_token: String,
-    /// The path and query of the page.
-    pub(super) path: String,
-    pub(super) readers: Readers,
-    /// May see more than the login.
-    pub(super) may_look: bool,
-    session: String,
-}
-
-impl<S: Sync> FromRequestParts<S> for Visitor {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(ApiError::internal)
-    }
-}
-
-impl Visitor {
-    /// The client that has logged in.
-    pub(super) fn client(&self) -> Option<&ClientId> {
-        self.caller.by.identity.client()
-    }
-
-    /// Whether somebody may change something here, as far as the pages decide that.
-    pub(super) fn may_change(&self) -> bool {
-        let Caller { by, .. } = &self.caller;
-        self.readers != Readers::All
-            && policy::check(Action::UseLab, by.access, &by.identity).is_ok()
-    }
-
-    /// Whether a form has brought back what this visitor's page gave it.
-    pub(super) fn check_form(&self, pages: &Pages, token: &str) -> Result<(), ApiError> {
-        if pages.app.is_form_token(&self.session, token) {
-            return Ok(());
-        }
-        let sentence = "This form is not from a page that you have open. Go back, load the page again, and try once more.";
-        Err(ApiError::new(StatusCode::FORBIDDEN, sentence))
-    }
-}
 
 /// Stands before what everybody may see: the login, scripts and styles.
 pub(super) async fn greet(State(pages): State<Pages>, request: Request, next: Next) -> Response {

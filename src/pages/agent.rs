@@ -5,11 +5,11 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 
 use super::Pages;
-use super::access::Visitor;
 use super::agents::AgentLine;
 use super::filter::Query;
 use super::shell::{Failure, Shell, Shown, live};
 use super::show::{Badge, Told, When, counted};
+use super::visitor::Visitor;
 use crate::domain::{JobId, Provision, Subject, Timestamp};
 use crate::http::AgentPath;
 use crate::ops::{self, Lab};

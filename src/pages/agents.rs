@@ -8,11 +8,11 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 
 use super::Pages;
-use super::access::Visitor;
 use super::chart::meter;
 use super::filter::Query;
 use super::shell::{Shell, Shown, live};
 use super::show::{Badge, Line, When, span};
+use super::visitor::Visitor;
 use crate::domain::Timestamp;
 use crate::ops::{AgentGlance, Doing, Lab};
 

@@ -5,9 +5,9 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 
 use super::Pages;
-use super::access::Visitor;
 use super::shell::{Shell, Shown, live};
 use super::show::{Badge, Line, When, counted};
+use super::visitor::Visitor;
 use crate::app::{App, Unready};
 use crate::domain::{AgentName, Timestamp};
 use crate::ops::{self, AgentGlance, Doing, Lab, LabReads};

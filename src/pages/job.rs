@@ -8,11 +8,12 @@ use axum::http::header::CONTENT_DISPOSITION;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::Pages;
-use super::access::{Visitor, see_other};
+use super::access::see_other;
 use super::login;
 use super::shell::{Failure, Shell, Shown, live};
 use super::show::{Line, Told, When, growing, size, span};
 use super::text::logs;
+use super::visitor::Visitor;
 use super::yaml::{self, Token};
 use crate::app::App;
 use crate::domain::{

@@ -10,10 +10,10 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::try_unfold;
 
 use super::Pages;
-use super::access::Visitor;
 use super::filter::Query;
 use super::shell::{Failure, Shell, Shown, html};
 use super::text::{Pieces, after, logs};
+use super::visitor::Visitor;
 use crate::app::App;
 use crate::domain::{JobId, Log, LogKind, Phase};
 use crate::http::TextPaths;

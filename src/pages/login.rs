@@ -9,9 +9,10 @@ use axum::response::Response;
 use secrecy::SecretString;
 
 use super::Pages;
-use super::access::{Readers, Visitor, is_https, see_other, set_session};
+use super::access::{is_https, see_other, set_session};
 use super::filter::Query;
 use super::shell::{Shell, Shown, html};
+use super::visitor::{Readers, Visitor};
 use crate::app;
 use crate::http::ApiError;
 

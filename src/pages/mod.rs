@@ -19,13 +19,14 @@ mod queues;
 mod shell;
 mod show;
 mod text;
+mod visitor;
 mod yaml;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
-pub use access::Readers;
+pub use visitor::Readers;
 
 use crate::app::App;
 use crate::http::compression;

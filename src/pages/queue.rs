@@ -7,12 +7,12 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 
 use super::Pages;
-use super::access::Visitor;
 use super::agents::AgentLine;
 use super::chart::{Column, columns};
 use super::queues::QueueLine;
 use super::shell::{Failure, Shell, Shown, live};
 use super::show::{Line, span};
+use super::visitor::Visitor;
 use crate::domain::Timestamp;
 use crate::http::QueuePath;
 use crate::ops::{self, JobFilter, Lab};

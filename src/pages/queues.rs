@@ -5,10 +5,10 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 
 use super::Pages;
-use super::access::Visitor;
 use super::filter::Query;
 use super::shell::{Shell, Shown, live};
 use super::show::{counted, span};
+use super::visitor::Visitor;
 use crate::ops::{self, Lab, QueueGlance};
 
 #[derive(Template)]

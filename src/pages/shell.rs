@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
-use super::access::{Readers, Visitor};
 use super::assets;
+use super::visitor::{Readers, Visitor};
 use crate::http::ApiError;
 use crate::http::etag::Tag;
 use crate::{app, ops};
