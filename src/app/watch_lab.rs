@@ -148,6 +148,12 @@ pub enum LabNews {
 }
 
 impl App {
+    /// The number of the newest change; 0 when there was none yet, after which a watcher has missed whatever came.
+    #[must_use]
+    pub fn newest_change(&self) -> u64 {
+        self.publisher().ring().told.back().map_or(0, |told| told.number)
+    }
+
     /// Watches the lab, from now on or from after the change with this number.
     ///
     /// # Errors

@@ -29,13 +29,7 @@ pub(super) async fn guard(State(pages): State<Pages>, request: Request, next: Ne
 
 async fn serve(pages: Pages, mut request: Request, next: Next, greets: bool) -> Response {
     let session = session(request.headers()).unwrap_or_default();
-    // A session that has ended, or whose client was changed, is none.
-    let identity = if session.is_empty() {
-        Identity::Anonymous
-    } else {
-        pages.app.in_session(&session).unwrap_or_default()
-    };
-    let caller = match in_browser(&pages.app, identity, &request) {
+    let caller = match in_browser(&pages.app, who(&pages, &session), &request) {
         Ok(caller) => caller,
         Err(error) => return error.into_response(),
     };
@@ -46,6 +40,7 @@ async fn serve(pages: Pages, mut request: Request, next: Next, greets: bool) -> 
         form_token: pages.app.form_token(&session),
         may_look: denied.is_none(),
         readers: pages.readers,
+        place: pages.app.newest_change(),
         caller: caller.clone(),
         path,
         session,
@@ -67,6 +62,21 @@ async fn serve(pages: Pages, mut request: Request, next: Next, greets: bool) -> 
     }
     response.extensions_mut().insert(seen);
     response
+}
+
+/// Who has a session. One that has ended, or whose client was changed, is none.
+fn who(pages: &Pages, session: &str) -> Identity {
+    if session.is_empty() {
+        return Identity::Anonymous;
+    }
+    pages.app.in_session(session).unwrap_or_default()
+}
+
+/// Whether somebody who was let in long ago would still be.
+pub(super) fn may_still_look(pages: &Pages, visitor: &Visitor) -> bool {
+    let mut caller = visitor.caller.clone();
+    caller.by.identity = who(pages, &visitor.session);
+    may_look(pages, &caller).is_ok()
 }
 
 fn may_look(pages: &Pages, caller: &Caller) -> Result<(), policy::Denied> {

@@ -11,7 +11,7 @@ use super::Pages;
 use super::access::see_other;
 use super::login;
 use super::shell::{Failure, Shell, Shown, live};
-use super::show::{Line, Told, When, growing, size, span};
+use super::show::{Line, Told, When, growing, log_key, size, span};
 use super::text::logs;
 use super::visitor::Visitor;
 use super::yaml::{self, Token};
@@ -20,7 +20,7 @@ use crate::domain::{
     Attachments, BlobKind, Change, Event, JobId, JobState, LogKind, Phase, Timestamp,
 };
 use crate::http::{ApiError, TextPath, upload};
-use crate::ops::{self, By, JobGlance, JobStatus, MemberView, Reason, ResultView, Waiting};
+use crate::ops::{self, By, Cursor, JobGlance, JobStatus, MemberView, Reason, ResultView, Waiting};
 use crate::secrets::MaskedJson;
 use crate::store::{Member, ReadTx};
 
@@ -43,6 +43,8 @@ struct Page {
     reserved: Option<String>,
     phases: Vec<PhaseLine>,
     logs: Vec<LogPart>,
+    /// The key of the log that is open.
+    open: String,
     yaml: Vec<Token>,
     priority: i64,
     attempt: u32,
@@ -77,10 +79,10 @@ struct LogPart {
     serial: bool,
     url: String,
     size: String,
-    open: bool,
     cut: bool,
     text: String,
-    next: Option<i64>,
+    /// It comes in fragments, of which the stream tells more.
+    grows: bool,
 }
 
 /// What is read of a job in one snapshot.
@@ -110,11 +112,16 @@ pub(super) async fn get(
     let job = &glance.job;
     let ended = job.state.is_finished();
     let codes = exit_codes(&result);
-    let logs = log_parts(&app, id, &mut result, ended).await?;
+    let change = status.history.last().map_or(0, |(number, _)| *number);
+    let mut place = Cursor { attempt: job.attempt, change, ..Cursor::default() };
+    let logs = log_parts(&app, id, &mut result, &mut place).await?;
+    let failed = glance.failed.map(|(phase, _)| phase);
     let may_cancel = !ended && visitor.may_change() && visitor.caller.by.may_touch(job);
     let title = if glance.name.is_empty() { format!("Job {id}") } else { glance.name.clone() };
+    let mut shell = Shell::of(&visitor, title, "/jobs");
+    shell.stream = (!ended).then(|| (format!("/jobs/{id}/stream"), place.to_string()));
     let page = Page {
-        shell: Shell::of(&visitor, title, "/jobs"),
+        shell,
         line: Line::of(&glance, now),
         since: When::at(status.since, now),
         may_cancel,
@@ -125,6 +132,7 @@ pub(super) async fn get(
             left => format!("{} are left.", growing(left)),
         }),
         phases: phases(&status, &codes, now),
+        open: open_log(&logs, failed.or_else(|| ended.then_some(Phase::Test))),
         logs,
         yaml: definition(&body),
         priority: job.priority,
@@ -261,34 +269,37 @@ fn is_exit_code(member: &str) -> bool {
     member.strip_suffix("_status").is_some_and(|phase| Phase::parse(phase).is_some())
 }
 
-/// The ends of a job's logs. The last one is open.
+/// The ends of a job's logs, and at which place of its stream they go on.
 async fn log_parts(
     app: &App,
     id: JobId,
     result: &mut ResultView,
-    ended: bool,
+    place: &mut Cursor,
 ) -> Result<Vec<LogPart>, Failure> {
     let masks = app.masks(id).await?;
     let mut parts = Vec::new();
     for log in logs(id, &mut result.members) {
-        let (bytes, phase, kind) = (log.size(), log.phase.as_str(), log.log.1);
+        let (bytes, phase, kind) = (log.size(), log.phase, log.log.1);
         let (text, next) = log.tail(app, masks.as_ref(), TAIL).await?;
+        place.set(kind, next.unwrap_or_default().max(place.of(kind)));
         parts.push(LogPart {
-            key: format!("{phase}-{}", kind.as_str()),
-            phase,
+            key: log_key(phase, kind),
+            phase: phase.as_str(),
             serial: kind == LogKind::Serial,
-            url: format!("/jobs/{id}/log/{}/{phase}", kind.as_str()),
+            url: format!("/jobs/{id}/log/{}/{}", kind.as_str(), phase.as_str()),
             size: size(bytes),
-            open: false,
             cut: bytes > TAIL as u64,
             text,
-            next: next.filter(|_| !ended),
+            grows: next.is_some(),
         });
     }
-    if let Some(last) = parts.last_mut() {
-        last.open = true;
-    }
     Ok(parts)
+}
+
+/// The log that people look for: that of a phase, or the last one.
+fn open_log(logs: &[LogPart], phase: Option<Phase>) -> String {
+    let found = logs.iter().find(|log| Some(log.phase) == phase.map(Phase::as_str));
+    found.or(logs.last()).map(|log| log.key.clone()).unwrap_or_default()
 }
 
 /// What else was posted, masked; large values are only named.

@@ -1,18 +1,17 @@
-//! `/jobs/<id>/log/<output|serial>/<phase>`: the whole log as text, what came after a fragment, or the lines with a text.
+//! `/jobs/<id>/log/<output|serial>/<phase>`: the whole log as text or to scroll in, a part of it, or the lines with a text.
 
 use askama::Template;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, HeaderValue,
-};
+use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::try_unfold;
 
 use super::Pages;
 use super::filter::Query;
 use super::shell::{Failure, Shell, Shown, html};
-use super::text::{Pieces, after, logs};
+use super::show;
+use super::text::{Pieces, logs};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::domain::{JobId, Log, LogKind, Phase};
@@ -21,8 +20,6 @@ use crate::http::compression::About;
 use crate::http::stream::Broken;
 use crate::ops;
 
-/// The number of the fragment that comes next; absent when none will come.
-const NEXT: HeaderName = HeaderName::from_static("log-next");
 /// Lines that are shown of a search.
 const LINES: usize = 500;
 /// Of a longer line only the beginning is looked at, bytes.
@@ -41,9 +38,24 @@ struct Page {
     cut: bool,
 }
 
+/// The whole log, for people who scroll.
+#[derive(Template)]
+#[template(path = "log.html")]
+struct Whole {
+    shell: Shell,
+    id: String,
+    phase: &'static str,
+    serial: bool,
+    url: String,
+    size: String,
+    parts: usize,
+}
+
 /// A line in which the text is.
 struct Found {
     number: usize,
+    /// The part of the whole log that has it.
+    part: usize,
     before: String,
     text: String,
     after: String,
@@ -60,12 +72,6 @@ pub(super) async fn get(
     let id = JobId::from_path(&id).ok_or_else(unknown)?;
     let (kind, phase) = LogKind::parse(&kind).zip(Phase::parse(&phase)).ok_or_else(unknown)?;
     let log = Log(id, kind);
-    if let Ok(from) = query.get("from").parse() {
-        let ended = app.read(|tx| ops::has_ended(tx, id))?;
-        let (text, next) = after(&app, log, phase, from).await?;
-        let done = ended && text.is_empty();
-        return Ok(plain(Body::from(text), (!done).then_some(next)));
-    }
     let by = visitor.caller.by.clone();
     let mut result = app.read_large(move |tx| ops::result(tx, id, &by)).await?;
     let text =
@@ -73,10 +79,25 @@ pub(super) async fn get(
     let text = text.ok_or_else(unknown)?;
     let (size, masks) = (text.size(), app.masks(id).await?);
     let pieces = text.pieces(masks);
+    if let Ok(number) = query.get("part").parse() {
+        let part = pieces.part(&app, number).await.ok_or_else(unknown)?;
+        return Ok(plain(Body::from(part)));
+    }
+    let url = format!("/jobs/{id}/log/{}/{}", kind.as_str(), phase.as_str());
+    if !query.get("view").is_empty() {
+        return Ok(html(&Whole {
+            shell: Shell::of(&visitor, format!("Log of {}", phase.as_str()), "/jobs"),
+            id: id.to_string(),
+            phase: phase.as_str(),
+            serial: kind == LogKind::Serial,
+            url,
+            size: show::size(size),
+            parts: pieces.parts(),
+        }));
+    }
     let find = query.get("find");
     if !find.is_empty() {
         let (lines, cut) = search(&app, pieces, &find.to_lowercase()).await;
-        let url = format!("/jobs/{id}/log/{}/{}", kind.as_str(), phase.as_str());
         return Ok(html(&Page {
             shell: Shell::of(&visitor, format!("{find} in {}", phase.as_str()), "/jobs"),
             id: id.to_string(),
@@ -88,7 +109,7 @@ pub(super) async fn get(
             cut,
         }));
     }
-    let mut response = plain(stream(app, pieces), None);
+    let mut response = plain(stream(app, pieces));
     response.extensions_mut().insert(About(size));
     if !query.get("download").is_empty() {
         let name =
@@ -100,14 +121,11 @@ pub(super) async fn get(
     Ok(response)
 }
 
-fn plain(body: Body, next: Option<i64>) -> Response {
+fn plain(body: Body) -> Response {
     let mut response = Response::new(body).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    if let Some(next) = next {
-        headers.insert(NEXT, HeaderValue::from(next));
-    }
     response
 }
 
@@ -124,24 +142,31 @@ fn stream(app: App, pieces: Pieces) -> Body {
 /// The lines that have a text, in lower case, and whether there may be more of them.
 async fn search(app: &App, mut pieces: Pieces, needle: &str) -> (Vec<Found>, bool) {
     let (mut lines, mut number, mut open) = (Vec::new(), 0, Vec::new());
+    let (mut part, mut next) = (0, 0);
     while let Some(bytes) = pieces.next(app).await {
+        if open.is_empty() {
+            part = next;
+        }
+        next += 1;
         open.extend(bytes);
         let end = open.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let rest = open.split_off(end);
         for line in open.split_inclusive(|byte| *byte == b'\n') {
             number += 1;
-            lines.extend(found(line, number, needle));
+            lines.extend(found(line, (number, part), needle));
+            // Only the first line may have begun in the part before.
+            part = next - 1;
             if lines.len() == LINES {
                 return (lines, true);
             }
         }
         open = rest;
     }
-    lines.extend(found(&open, number + 1, needle));
+    lines.extend(found(&open, (number + 1, part), needle));
     (lines, false)
 }
 
-fn found(line: &[u8], number: usize, needle: &str) -> Option<Found> {
+fn found(line: &[u8], (number, part): (usize, usize), needle: &str) -> Option<Found> {
     let line = String::from_utf8_lossy(&line[..line.len().min(LONGEST)]);
     let line = line.trim_end_matches(['\n', '\r', char::REPLACEMENT_CHARACTER]);
     let lower = line.to_lowercase();
@@ -154,5 +179,5 @@ fn found(line: &[u8], number: usize, needle: &str) -> Option<Found> {
     });
     let (before, found, after) = split.flatten().unwrap_or(("", line, ""));
     let [before, found, after] = [before, found, after].map(ToOwned::to_owned);
-    Some(Found { number, before, text: found, after })
+    Some(Found { number, part, before, text: found, after })
 }

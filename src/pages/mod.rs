@@ -12,6 +12,7 @@ mod filter;
 mod home;
 mod job;
 mod jobs;
+mod live;
 mod log;
 mod login;
 mod queue;
@@ -57,8 +58,10 @@ pub fn routes(app: App, readers: Readers) -> Router {
         .route("/jobs/{id}/artifact", get(job::artifact))
         .route("/jobs/{id}/cancel", post(job::cancel))
         .route("/jobs/{id}/log/{kind}/{phase}", get(log::get))
+        .route("/jobs/{id}/stream", get(live::job))
         .route("/queues", get(queues::get))
-        .route("/queues/{name}", get(queue::get));
+        .route("/queues/{name}", get(queue::get))
+        .route("/stream", get(live::lab));
     free.route_layer(from_fn_with_state(pages.clone(), access::greet))
         .merge(readable.route_layer(from_fn_with_state(pages.clone(), access::guard)))
         .layer(compression::layer())

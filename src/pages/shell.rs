@@ -28,6 +28,8 @@ pub(super) struct Shell {
     pub(super) csrf: String,
     pub(super) may_look: bool,
     pub(super) may_log_in: bool,
+    /// Where the page is told when it is out of date, and the last that it was told; `None` where nothing can change.
+    pub(super) stream: Option<(String, String)>,
 }
 
 impl Shell {
@@ -40,6 +42,7 @@ impl Shell {
             csrf: visitor.form_token.clone(),
             may_look: visitor.may_look,
             may_log_in: visitor.readers != Readers::All && !visitor.path.starts_with("/login"),
+            stream: (!here.is_empty()).then(|| ("/stream".to_owned(), visitor.place.to_string())),
         }
     }
 
@@ -99,6 +102,9 @@ pub(super) fn html(page: &impl Template) -> Response {
     }
 }
 
+/// What stands before the place in the text of a page. It is in the first tag, before anything that others have written.
+const PLACE: &str = " data-place=\"";
+
 /// A page that is asked for again and again: whoever has it already gets 304.
 pub(super) fn live(page: &impl Template, headers: &HeaderMap) -> Response {
     let text = match page.render() {
@@ -108,7 +114,10 @@ pub(super) fn live(page: &impl Template, headers: &HeaderMap) -> Response {
             return ApiError::internal().into_response();
         }
     };
-    let tag = Tag::of(&Sha256::digest(text.as_bytes()).into());
+    // The same page is up to date at many places of its stream.
+    let (head, rest) = text.split_once(PLACE).unwrap_or_default();
+    let (_, rest) = rest.split_once('"').unwrap_or_default();
+    let tag = Tag::of(&Sha256::new().chain_update(head).chain_update(rest).finalize().into());
     match tag.not_modified(headers) {
         Some(response) => with_headers(response),
         None => tag.on(with_headers(text.into_response())),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Actor, Change, Event, Job, JobState, Phase, Timestamp};
+use crate::domain::{Actor, Change, Event, Job, JobState, LogKind, Phase, Timestamp};
 use crate::ops::{AgentGlance, COUNTED, Doing, JobGlance};
 
 /// A moment: how long ago, and exactly.
@@ -116,6 +116,11 @@ impl Badge {
             Doing::Busy => Self::new("busy", word),
         }
     }
+}
+
+/// The name of a log in a page and in its stream.
+pub(super) fn log_key(phase: Phase, kind: LogKind) -> String {
+    format!("{}-{}", phase.as_str(), kind.as_str())
 }
 
 /// A job in a list.

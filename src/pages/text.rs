@@ -1,4 +1,4 @@
-//! The text of a job's logs, masked: its end, what came after a fragment, and the whole of it piece by piece.
+//! The text of a job's logs, masked: its end, and the whole of it piece by piece.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -123,7 +123,9 @@ impl PhaseText {
                         size = 0;
                     }
                 }
-                pieces.push(Piece::Rows(group));
+                if pieces.is_empty() || !group.is_empty() {
+                    pieces.push(Piece::Rows(group));
+                }
             }
         }
         pieces.reverse();
@@ -132,6 +134,7 @@ impl PhaseText {
             phase: self.phase,
             rest: pieces,
             unquote: Unquote::within(),
+            is_cut: false,
             grows: masks.as_ref().is_some_and(|masks| masks.grows),
             masked: masks.map(|masks| Masked::new(Arc::clone(&masks.plain))),
         }
@@ -152,35 +155,6 @@ fn hold_back(
     }
     let [PhaseLog { fragments, .. }] = phases;
     Ok(fragments)
-}
-
-/// The text of the fragments of a phase from a number on, and the number of the one that comes next.
-pub(super) async fn after(
-    app: &App,
-    log: Log,
-    phase: Phase,
-    from: i64,
-) -> Result<(String, i64), Failure> {
-    let masks = app.masks(log.0).await?;
-    let found = app.scan(move |tx| ops::log(tx, log, &[phase], from, None)).await?;
-    let rows = found.into_iter().next().map(|part| part.fragments).unwrap_or_default();
-    let mut rows = hold_back(app, log, phase, rows, masks.as_ref())?;
-    // A reader who is far behind gets the rest the next time.
-    let mut size = 0;
-    rows.retain(|row| {
-        size += row.size;
-        size - row.size < TOGETHER
-    });
-    let next = rows.last().map_or(from, |row| row.number.saturating_add(1));
-    let before = match &masks {
-        Some(masks) if !rows.is_empty() => app.text_before(log, phase, from, masks)?,
-        _ => Vec::new(),
-    };
-    let text = app.scan(move |tx| ops::fragment_texts(tx, log, phase, &rows)).await?;
-    let Some(masks) = masks else { return Ok((text, next)) };
-    let mut masked = Masked::after(Arc::clone(&masks.plain), &before);
-    let shown = [masked.feed(text.as_bytes()), masked.end()].concat();
-    Ok((String::from_utf8_lossy(&shown).into_owned(), next))
 }
 
 /// The last `most` bytes of a text, from the beginning of a line on if there is one. What stands before them is looked at
@@ -213,11 +187,43 @@ pub(super) struct Pieces {
     /// The next one last.
     rest: Vec<Piece>,
     unquote: Unquote,
+    /// What stands before the next piece was left out.
+    is_cut: bool,
     masked: Option<Masked>,
     grows: bool,
 }
 
 impl Pieces {
+    /// How many parts the text has.
+    pub(super) const fn parts(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// One of the parts, which are about as long as the pieces and consist of whole lines. `None` when there are not so many.
+    pub(super) async fn part(mut self, app: &App, number: usize) -> Option<Vec<u8>> {
+        let last = self.parts().checked_sub(1).filter(|last| number <= *last)?;
+        // The piece before is read, too: a value that is masked may begin in it, or a line, or an escape.
+        let before = number.saturating_sub(1);
+        self.rest.truncate(self.parts() - before);
+        self.is_cut = before > 0;
+        if number > 0 {
+            self.next(app).await?;
+        }
+        let mut text = self.next(app).await?;
+        if number > 0 {
+            text.drain(..first_line(&text));
+        }
+        while let Some(mut more) = self.next(app).await {
+            if number < last {
+                more.truncate(first_line(&more));
+                text.extend(more);
+                break;
+            }
+            text.extend(more);
+        }
+        Some(text)
+    }
+
     /// The next piece; `None` at the end. What was removed meanwhile is empty.
     pub(super) async fn next(&mut self, app: &App) -> Option<Vec<u8>> {
         let Some(piece) = self.rest.pop() else {
@@ -235,7 +241,13 @@ impl Pieces {
             Piece::Chunk(n) => {
                 let member = log_of(phase, log.1);
                 let read = app.scan(move |tx| ops::result_chunk(tx, log.0, &member, n));
-                self.unquote.feed(&read.await.ok()?.unwrap_or_default(), n == 0)
+                let mut chunk = read.await.ok()?.unwrap_or_default();
+                if std::mem::take(&mut self.is_cut) {
+                    // It may begin in the middle of an escape, but none has a blank in it.
+                    let blank = chunk.iter().position(|byte| *byte == b' ');
+                    chunk.drain(..blank.unwrap_or_default());
+                }
+                self.unquote.feed(&chunk, n == 0)
             }
         };
         Some(match &mut self.masked {
@@ -243,6 +255,11 @@ impl Pieces {
             None => text.into_bytes(),
         })
     }
+}
+
+/// How long the first line is, or its rest, bytes.
+fn first_line(text: &[u8]) -> usize {
+    text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| at + 1)
 }
 
 /// Reads the text of a JSON string that comes in pieces.

@@ -30,6 +30,8 @@ pub(super) struct Visitor {
     /// The path and query of the page.
     pub(super) path: String,
     pub(super) readers: Readers,
+    /// The number of the newest change in the lab. It was read before anything of the page, so that no change lies between.
+    pub(super) place: u64,
     /// May see more than the login.
     pub(super) may_look: bool,
     pub(super) session: String,

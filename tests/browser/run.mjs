@@ -40,7 +40,7 @@ async function window(url, options = {}) {
   page.on("pageerror", (error) => note(error.message));
   page.on("console", (message) => {
     // What the browser says of a status is what the test asked for.
-    if (["error", "warning"].includes(message.type()) && !message.text().includes("status of 4")) note(message.text());
+    if (["error", "warning"].includes(message.type()) && !/status of (4|503)/.test(message.text())) note(message.text());
   });
   page.on("request", (request) => { if (!request.url().startsWith(url)) note(`asks ${request.url()}`); });
   return { page, context, open: (path) => page.goto(url + path) };
@@ -141,19 +141,83 @@ try {
     await context.close();
   });
 
-  await test("a job goes through its phases while somebody looks", async () => {
-    const { page, context, open } = await window(lab.url);
+  /** A window that notes what its page asks for and what its stream tells. */
+  async function watched() {
+    const { page, ...more } = await window(lab.url);
+    const asked = [];
+    page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+    await page.addInitScript(() => {
+      globalThis.told = [];
+      const Native = globalThis.EventSource;
+      globalThis.EventSource = class extends Native {
+        constructor(...where) {
+          super(...where);
+          this.addEventListener("message", ({ data }) => globalThis.told.push(JSON.parse(data)));
+        }
+      };
+      Object.defineProperty(document, "hidden", { get: () => globalThis.isHidden ?? false });
+      globalThis.hide = (isHidden) => {
+        globalThis.isHidden = isHidden;
+        document.dispatchEvent(new Event("visibilitychange"));
+      };
+    });
+    return { page, asked, told: () => page.evaluate(() => globalThis.told.length), ...more };
+  }
+  const isOver = (state) => state === "complete" || state.endsWith("failed");
+
+  await test("a job goes through its phases while somebody looks, and nothing is asked for that was not told", async () => {
+    const { page, context, open, asked, told } = await watched();
     const id = await submit(restricted("watched"), "firmware-team");
     await open(`/jobs/${id}`);
     await page.evaluate(() => { globalThis.stayed = true; });
+    asked.length = 0;
     const seen = new Set();
-    for (let tries = 0; tries < 240 && !seen.has("complete") && ![...seen].some((word) => word.endsWith("failed")); tries += 1) {
+    for (let tries = 0; tries < 480 && ![...seen].some(isOver); tries += 1) {
       seen.add(await page.locator("#head .state").textContent());
-      await page.waitForTimeout(500);
+      await page.waitForTimeout(250);
     }
     assert.ok([...seen].filter((word) => ["setup", "provision", "test", "cleanup"].includes(word)).length >= 2, [...seen].join());
     assert.ok(await page.evaluate(() => globalThis.stayed), "the page was loaded again");
     assert.match(await page.locator("#phases").textContent(), /provision.*exit \d/s);
+    await page.waitForTimeout(2000);
+    const looks = asked.filter((path) => path === `/jobs/${id}`).length;
+    assert.ok(looks > 0 && looks <= await told(), `${looks} pages for ${await told()} messages`);
+    assert.ok(asked.every((path) => path === `/jobs/${id}` || path === `/jobs/${id}/stream`), asked.join());
+    asked.length = 0;
+    await page.waitForTimeout(6000);
+    assert.deepEqual(asked, [], "the job has ended");
+    const shown = await page.locator("#log-test-output pre").textContent();
+    const whole = await (await fetch(`${lab.url}/jobs/${id}/log/output/test`)).text();
+    assert.equal(shown, whole, "each line has arrived once");
+    await context.close();
+  });
+
+  await test("a tab that nobody sees asks for nothing, and is up to date when it is seen again", async () => {
+    const { page, context, open, asked, told } = await watched();
+    await open("/jobs");
+    await page.waitForFunction(() => globalThis.told.length > 0);
+    await page.evaluate(() => globalThis.hide(true));
+    await page.waitForTimeout(1000);
+    asked.length = 0;
+    const before = await told();
+    await submit({ job_queue: "riscv", name: "while nobody looked" });
+    await page.waitForTimeout(5000);
+    assert.deepEqual([asked, await told()], [[], before]);
+    await page.evaluate(() => globalThis.hide(false));
+    await page.getByText("while nobody looked").waitFor();
+    assert.equal(asked[0], "/stream");
+    await context.close();
+  });
+
+  await test("a page whose stream is refused is asked for now and then", async () => {
+    const { page, context, open, asked } = await watched();
+    await page.route("**/stream?*", (route) => route.fulfill({ status: 503, body: "too many" }));
+    const id = await submit(restricted("polled"), "firmware-team");
+    await open(`/jobs/${id}`);
+    await page.locator("#head .state", { hasText: /complete|failed/ }).waitFor({ timeout: 120_000 });
+    assert.equal(asked.filter((path) => path.endsWith("/stream")).length <= 3, true, "a stream that is refused is left alone");
+    await page.locator("#log-test-output pre").waitFor({ state: "attached" });
+    assert.equal(await page.locator("#stale").isVisible(), false);
     await context.close();
   });
 
@@ -163,7 +227,7 @@ try {
     let log = 0;
     for (let tries = 0; tries < 120 && log === 0; tries += 1) {
       await open(`/jobs/${id}`);
-      log = await page.locator("details[open] pre[data-from]").count();
+      log = await page.locator("details[open] pre[data-grows]").count();
       await page.waitForTimeout(300);
     }
     const text = () => page.locator("pre[data-tail]").allTextContents();
@@ -171,12 +235,72 @@ try {
     await page.waitForFunction(
       (length) => [...document.querySelectorAll("pre[data-tail]")].map((log) => log.textContent).join("").length > length, before);
     await open(`/jobs/${first("complete")}`);
-    const find = page.getByLabel("Find in this log").last();
+    await page.locator("#log-cleanup-output summary").click();
+    const find = page.locator("#log-cleanup-output").getByLabel("Find in this log");
     await find.fill("POWERING");
     await find.press("Enter");
     assert.equal(await page.locator("mark").first().textContent(), "Powering");
     await page.getByRole("link", { name: "Whole log" }).click();
+    await page.getByText("Powering the device off").first().waitFor();
+    await page.getByRole("link", { name: "As text" }).click();
     assert.match(await page.textContent("body"), /Powering the device off/);
+    await context.close();
+  });
+
+  await test("a log of 43 MB is scrolled through and searched", async () => {
+    const { page, context, open } = await window(lab.url);
+    const id = await submit({ job_queue: "long", name: "endless" });
+    const headers = { "Content-Type": "application/json", Cookie: "agent_name=scribe" };
+    const post = (path, body) => fetch(lab.url + path, { method: "POST", headers, body: JSON.stringify(body) });
+    await fetch(`${lab.url}/v1/job?queue=long`, { headers });
+    const line = (number) => `[${String(number).padStart(8)}] usb 1-1: new high-speed device, as a kernel writes it\n`;
+    const lines = Math.ceil((43 << 20) / line(0).length);
+    for (let from = 0, number = 0; from < lines; number += 1) {
+      const to = Math.min(from + 10_000, lines);
+      const text = Array.from({ length: to - from }, (_, n) => line(from + n)).join("");
+      const fragment = { fragment_number: number, timestamp: new Date().toISOString(), phase: "test", log_data: text };
+      assert.equal((await post(`/v1/result/${id}/log/output`, fragment)).status, 200);
+      from = to;
+    }
+    await post(`/v1/result/${id}`, { job_state: "complete" });
+    const timed = async (what, run) => {
+      const begun = Date.now();
+      await run();
+      console.log(`   ${what}: ${Date.now() - begun} ms`);
+    };
+    const sees = (number) => page.waitForFunction((text) => [...document.querySelectorAll(".parts pre")].some((part) => {
+      const { top, bottom } = part.getBoundingClientRect();
+      return bottom > 0 && top < innerHeight && part.textContent.includes(text);
+    }), line(number).trim());
+    const kept = () => page.evaluate(() => document.querySelector(".parts").textContent.length);
+    await timed("the page of the job", () => open(`/jobs/${id}`));
+    await timed("the first lines of the whole log", async () => {
+      await page.locator("#log-test-output").getByRole("link", { name: "Whole log" }).click();
+      await sees(0);
+    });
+    await timed("its last lines", async () => {
+      await page.getByRole("link", { name: "End" }).click();
+      await sees(lines - 1);
+    });
+    const worst = await page.evaluate(async () => {
+      let [slowest, last] = [0, performance.now()];
+      for (let step = 0; step < 200; step += 1) {
+        scrollBy(0, -1500);
+        await new Promise((resolve) => { requestAnimationFrame(resolve); });
+        slowest = Math.max(slowest, performance.now() - last);
+        last = performance.now();
+      }
+      return slowest;
+    });
+    console.log(`   the slowest of 200 frames: ${Math.round(worst)} ms; characters in the page: ${await kept()}`);
+    assert.ok(await kept() < 8_000_000, "what cannot be seen is not kept");
+    await timed("a search", async () => {
+      await page.getByLabel("Find").last().fill(`${lines - 5}]`);
+      await page.getByLabel("Find").last().press("Enter");
+      await page.locator("mark").waitFor();
+    });
+    await page.locator(".found a").click();
+    await sees(lines - 5).catch(() => {});
     await context.close();
   });
 

@@ -51,7 +51,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("argon2", &["auth/passwords.rs", "auth/passwords/tests.rs"]),
     ("axum", &["http", "api", "pages", "server"]),
     ("askama", &["pages"]),
-    ("tokio", &["app", "http", "api", "server", "demo", "cli"]),
+    ("tokio", &["app", "http", "api", "pages/live.rs", "server", "demo", "cli"]),
     ("hyper", &["http", "server"]),
     ("clap", &["cli", "config"]),
     ("ureq", &["webhook", "demo"]),

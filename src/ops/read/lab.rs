@@ -274,7 +274,7 @@ pub fn ended_since(
     Ok(ended)
 }
 
-/// Whether nothing more will happen to a job.
-pub fn has_ended(tx: &impl JobReads, id: JobId) -> Result<bool, Error> {
-    Ok(tx.job(id)?.is_none_or(|job| job.state.is_finished()))
+/// Whether a job waits for an agent.
+pub fn waits(tx: &impl JobReads, id: JobId) -> Result<bool, Error> {
+    Ok(tx.job(id)?.is_some_and(|job| job.state.is_waiting()))
 }

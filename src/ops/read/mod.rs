@@ -19,8 +19,8 @@ pub use glance::{JobFilter, JobGlance, Stage};
 pub use job::{blob, job_history, position, queue_jobs, submitted};
 pub use lab::{
     AgentGlance, COUNTED, Doing, Lab, LabReads, QueueGlance, agent_log, agent_since,
-    count_all_waiting, ended_since, has_ended, longest_waiting, newest_events, newest_waits,
-    provisions, waiting_in,
+    count_all_waiting, ended_since, longest_waiting, newest_events, newest_waits, provisions,
+    waiting_in, waits,
 };
 pub use log::{PhaseLog, fragment_texts, log, unread, unread_piece};
 pub use queue::{

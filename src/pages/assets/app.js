@@ -37,85 +37,187 @@
     button.focus();
   }
 
-  // Live: the page is asked for again now and then, and what differs is put in place. Elements say by `data-live` and an id
-  // that they may be replaced; what somebody works in (a focused field, an open log) stays as it is.
-  const PAUSE = 4000;
+  // Live: the server says in a stream when the page is out of date, and what the logs of a job have grown by. The page is then
+  // asked for again, and what differs is put in place. Where there is no stream, because the server has too many watchers or
+  // something on the way breaks it off, the page is asked for now and then, logs included.
+  const POLL = 5000; // Between two pages without a stream.
+  const AGAIN = 60_000; // Until a stream that was refused is asked for again.
+  const LOG = 2_000_000; // Characters of a log that an open page keeps.
+  let place = root.dataset.place; // What the page has been told last.
+  let source = null;
+  let refused = -AGAIN;
+  let over = false; // Nothing more will be told.
   let tag = null;
   let failures = 0;
   let timer = 0;
+  let next = 0; // Not before this time is the page asked for again.
 
-  function busy(part) {
-    const active = document.activeElement;
-    return active && active !== document.body && part.contains(active) && active.matches("input, select, textarea");
+  const isLive = () => root.dataset.stream && !document.hidden && document.querySelector("[data-live]");
+
+  function listen() {
+    if (source || over || !isLive() || performance.now() < refused + AGAIN) return;
+    source = new EventSource(`${root.dataset.stream}?last_event_id=${encodeURIComponent(place)}`);
+    source.onopen = () => answered(true);
+    source.onmessage = hear;
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) {
+        refused = performance.now();
+        stop();
+      }
+      lookSoon(POLL);
+    };
   }
 
-  async function refresh() {
-    timer = 0;
-    if (document.hidden || !document.querySelector("[data-live]")) return;
+  function stop() {
+    source?.close();
+    source = null;
+    tag = null;
+    write();
+  }
+
+  function hear(event) {
+    const { look: isOld, anew, end, logs } = JSON.parse(event.data);
+    if (anew || logs.some(([log]) => !document.getElementById(`log-${log}`))) {
+      // The page lacks a log that has begun. It is taken whole, and the stream goes on from there.
+      stop();
+      lookSoon();
+      return;
+    }
+    if (event.lastEventId) place = event.lastEventId;
+    logs.forEach(append);
+    over = end;
+    if (over) stop();
+    if (isOld) lookSoon();
+  }
+
+  function lookSoon(pause = 0) {
+    if (!timer) timer = setTimeout(look, Math.max(pause, next - performance.now()));
+  }
+
+  async function look() {
+    if (!isLive()) { timer = 0; return; }
+    const isWhole = !source && !over;
+    const begun = performance.now();
     try {
       const headers = tag ? { "If-None-Match": tag } : {};
-      const answer = await fetch(location.href, { headers, cache: "no-store", redirect: "error" });
-      failures = 0;
+      const answer = await fetch(location.href, { headers, cache: "no-store", redirect: "manual" });
+      // The session has ended.
+      if (answer.type === "opaqueredirect") return location.reload();
       if (answer.ok) {
         tag = answer.headers.get("ETag");
-        const next = new DOMParser().parseFromString(await answer.text(), "text/html");
-        for (const part of document.querySelectorAll("[data-live]")) {
-          const fresh = next.getElementById(part.id);
-          if (!fresh || busy(part) || fresh.isEqualNode(part)) continue;
-          const hadFocus = part.contains(document.activeElement) && document.activeElement.getAttribute("href");
-          const anchor = document.importNode(fresh, true);
-          part.replaceWith(anchor);
-          if (hadFocus) [...anchor.querySelectorAll("a")].find((a) => a.getAttribute("href") === hadFocus)?.focus();
+        const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+        document.querySelectorAll("[data-live]").forEach((part) => renew(part, fresh.getElementById(part.id)));
+        takeLogs(fresh, isWhole);
+        if (isWhole) {
+          ({ place } = fresh.documentElement.dataset);
+          over = !place;
         }
-        addLogs(next);
       }
+      answered(true);
     } catch {
-      failures += 1;
+      answered(false);
     }
-    const stale = document.getElementById("stale");
-    if (stale) stale.hidden = failures < 2;
-    schedule();
+    // A page that takes long to make is asked for less often.
+    next = performance.now() + Math.max(1000, 10 * (performance.now() - begun));
+    timer = 0;
+    if (isWhole) listen();
+    // The stream has ended meanwhile: the next page is to be taken whole.
+    else if (!source) tag = null;
+    if (!over && !source) lookSoon(isWhole ? POLL * Math.min(1 + failures, 8) : 0);
+    else if (failures) lookSoon(POLL);
   }
-  function schedule(pause = PAUSE * Math.min(1 + failures, 8)) {
-    if (!timer) timer = setTimeout(refresh, pause);
-  }
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) schedule(0); });
 
-  // A phase that has begun since has a log that the page does not have yet.
-  function addLogs(next) {
-    for (const fresh of next.querySelectorAll("details.log")) {
-      if (document.getElementById(fresh.id)) continue;
-      const log = document.importNode(fresh, true);
+  function answered(well) {
+    failures = well ? 0 : failures + 1;
+    document.getElementById("stale").hidden = failures < 2;
+  }
+
+  // Elements say by `data-live` and an id that they may be replaced; a field in which somebody writes stays as it is.
+  function renew(part, fresh) {
+    const active = part.contains(document.activeElement) ? document.activeElement : null;
+    if (!fresh || fresh.isEqualNode(part) || active?.matches("input, select, textarea")) return;
+    const node = document.importNode(fresh, true);
+    part.replaceWith(node);
+    const link = active?.getAttribute("href");
+    if (link) [...node.querySelectorAll("a")].find((a) => a.getAttribute("href") === link)?.focus();
+  }
+
+  // Takes the logs of a fresh page that this one lacks, and, if it is the whole truth, what is in the others. Of a log that
+  // grows the stream tells everything.
+  function takeLogs(fresh, isWhole) {
+    for (const log of fresh.querySelectorAll("details.log")) {
+      const pre = log.querySelector("pre");
+      const old = document.getElementById(log.id)?.querySelector("pre");
+      if (old && isWhole && old.textContent !== pre.textContent) {
+        keepEnd(old, () => old.replaceChildren(pre.textContent));
+        delete old.kept;
+      }
+      if (old || ("grows" in pre.dataset && !isWhole)) continue;
       const logs = document.getElementById("logs");
       logs.querySelector(".empty")?.remove();
-      logs.append(log);
-      log.querySelectorAll("pre[data-from]").forEach(follow);
+      logs.append(document.importNode(log, true));
+      showEnd(logs.lastElementChild.querySelector("pre"));
     }
   }
 
-  // Logs: each log that grows is asked for what came after the last fragment.
-  async function follow(log) {
-    while (log.isConnected && log.dataset.from) {
-      await new Promise((resolve) => { setTimeout(resolve, PAUSE / 2); });
-      if (document.hidden || !log.closest("details").open) continue;
-      try {
-        const answer = await fetch(`${log.dataset.url}?from=${encodeURIComponent(log.dataset.from)}`, { cache: "no-store" });
-        if (!answer.ok) continue;
-        const text = await answer.text();
-        const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-        if (text) log.append(text);
+  const pending = new Map();
+  function append([log, text]) {
+    if (!pending.size) requestAnimationFrame(write);
+    pending.set(log, (pending.get(log) ?? "") + text);
+  }
+  function write() {
+    for (const [log, text] of pending) {
+      const pre = document.getElementById(`log-${log}`).querySelector("pre");
+      keepEnd(pre, () => {
+        pre.append(text);
         // A page that is open for days must not grow for days.
-        while (log.textContent.length > 2_000_000 && log.childNodes.length > 1) log.firstChild.remove();
-        if (atEnd) log.scrollTop = log.scrollHeight;
-        log.dataset.from = answer.headers.get("Log-Next") ?? "";
-      } catch { /* The next round may fare better. */ }
+        pre.kept = (pre.kept ?? pre.textContent.length - text.length) + text.length;
+        for (; pre.kept > LOG && pre.childNodes.length > 1; pre.firstChild.remove()) pre.kept -= pre.firstChild.length;
+      });
     }
+    pending.clear();
   }
 
+  const showEnd = (pre) => { pre.scrollTop = pre.scrollHeight; };
+  function keepEnd(pre, change) {
+    const atEnd = pre.scrollHeight - pre.scrollTop - pre.clientHeight < 40;
+    change();
+    if (atEnd) showEnd(pre);
+  }
+
+  // Of a long log only the parts are there that can be seen, or nearly.
+  const parts = new IntersectionObserver((changes) => {
+    for (const { target: part, isIntersecting } of changes) {
+      part.isSeen = isIntersecting;
+      if (isIntersecting) load(part);
+      else if ("shown" in part.dataset) {
+        part.style.height = `${part.getBoundingClientRect().height}px`;
+        part.replaceChildren();
+        delete part.dataset.shown;
+      }
+    }
+  }, { rootMargin: "3000px" });
+  async function load(part) {
+    // Whoever scrolls past is not there any more after a moment.
+    await new Promise((resolve) => { setTimeout(resolve, 60); });
+    if (!part.isSeen || "shown" in part.dataset) return;
+    part.dataset.shown = "";
+    const answer = await fetch(part.dataset.part).catch(() => null);
+    part.textContent = answer?.ok ? await answer.text() : "This part cannot be had now. Load the page again.\n";
+    part.style.height = "";
+  }
+
+  // A tab that nobody sees asks for nothing. When it is seen again, the stream goes on where it was left.
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) return listen();
+    stop();
+    clearTimeout(timer);
+    timer = 0;
+  });
   document.addEventListener("DOMContentLoaded", () => {
-    schedule();
-    for (const log of document.querySelectorAll("pre[data-tail]")) log.scrollTop = log.scrollHeight;
-    for (const log of document.querySelectorAll("pre[data-from]")) follow(log);
+    document.querySelectorAll("pre[data-tail]").forEach(showEnd);
+    document.querySelectorAll("pre[data-part]").forEach((part) => parts.observe(part));
+    listen();
   });
 
   // Times are written by the server; whoever points at one sees it in their own zone.

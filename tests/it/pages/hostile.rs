@@ -93,3 +93,17 @@ fn every_spelling_of_a_bad_path_is_a_page_that_says_so() {
         assert_eq!(anyone.get(path).status, 404, "{path}");
     }
 }
+
+#[test]
+fn links_lead_to_the_page_of_a_queue_with_a_slash_in_its_name() {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    let id = anyone.submit(&json!({ "job_queue": "rack/7?a=b#c" }));
+    let link = "/queues/rack%2F7%3Fa%3Db%23c";
+    for path in ["/", "/queues", "/jobs", &format!("/jobs/{id}")] {
+        let html = anyone.get(path).text().to_owned();
+        assert!(html.contains(&format!("href=\"{link}\"")), "{path}: {html}");
+    }
+    let all = format!("/jobs?queue={}", &link["/queues/".len()..]);
+    assert!(anyone.get(&all).text().contains(&id));
+}

@@ -13,6 +13,11 @@ fn a_job_shows_its_definition_phases_logs_and_history() {
     });
     let id = run_job(&server, &agent, &job, 2);
     let shown = page(&server.anonymous(), &format!("/jobs/{id}"));
+    let html = server.anonymous().get(&format!("/jobs/{id}")).text().to_owned();
+    assert!(
+        html.contains("id=\"log-test-output\" open"),
+        "the log of the phase that failed is open"
+    );
     for part in [
         "smoke of rack 7 test failed",
         "exit 2",

@@ -8,7 +8,7 @@ mod looks;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Caller, TestServer};
+use crate::support::{Answer, Caller, Events, TestServer};
 
 /// A page that is there, without what is between tags.
 #[track_caller]
@@ -48,6 +48,12 @@ pub(super) fn form_token(caller: &Caller, path: &str) -> String {
 /// Somebody in a browser who has logged in as a client that exists.
 #[track_caller]
 pub(super) fn browser(server: &TestServer, client: &str, secret: &str) -> Caller {
+    server.anonymous().header("Cookie", &session(server, client, secret))
+}
+
+/// The cookie of somebody who has logged in.
+#[track_caller]
+pub(super) fn session(server: &TestServer, client: &str, secret: &str) -> String {
     let anyone = server.anonymous();
     let csrf = form_token(&anyone, "/login");
     let fields =
@@ -59,8 +65,17 @@ pub(super) fn browser(server: &TestServer, client: &str, secret: &str) -> Caller
         "{}",
         answer.text()
     );
-    let cookie = answer.header("Set-Cookie").unwrap().split(';').next().unwrap();
-    anyone.header("Cookie", cookie)
+    answer.header("Set-Cookie").unwrap().split(';').next().unwrap().to_owned()
+}
+
+/// The stream of a page that somebody has open, from the place on at which the page was made.
+pub(crate) fn open(server: &TestServer, html: &str, headers: &str) -> Events {
+    let attribute = |name: &str| {
+        let (_, rest) = html.split_once(&format!("{name}=\"")).unwrap();
+        rest.split_once('"').unwrap().0
+    };
+    let (stream, place) = (attribute("data-stream"), attribute("data-place"));
+    Events::open(&server.url(), &format!("{stream}?last_event_id={place}"), headers)
 }
 
 /// An agent that serves queues.

@@ -34,6 +34,11 @@ impl Events {
         Self { head, lines }
     }
 
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> &str {
+        self.head.split(' ').nth(1).unwrap()
+    }
+
     /// The next event; `None` at the end of the stream.
     pub(crate) fn next(&mut self) -> Option<Event> {
         let mut fields: Vec<(String, String)> = Vec::new();

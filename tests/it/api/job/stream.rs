@@ -14,10 +14,6 @@ fn back(server: &TestServer, job: &str, id: &str) -> Events {
     Events::open(&server.url(), &format!("/v1/job/{job}/stream"), &header)
 }
 
-fn status(events: &Events) -> &str {
-    events.head.split(' ').nth(1).unwrap()
-}
-
 fn log(agent: &Caller, job: &str, number: i64, phase: &str, text: &str) {
     let fragment = json!({
         "fragment_number": number, "timestamp": "2026-11-23T12:00:00+00:00", "phase": phase,
@@ -74,7 +70,7 @@ fn whoever_comes_back_is_told_what_came_after_and_nothing_when_that_is_nothing()
     assert_eq!(again.next().unwrap().data, json!({ "phase": "test", "text": "three\n" }));
     let end = again.next().unwrap();
     assert_eq!(end.name, "end");
-    assert_eq!(status(&back(&server, &job, &end.id.unwrap())), "204");
+    assert_eq!(back(&server, &job, &end.id.unwrap()).status(), "204");
     // A page says in its query where it was made.
     let path = format!("/v1/job/{job}/stream?last_event_id={id}");
     let mut page = Events::open(&server.url(), &path, "");
@@ -152,7 +148,7 @@ fn as_many_watch_as_the_setting_says() {
     drop(first);
     // The server notices when it next has something to say, or after a while.
     server.anonymous().post(&format!("/v1/job/{job}/action"), &json!({ "action": "cancel" }));
-    crate::support::until("a place is free", || status(&watch(&server, &job)) == "200");
+    crate::support::until("a place is free", || watch(&server, &job).status() == "200");
 }
 
 #[test]
