@@ -2,6 +2,7 @@
 
 mod access;
 mod hostile;
+mod kept;
 mod lists;
 mod live;
 mod looks;
