@@ -112,9 +112,10 @@ impl JobFilter {
         limit: usize,
     ) -> Result<Page<JobGlance, u64>, Error> {
         let words = self.words(tx)?;
-        let of = match (&self.queue, &self.tag, &words) {
-            (Some(queue), ..) => JobsOf::Queue(queue),
-            (_, Some(tag), _) => JobsOf::Tag(tag),
+        let of = match (&self.client, &self.queue, &self.tag, &words) {
+            (Some(client), ..) => JobsOf::Client(client),
+            (_, Some(queue), ..) => JobsOf::Queue(queue),
+            (_, _, Some(tag), _) => JobsOf::Tag(tag),
             (.., Some(words)) => JobsOf::States(words),
             _ => JobsOf::All,
         };
@@ -165,6 +166,7 @@ impl JobFilter {
     /// What can be told from the job alone.
     fn has(&self, job: &Job, words: Option<&[String]>) -> bool {
         words.is_none_or(|words| words.iter().any(|word| word == job.state.as_str()))
+            && self.queue.as_ref().is_none_or(|queue| job.queue == *queue)
             && self.tag.as_ref().is_none_or(|tag| job.tags.contains(tag))
             && (self.client.is_none() || job.client == self.client)
     }

@@ -37,6 +37,8 @@ tables! {
     JobByQueue = "job-by-queue-1",
     /// `tag | seq` -> `id`
     JobByTag = "job-by-tag-1",
+    /// `client | seq` -> `id`: by who submitted them
+    JobByClient = "job-by-client-1",
     /// `state | seq` -> `id`
     JobByState = "job-by-state-1",
     /// `queue | reversed priority | seq` -> `id`, flags, excluded agents: what a claim reads
@@ -118,6 +120,7 @@ impl Table {
             Self::JobBySeq
                 | Self::JobByQueue
                 | Self::JobByTag
+                | Self::JobByClient
                 | Self::JobByState
                 | Self::Waiting
                 | Self::AwaitingAttachments

@@ -9,13 +9,14 @@ use uuid::Uuid;
 use crate::store::engine::disk::{Aside, check_room, sync_dir};
 use crate::store::engine::meta::{self, INSTANCE, SCHEMA, meta};
 use crate::store::engine::{DATABASE, Database, Error, Table, WriteTx, codec};
+use crate::store::nouns::JobReads;
 
 /// The version of the tables as a whole.
 pub(crate) const VERSION: u64 = 1 + UPGRADES.len() as u64;
 
 /// What makes version 2 of version 1, 3 of 2 and so on. They run one after the other in one transaction, and a version
 /// that was ever released is never edited: `tests/golden` holds a database of each.
-const UPGRADES: &[Upgrade] = &[name_instance, add_checksums];
+const UPGRADES: &[Upgrade] = &[name_instance, add_checksums, list_by_client];
 type Upgrade = fn(&mut WriteTx<'_>) -> Result<(), Error>;
 
 /// Version 2: a database has a name of its own, so that a backup says whose it is.
@@ -30,6 +31,24 @@ const SEALED: u64 = 3;
 #[expect(clippy::unnecessary_wraps, reason = "it is an upgrade like the others")]
 const fn add_checksums(_: &mut WriteTx<'_>) -> Result<(), Error> {
     Ok(())
+}
+
+/// Jobs that are read together.
+const TOGETHER: usize = 1000;
+
+/// Version 4: jobs are listed by who submitted them.
+pub(crate) fn list_by_client(tx: &mut WriteTx<'_>) -> Result<(), Error> {
+    let mut after = 0;
+    loop {
+        let rows = tx.jobs_after(after, TOGETHER)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.seq;
+        for row in rows {
+            if let Some(job) = tx.job(row.id)? {
+                tx.list_by_client(&job)?;
+            }
+        }
+    }
 }
 
 /// Creates the tables of a new database.

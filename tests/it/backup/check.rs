@@ -42,6 +42,7 @@ fn a_lost_row_of_any_index_is_found_and_built_anew() {
         "job-by-seq-1",
         "job-by-queue-1",
         "job-by-tag-1",
+        "job-by-client-1",
         "job-by-state-1",
         "waiting-1",
         "agent-by-seq-1",

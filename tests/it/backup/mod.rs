@@ -45,9 +45,11 @@ impl Filled {
         let tokens = program.log_in("keeper", SECRET).value();
         let token = |name: &str| tokens[name].as_str().unwrap().to_owned();
         let anyone = program.anonymous();
+        let bearer = format!("Bearer {}", token("access_token"));
+        let keeper = anyone.clone().header("Authorization", &bearer);
         let job =
             |n: i32| json!({ "job_queue": "q", "job_priority": 0, "tags": ["a", n.to_string()] });
-        let mut jobs: Vec<String> = (0..4).map(|n| anyone.submit(&job(n))).collect();
+        let mut jobs: Vec<String> = (0..4).map(|n| keeper.submit(&job(n))).collect();
         let artifact: Vec<u8> = (0..300_000_u32).map(|n| (n % 251) as u8).collect();
         work(&anyone, &jobs.remove(0), &artifact);
         drop(program.stop());

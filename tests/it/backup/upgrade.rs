@@ -1,5 +1,6 @@
 //! Data of every version that there ever was, as its own program wrote it: `tests/golden/schema-N.tar` is a data
-//! directory with four jobs in queue `q` that wait or waited, one that awaits attachments, a client and an agent.
+//! directory with four jobs in queue `q` that wait or waited, one that awaits attachments, a client and an agent; from version 3
+//! on also one in queue `other` that the client has submitted.
 //!
 //! A new version adds a file that the last program of the old version wrote, and never changes one.
 
@@ -16,7 +17,7 @@ use crate::store::open::set_schema;
 use crate::support::Program;
 use crate::support::auth::SECRET;
 
-const VERSIONS: [u64; 2] = [1, 2];
+const VERSIONS: [u64; 3] = [1, 2, 3];
 const COPY: &str = "testflinger.redb.schema-1";
 /// What is in there must stay however old it is.
 const FOR_EVER: [&str; 8] = [
@@ -72,6 +73,9 @@ fn is_all_there(data: &Path) -> Vec<String> {
     assert_eq!(anyone.claim("q"), None);
     let agent = anyone.get("/v1/agents/data/rack1").value();
     assert_eq!((&agent["queues"], &agent["state"]), (&json!(["q"]), &json!("waiting")));
+    if anyone.get("/v1/queues/other/jobs").status == 200 {
+        assert!(anyone.get("/jobs?by=keeper").text().contains("of a client"));
+    }
     let tokens = program.log_in("keeper", SECRET);
     assert_eq!(tokens.status, 200);
     let log = program.stop();
@@ -88,7 +92,7 @@ fn data_of_every_older_version_is_kept_aside_and_upgraded() {
         let copy = data.join(format!("testflinger.redb.schema-{version}"));
         assert!(log.iter().any(|line| line.contains(text(&copy))), "{log:#?}");
         // The way back is one `mv`: the copy is what the older program left, whole, and only its owner may read it.
-        assert_eq!(schema(&data.join("testflinger.redb")), 3);
+        assert_eq!(schema(&data.join("testflinger.redb")), 4);
         assert_eq!(schema(&copy), version);
         assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(names(&data).iter().all(|name| !name.ends_with(".partial")));
@@ -120,7 +124,7 @@ fn a_check_does_not_upgrade() {
     let dir = tempfile::tempdir().unwrap();
     let data = unpack(1, dir.path());
     let said = Cli(&data).fails(6, &["check"]);
-    assert!(said.contains("version 1") && said.contains("version 3"), "{said}");
+    assert!(said.contains("version 1") && said.contains("version 4"), "{said}");
     assert!(!data.join(COPY).exists());
 }
 
@@ -145,7 +149,7 @@ fn data_of_a_newer_version_is_refused_by_every_command() {
     for args in [&["check"][..], &["backup", text(&backup)], &["serve", "--listen", "127.0.0.1:0"]]
     {
         let said = Cli(&data).fails(6, args);
-        assert!(said.contains("version 9") && said.contains("up to 3"), "{said}");
+        assert!(said.contains("version 9") && said.contains("up to 4"), "{said}");
     }
     assert_eq!(names(dir.path()), ["data"]);
     assert_eq!(names(&data), ["blobs", "testflinger.redb"]);

@@ -184,5 +184,5 @@ fn data_of_a_newer_program_is_left_alone() {
     program.wait();
     set_schema(dir.path(), 9);
     let output = run(&["serve", "--listen", "127.0.0.1:0", "--data-dir", path], &[]);
-    failed(&output, 6, &["version 9", "up to 3"]);
+    failed(&output, 6, &["version 9", "up to 4"]);
 }

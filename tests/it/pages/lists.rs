@@ -31,6 +31,23 @@ fn jobs_are_listed_newest_first_a_page_at_a_time() {
 }
 
 #[test]
+fn the_few_jobs_of_a_submitter_are_found_behind_many_others() {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    let me = server.client("me", "contributor");
+    let mine = me.submit(&json!({ "job_queue": "q" }));
+    // More than are looked at for one page.
+    std::thread::scope(|scope| {
+        for _ in 0..20 {
+            let many = || (0..105).for_each(|_| drop(anyone.submit(&json!({ "job_queue": "q" }))));
+            scope.spawn(many);
+        }
+    });
+    assert_eq!(ids(&anyone, "/jobs?by=me"), [mine]);
+    assert!(!anyone.get("/jobs?by=me").text().contains(">Older"));
+}
+
+#[test]
 fn jobs_are_filtered_by_state_queue_tag_submitter_and_text() {
     let server = TestServer::start();
     let anyone = server.anonymous();
@@ -55,6 +72,9 @@ fn jobs_are_filtered_by_state_queue_tag_submitter_and_text() {
         ("tag=smoke", vec![&mine, &passed]),
         ("tag=smoke&queue=q", vec![&passed]),
         ("by=me", vec![&mine]),
+        ("by=me&queue=other", vec![&mine]),
+        ("by=me&queue=q", vec![]),
+        ("by=me&tag=x&state=waiting", vec![&mine]),
         ("text=nightly", vec![&failed]),
         ("text=RIG", vec![&running, &failed, &passed]),
         (&format!("text={}", &passed[24..]), vec![&passed]),

@@ -33,6 +33,7 @@ impl Job {
                 id.clone(),
             ));
         }
+        rows.extend(self.client_row());
         if let (true, Some(until)) = (self.state.is_waiting(), self.queue_until) {
             rows.push((
                 Table::QueueUntil,
@@ -52,6 +53,12 @@ impl Job {
             rows.push((Table::Held, agent.prefix().raw(&id), Vec::new()));
         }
         rows
+    }
+
+    /// Where the job is listed with its submitter's others.
+    fn client_row(&self) -> Option<IndexRow> {
+        let client = Key::new().name(self.client.as_ref()?.as_str());
+        Some((Table::JobByClient, client.number(self.seq), self.id.as_bytes().to_vec()))
     }
 
     /// Where the job stands in its queue, as a key.
@@ -93,6 +100,11 @@ impl WriteTx<'_> {
         self.replace_rows(&[], &job.index_rows())?;
         self.tell(None, Some(job));
         self.put_record(Table::Job, &job.id.key(), &JobV2::from(job))
+    }
+
+    /// Lists a job by its submitter, as older programs did not.
+    pub(crate) fn list_by_client(&mut self, job: &Job) -> Result<(), Error> {
+        self.replace_rows(&[], job.client_row().as_slice())
     }
 
     /// Makes `old` into `new`, which has the same id, with all its index rows.

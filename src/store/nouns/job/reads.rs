@@ -5,7 +5,7 @@ use std::ops::{Bound, ControlFlow};
 
 use super::by_state;
 use super::record::JobV2;
-use crate::domain::{AgentName, Job, JobId, JobState, QueueName, Tag, Timestamp};
+use crate::domain::{AgentName, ClientId, Job, JobId, JobState, QueueName, Tag, Timestamp};
 use crate::store::engine::{ALL, Direction, Error, Key, Rows, Table, Tail, leading_name};
 
 /// Who asks for a job.
@@ -55,6 +55,8 @@ pub enum JobsOf<'a> {
     Queue(&'a QueueName),
     /// Those with a tag.
     Tag(&'a Tag),
+    /// Those of a submitter.
+    Client(&'a ClientId),
     /// Those in any of the states.
     States(&'a [String]),
 }
@@ -162,6 +164,9 @@ impl<R: Rows> JobReads for R {
             JobsOf::All => vec![List(Table::JobBySeq, Key::new())],
             JobsOf::Queue(queue) => vec![List(Table::JobByQueue, queue.prefix())],
             JobsOf::Tag(tag) => vec![List(Table::JobByTag, Key::new().name(tag.as_str()))],
+            JobsOf::Client(client) => {
+                vec![List(Table::JobByClient, Key::new().name(client.as_str()))]
+            }
             JobsOf::States(words) => {
                 words.iter().map(|word| List(Table::JobByState, by_state(word))).collect()
             }
