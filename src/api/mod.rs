@@ -129,12 +129,13 @@ fn table(routes: Routes) -> Routes {
         ])
         .at("/admin/secrets", [may(LocalOnly, get(admin::secrets::list))])
         .at("/admin/secrets-key", [may(LocalOnly, post(admin::secrets::replace_key))])
-        .at("/admin/backup", [may(LocalOnly, post(admin::backup::post))])
+        .at("/admin/backup", [may(LocalOnly, post(admin::backup::post).put(admin::backup::put))])
         .at("/admin/check", [may(LocalOnly, post(admin::check::post))])
         .at("/admin/clients/{id}", [
             may(LocalOnly, post(admin::client::create)),
             may(LocalOnly, put(admin::client::edit)),
         ])
         .at("/admin/clock", [may(LocalOnly, post(admin::clock::confirm))])
+        .at("/admin/status", [may(LocalOnly, get(admin::status::get))])
         .at("/admin/restricted-queues/{queue}", [may(LocalOnly, delete(admin::queue::open))])
 }

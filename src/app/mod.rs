@@ -15,6 +15,7 @@ mod ready;
 mod recent;
 mod secrets;
 mod session;
+mod status;
 mod watch;
 mod watch_job;
 mod watch_lab;
@@ -37,6 +38,7 @@ pub use presence::Presence;
 pub use ready::Unready;
 pub use secrets::{KeyFile, Masks, SecretKeys, SecretValues};
 pub use session::SESSION_LIFETIME;
+pub use status::{Status, Warning, version};
 pub use watch_job::{JobNews, JobWatch};
 pub use watch_lab::{LabNews, LabWatch, Told};
 
@@ -336,6 +338,12 @@ impl App {
         if let Err(error) = self.0.store.backup(what, self.now(), out) {
             tracing::warn!(%error, "nobody took the backup any more");
         }
+    }
+
+    /// Notes that a backup was made.
+    pub async fn note_backup(&self, note: store::backup::Note) -> Result<()> {
+        let app = self.clone();
+        Ok(self.blocking(move || app.store().note_backup(note)).await??)
     }
 
     /// Sends a body to a webhook. Only so many are asked at a time: a slow webhook must not take the threads that files

@@ -61,6 +61,17 @@ impl Counts {
         })
     }
 
+    /// How many jobs that have not ended stand where.
+    fn unfinished(&self) -> [(&'static str, i64); 4] {
+        [
+            ("waiting", Standing::Waiting),
+            ("awaiting_attachments", Standing::AwaitingAttachments),
+            ("running", Standing::Running),
+            ("suspect", Standing::Suspect),
+        ]
+        .map(|(word, place)| (word, self.standings.get(&place).copied().unwrap_or(0)))
+    }
+
     fn note(&mut self, change: &JobChange) {
         for (place, by) in [(change.before, -1), (change.after, 1)] {
             let Some(place) = place.filter(|place| !place.is_final()) else { continue };
@@ -132,6 +143,12 @@ impl App {
         Ok(())
     }
 
+    /// How many jobs that have not ended stand where, and the bytes of all blobs.
+    pub(super) fn counted(&self) -> ([(&'static str, i64); 4], i64) {
+        let counts = self.0.watch.counts();
+        (counts.unfinished(), counts.blob_bytes)
+    }
+
     /// All metrics as they are now, in Prometheus' text format. One at a time: each reads all agents.
     pub async fn metrics_text(&self) -> Result<String> {
         let _turn = self.0.watch.0.turn.lock().await;
@@ -143,13 +160,8 @@ impl App {
         let metrics = self.metrics();
         {
             let counts = self.0.watch.counts();
-            for (standing, place) in [
-                ("waiting", Standing::Waiting),
-                ("awaiting_attachments", Standing::AwaitingAttachments),
-                ("running", Standing::Running),
-                ("suspect", Standing::Suspect),
-            ] {
-                metrics.set_standing(standing, counts.standings.get(&place).copied().unwrap_or(0));
+            for (standing, count) in counts.unfinished() {
+                metrics.set_standing(standing, count);
             }
             let waiting = counts.waiting.iter();
             metrics.set_waiting(waiting.map(|(queue, count)| (queue.as_str(), *count)));
@@ -165,6 +177,12 @@ impl App {
         metrics.free.set(self.store().blobs().free()?.cast_signed());
         metrics.reserve.set(self.limits().disk_reserve.cast_signed());
         metrics.in_flight.set(self.budget().used().cast_signed());
+        let backups = self.backups();
+        for verified in [false, true] {
+            let newest = backups.iter().find(|note| note.verified == verified);
+            let (at, bytes) = newest.map_or((0, 0), |note| (note.at().as_secs(), note.bytes));
+            metrics.set_backup(verified, at, bytes.cast_signed());
+        }
         Ok(metrics.text())
     }
 }

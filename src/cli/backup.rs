@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use serde_json::json;
+
 use super::admin::{Admin, Missing, Place};
 use super::output::tell;
 use super::progress::{Bar, size};
@@ -55,6 +57,10 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     }
     let mut admin = Admin::open(args.place, Missing::Refuse)?;
     let done = take(&mut admin, &path, to_stdout, args.force, args.without_secrets);
+    // One for support cannot be restored to go on with.
+    if let (Ok(manifest), false) = (&done, args.without_secrets) {
+        note(&mut admin, manifest, &path, !to_stdout);
+    }
     let manifest = admin.close().and(done)?;
     let what = if to_stdout { "standard output".to_owned() } else { path.display().to_string() };
     // What became of it behind standard output is not known here.
@@ -72,6 +78,21 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     match (folder, args.keep) {
         (Some(folder), Some(keep)) => remove_older(&folder, &manifest.instance, keep as usize),
         _ => Ok(()),
+    }
+}
+
+/// Lets the server remember the backup. One that cannot be remembered is a backup all the same.
+fn note(admin: &mut Admin, manifest: &Manifest, path: &Path, verified: bool) {
+    let to = std::path::absolute(path).ok().filter(|_| verified);
+    let note = json!({
+        "at": manifest.created_at,
+        "bytes": manifest.size(),
+        "missing": manifest.missing.len(),
+        "to": to.unwrap_or_else(|| "-".into()).to_string_lossy(),
+        "verified": verified,
+    });
+    if let Err(failure) = admin.call("PUT", "/admin/backup", Some(&note)) {
+        tell!("the server does not remember this backup: {}", failure.message);
     }
 }
 

@@ -18,11 +18,11 @@ mod restore;
 mod secret;
 mod secrets;
 mod serve;
+mod status;
 mod verify;
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::LazyLock;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use output::tell;
@@ -31,19 +31,10 @@ use crate::{config, server, store};
 
 /// A Testflinger server: queues, jobs, results and artifacts for a hardware lab.
 #[derive(Parser)]
-#[command(name = "testflinger-server", version = version())]
+#[command(name = "testflinger-server", version = crate::app::version())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
-}
-
-/// The version, and the build if `packaging/build-static.sh` names one: a commit and its day.
-fn version() -> &'static str {
-    static VERSION: LazyLock<String> = LazyLock::new(|| match option_env!("TESTFLINGER_BUILD") {
-        Some(build) => format!("{} ({build})", env!("CARGO_PKG_VERSION")),
-        None => env!("CARGO_PKG_VERSION").to_owned(),
-    });
-    &VERSION
 }
 
 #[derive(Subcommand)]
@@ -68,6 +59,8 @@ enum Command {
     SecretAdmin(secrets::Args),
     /// Seal all secrets under a new key
     RotateSecretsKey(secrets::Rotate),
+    /// Show how the running server is, and what needs a person
+    Status(status::Args),
     /// Write everything into one file, on a running or a stopped server
     Backup(backup::Args),
     /// Check that a backup is complete and can be restored
@@ -84,7 +77,7 @@ enum Command {
 
 /// Parses the command line, runs the command and gives its exit code: 0 ok, 1 failed, 2 wrong usage or settings, 3 the
 /// target exists, 4 the data is in use, 5 verification failed, 6 version not supported, 7 no space, 8 done, but not
-/// everything was there.
+/// everything was there, 9 no server is running.
 #[must_use]
 pub fn run() -> ExitCode {
     let ended = match Cli::parse().command {
@@ -96,6 +89,7 @@ pub fn run() -> ExitCode {
         Command::ConfirmClock(args) => clock::run(args),
         Command::SecretAdmin(args) => secrets::run(args),
         Command::RotateSecretsKey(args) => secrets::rotate(args),
+        Command::Status(args) => status::run(args),
         Command::Backup(args) => backup::run(args),
         Command::Verify(args) => verify::run(&args),
         Command::Restore(args) => restore::run(args),
@@ -117,6 +111,8 @@ pub fn run() -> ExitCode {
 
 /// The exit code of what was done although something was missing.
 const INCOMPLETE: u8 = 8;
+/// The exit code of what only a running server can say.
+const NOT_RUNNING: u8 = 9;
 
 /// Where the service of the packages keeps its data.
 const SERVICE_DATA: &str = "/var/lib/testflinger-server";

@@ -56,6 +56,11 @@ impl Drop for Bar {
     }
 }
 
+/// A span of time as people read it.
+pub(super) fn span(span: Duration) -> String {
+    indicatif::HumanDuration(span).to_string()
+}
+
 /// A number of bytes as people read it.
 pub(super) fn size(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()

@@ -132,6 +132,11 @@ metrics! {
         "testflinger_disk_reserve_bytes", "The setting disk_reserve: below it uploads are refused";
     pub in_flight: Gauge = Gauge::default(),
         "testflinger_in_flight_bytes", "Memory that request bodies and answers take";
+    backup_time: Family<Label, Gauge> = Family::default(),
+        "testflinger_last_backup_time_seconds",
+        "The moment that the newest backup shows, in seconds since 1970; 0 when none was made";
+    backup_bytes: Family<Label, Gauge> = Family::default(),
+        "testflinger_last_backup_bytes", "About how many bytes the newest backup has";
 }
 
 impl Metrics {
@@ -166,6 +171,13 @@ impl Metrics {
     /// A request or a connection was refused because of a limit.
     pub fn refused(&self, limit: &'static str) {
         self.refused.get_or_create(&[("limit", limit.to_owned())]).inc();
+    }
+
+    /// The newest backup, of those that were verified or of the others: its moment in seconds since 1970, and its bytes.
+    pub fn set_backup(&self, verified: bool, at: i64, bytes: i64) {
+        let verified = [("verified", verified.to_string())];
+        self.backup_time.get_or_create(&verified).set(at);
+        self.backup_bytes.get_or_create(&verified).set(bytes);
     }
 
     /// A batch was made durable.

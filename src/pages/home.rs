@@ -8,7 +8,7 @@ use super::Pages;
 use super::shell::{Shell, Shown, live};
 use super::show::{Badge, Line, When, counted};
 use super::visitor::Visitor;
-use crate::app::{App, Unready};
+use crate::app::{App, Unready, Warning};
 use crate::domain::{AgentName, Timestamp};
 use crate::ops::{self, AgentGlance, Doing, Lab, LabReads};
 use crate::store::ReadTx;
@@ -28,6 +28,8 @@ struct Page {
     running: Vec<Line>,
     oldest: Vec<Line>,
     troubles: Vec<Trouble>,
+    /// When the newest verified backup was made.
+    backup: Option<When>,
 }
 
 /// Something that needs a person.
@@ -46,7 +48,10 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Shown {
     let (now, hearing, shell) = (app.now(), app.hearing(), Shell::of(&visitor, "Home", "/"));
+    let backup = app.backups().into_iter().find(|note| note.verified);
+    let backup = backup.map(|note| When::at(note.at(), now));
     let mut troubles = unready(&app);
+    troubles.extend(of_backup(&app));
     let read = move |tx: &ReadTx| {
         let lab = Lab::now(tx, now, &hearing)?;
         troubles.extend(of_lab(tx, &lab, now)?);
@@ -61,6 +66,7 @@ pub(super) async fn get(
             running: Line::all(&lab.running, now),
             oldest: Line::all(&ops::longest_waiting(tx, NAMED)?, now),
             troubles,
+            backup,
         })
     };
     Ok(live(&app.scan(read).await?, &headers))
@@ -133,6 +139,18 @@ fn unready(app: &App) -> Vec<Trouble> {
         }
     };
     app.unready().into_iter().map(trouble).collect()
+}
+
+/// What is wrong with the newest backup. That there is none is said beside the list: a lab may be too young for one.
+fn of_backup(app: &App) -> Option<Trouble> {
+    let warning = app.backup_warning().filter(|warning| *warning != Warning::NoBackup)?;
+    Some(Trouble {
+        badge: Badge::new("bad", "backup"),
+        what: "This server".to_owned(),
+        path: "/metrics".to_owned(),
+        why: format!("{warning}."),
+        since: None,
+    })
 }
 
 /// The page of an agent.

@@ -240,6 +240,24 @@ impl Store {
         backup::Origin { snapshot: &snapshot, blobs: &self.blobs, dir }.backup(what, now, out)
     }
 
+    /// Notes that a backup was made; one in memory notes nothing.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn note_backup(&self, note: backup::Note) -> Result<(), Error> {
+        self.dir.as_ref().map_or(Ok(()), |dir| backup::Notes::add(dir, note))
+    }
+
+    /// The backups that were noted.
+    ///
+    /// # Errors
+    /// What the disk says, or [`Error::Corrupt`].
+    pub fn noted_backups(&self) -> Result<backup::Notes, Error> {
+        self.dir
+            .as_ref()
+            .map_or_else(|| Ok(backup::Notes::default()), |dir| backup::Notes::read(dir))
+    }
+
     /// Checks everything as it is at one moment while the writer goes on, at half the speed of the machine, and until
     /// `goes_on` says that it shall stop. `hash` reads every file and compares its sum, not its size alone.
     ///

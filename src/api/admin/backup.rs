@@ -1,15 +1,15 @@
-//! `POST /admin/backup`: everything, as one stream.
+//! `/admin/backup`: everything, as one stream; and what became of it.
 
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 
 use crate::api::wire::search::Contents;
 use crate::app::App;
 use crate::app::audit::Event;
 use crate::http::shape::{Kind, Output};
-use crate::http::{Answer, ApiQuery, ApiResult, Caller, pipe};
-use crate::store::backup::What;
+use crate::http::{Answer, ApiJson, ApiQuery, ApiResult, Caller, pipe, reply};
+use crate::store::backup::{Note, What};
 
 /// A tar file.
 pub(in crate::api) enum Archive {}
@@ -35,4 +35,13 @@ pub(in crate::api) async fn post(
     });
     let kind = HeaderValue::from_static("application/x-tar");
     Ok(([(CONTENT_TYPE, kind)], body).into_response().into())
+}
+
+/// Notes that a backup was made: only whoever took it knows whether it arrived.
+pub(in crate::api) async fn put(
+    State(app): State<App>,
+    ApiJson(note): ApiJson<Note>,
+) -> ApiResult<Response> {
+    app.note_backup(note).await?;
+    Ok(reply::ok())
 }

@@ -6,3 +6,4 @@ pub(super) mod client;
 pub(super) mod clock;
 pub(super) mod queue;
 pub(super) mod secrets;
+pub(super) mod status;

@@ -2,6 +2,7 @@
 //! from and to the domain.
 
 pub(super) mod agent;
+pub(super) mod backup;
 pub(super) mod change;
 pub(super) mod check;
 pub(super) mod client;
@@ -13,6 +14,7 @@ pub(super) mod queue;
 pub(super) mod result;
 pub(super) mod search;
 pub(super) mod secret;
+pub(super) mod server;
 pub(super) mod status;
 pub(super) mod stream;
 pub(super) mod token;
@@ -60,15 +62,17 @@ mod tests {
     use crate::domain::{AgentPost, Fragment};
     use crate::http::shape::{Input, Members, Shape};
     use crate::ops::{Posted, Search, Submission};
+    use crate::store::backup::Note;
 
     /// Everything that requests say.
-    const INPUTS: [&Shape; 21] = [
+    const INPUTS: [&Shape; 22] = [
         Submission::SHAPE,
         job::Action::SHAPE,
         event::Events::SHAPE,
         Search::SHAPE,
         search::NamedQueues::SHAPE,
         search::Contents::SHAPE,
+        Note::SHAPE,
         Posted::SHAPE,
         Fragment::SHAPE,
         log::Wanted::SHAPE,

@@ -241,3 +241,18 @@ fn a_port_of_its_own_answers_without_a_token_and_nothing_but_metrics_and_health(
     }
     assert_eq!(probe.send("POST", "/metrics", b"").status, 405);
 }
+
+#[test]
+fn the_newest_backups_are_shown() {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    let time =
+        |verified: bool| format!("testflinger_last_backup_time_seconds{{verified=\"{verified}\"}}");
+    expect(&anyone, &[(&time(true), 0), (&time(false), 0)]);
+    let note = json!({
+        "at": "2026-11-23T12:00:00Z", "bytes": 4096, "missing": 0, "to": "/b.tar", "verified": true,
+    });
+    assert_eq!(server.local().send("PUT", "/admin/backup", Some(&note)).status, 200);
+    let bytes = "testflinger_last_backup_bytes{verified=\"true\"}";
+    expect(&anyone, &[(&time(true), 1_795_435_200), (&time(false), 0), (bytes, 4096)]);
+}

@@ -85,6 +85,8 @@ const TABLE: &[(&str, &str, Verdicts, Verdicts, Verdicts)] = &[
     ("GET",    "/admin/secrets",                            "4444444+", "4444444+", "4444444+"),
     ("POST",   "/admin/secrets-key",                        "4444444+", "4444444+", "4444444+"),
     ("POST",   "/admin/backup",                             "4444444+", "4444444+", "4444444+"),
+    ("PUT",    "/admin/backup",                             "4444444+", "4444444+", "4444444+"),
+    ("GET",    "/admin/status",                             "4444444+", "4444444+", "4444444+"),
     ("POST",   "/admin/check",                              "4444444+", "4444444+", "4444444+"),
     ("POST",   "/admin/clients/{id}",                       "4444444+", "4444444+", "4444444+"),
     ("PUT",    "/admin/clients/{id}",                       "4444444+", "4444444+", "4444444+"),

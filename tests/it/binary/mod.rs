@@ -17,5 +17,6 @@ mod reload;
 mod service;
 mod socket;
 mod start;
+mod status;
 mod stop;
 mod tls;
