@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::watch_lab::Publisher;
 use super::{App, Result};
-use crate::domain::{EndedBy, QueueName, Standing};
+use crate::domain::{Agent, AgentName, EndedBy, QueueName, Standing, Timestamp};
 use crate::metrics::Metrics;
+use crate::ops::Hearing;
 use crate::store::{
     self, AgentReads, BlobReads, Committed, JobChange, JobCounts, Observer, ReadTx,
 };
@@ -167,12 +168,17 @@ impl App {
             metrics.set_waiting(waiting.map(|(queue, count)| (queue.as_str(), *count)));
             metrics.blobs.set(counts.blob_bytes);
         }
-        for queue in metrics.queues() {
-            let oldest = tx.oldest_waiting(&QueueName::trusted(queue.clone()))?;
-            let age = oldest.map_or(0, |at| self.now().since(at).as_secs().cast_signed());
-            metrics.set_oldest(queue, age);
+        let now = self.now();
+        let agents = Agents::of(tx, now, &self.hearing())?;
+        for name in metrics.queues() {
+            let queue = QueueName::trusted(name.clone());
+            let oldest = tx.oldest_waiting(&queue)?;
+            let age = oldest.map_or(0, |at| now.since(at).as_secs().cast_signed());
+            metrics.set_oldest(name.clone(), age);
+            metrics.set_serving(name, agents.serving.get(&queue).copied().unwrap_or(0));
         }
-        metrics.set_agents(states(tx)?.iter().map(String::as_str));
+        metrics.set_agents(agents.states.iter().map(String::as_str));
+        metrics.silent.set(agents.silent);
         metrics.database.set(self.store().file_size()?.cast_signed());
         metrics.free.set(self.store().blobs().free()?.cast_signed());
         metrics.reserve.set(self.limits().disk_reserve.cast_signed());
@@ -187,17 +193,45 @@ impl App {
     }
 }
 
-/// The state of every agent.
-fn states(tx: &ReadTx) -> std::result::Result<Vec<String>, store::Error> {
-    let (mut states, mut after) = (Vec::new(), 0);
-    loop {
-        let agents = tx.agents_after(after, PAGE)?;
-        let Some(last) = agents.last() else { return Ok(states) };
-        after = last.seq;
-        states.extend(agents.iter().map(|agent| {
-            let state = agent.fields.get("state").map_or("unknown", String::as_str);
-            state.trim_matches('"').to_owned()
-        }));
+/// What is counted of all agents.
+#[derive(Default)]
+struct Agents {
+    states: Vec<String>,
+    silent: i64,
+    /// Those that would take a job, by queue.
+    serving: HashMap<QueueName, i64>,
+}
+
+impl Agents {
+    fn of(
+        tx: &ReadTx,
+        now: Timestamp,
+        hearing: &Hearing<impl Fn(&AgentName) -> Timestamp>,
+    ) -> std::result::Result<Self, store::Error> {
+        let (mut found, mut after) = (Self::default(), 0);
+        loop {
+            let agents = tx.agents_after(after, PAGE)?;
+            let Some(last) = agents.last() else { return Ok(found) };
+            after = last.seq;
+            for agent in &agents {
+                found.add(agent, hearing.silent_since(agent, now).is_some());
+            }
+        }
+    }
+
+    fn add(&mut self, agent: &Agent, is_silent: bool) {
+        let state = agent.fields.get("state").map_or("unknown", String::as_str);
+        self.states.push(state.trim_matches('"').to_owned());
+        if agent.is_out_of_service() {
+            return;
+        }
+        if is_silent {
+            self.silent += 1;
+            return;
+        }
+        for queue in &agent.queues {
+            *self.serving.entry(queue.clone()).or_default() += 1;
+        }
     }
 }
 

@@ -107,6 +107,11 @@ metrics! {
         "testflinger_ended_jobs", "Jobs that ended, by the reason";
     agents: Family<Label, Gauge> = Family::default(),
         "testflinger_agents", "Agents by the state that they reported last";
+    pub silent: Gauge = Gauge::default(),
+        "testflinger_silent_agents",
+        "Agents that have not been heard for suspect_after and have not said that they are offline";
+    serving: Family<Label, Gauge> = Family::default(),
+        "testflinger_queue_agents", "Agents that serve the queue and are neither offline nor silent";
     left_out: Gauge = Gauge::default(),
         "testflinger_metrics_queues_left_out",
         "1 when there are more queues than metrics_queues and the queue named other stands for the rest";
@@ -132,6 +137,8 @@ metrics! {
         "testflinger_disk_reserve_bytes", "The setting disk_reserve: below it uploads are refused";
     pub in_flight: Gauge = Gauge::default(),
         "testflinger_in_flight_bytes", "Memory that request bodies and answers take";
+    log_bytes: Family<Label, Counter> = Family::default(),
+        "testflinger_log_bytes", "Bytes of logs that agents sent, by the log";
     backup_time: Family<Label, Gauge> = Family::default(),
         "testflinger_last_backup_time_seconds",
         "The moment that the newest backup shows, in seconds since 1970; 0 when none was made";
@@ -171,6 +178,11 @@ impl Metrics {
     /// A request or a connection was refused because of a limit.
     pub fn refused(&self, limit: &'static str) {
         self.refused.get_or_create(&[("limit", limit.to_owned())]).inc();
+    }
+
+    /// An agent has sent a piece of a log.
+    pub fn logged(&self, log: &'static str, bytes: usize) {
+        self.log_bytes.get_or_create(&[("log", log.to_owned())]).inc_by(bytes as u64);
     }
 
     /// The newest backup, of those that were verified or of the others: its moment in seconds since 1970, and its bytes.
@@ -217,6 +229,11 @@ impl Metrics {
     /// How old the oldest waiting job of a queue is, seconds.
     pub fn set_oldest(&self, queue: String, seconds: i64) {
         self.oldest.get_or_create(&[("queue", queue)]).set(seconds);
+    }
+
+    /// How many agents serve a queue that has labels of its own.
+    pub fn set_serving(&self, queue: String, agents: i64) {
+        self.serving.get_or_create(&[("queue", queue)]).set(agents);
     }
 
     /// The states of all agents, each as often as agents have it.

@@ -65,6 +65,7 @@ fn every_metric_is_described_and_nothing_else() {
     let id = caller.submit(&json!({ "job_queue": "q", "reserve_data": {} }));
     caller.post(&format!("/v1/job/{id}/action"), &json!({ "action": "cancel" }));
     assert_eq!(caller.json("POST", "/v1/job", &" ".repeat(2000)).status, 413);
+    assert_eq!(caller.send("POST", &format!("/v1/result/{id}/output"), b"a line").status, 200);
     let answer = caller.get("/metrics");
     let types = answer.text().lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let shown = types.filter_map(|line| line.split(' ').next()).map(str::to_owned);

@@ -81,6 +81,8 @@ pub(in crate::api) async fn post(
     LogPath(log): LogPath,
     ApiJson(fragment): ApiJson<Fragment>,
 ) -> ApiResult<Response> {
+    let size = fragment.text.len();
     app.write(move |tx, now| ops::append_fragment(tx, now, log, &fragment, &by)).await?;
+    app.metrics().logged(log.1.as_str(), size);
     Ok(reply::ok())
 }

@@ -243,7 +243,7 @@ fn a_port_of_its_own_answers_without_a_token_and_nothing_but_metrics_and_health(
 }
 
 #[test]
-fn the_newest_backups_are_shown() {
+fn the_newest_backups_and_the_bytes_of_logs_are_shown() {
     let server = TestServer::start();
     let anyone = server.anonymous();
     let time =
@@ -255,4 +255,34 @@ fn the_newest_backups_are_shown() {
     assert_eq!(server.local().send("PUT", "/admin/backup", Some(&note)).status, 200);
     let bytes = "testflinger_last_backup_bytes{verified=\"true\"}";
     expect(&anyone, &[(&time(true), 1_795_435_200), (&time(false), 0), (bytes, 4096)]);
+    let id = anyone.submit(&json!({ "job_queue": "a" }));
+    let path = |log: &str| format!("/v1/result/{id}/{log}");
+    let fragment = json!({
+        "fragment_number": 0, "timestamp": "2026-11-23T12:00:00Z", "phase": "test", "log_data": "12345",
+    });
+    assert_eq!(anyone.post(&path("log/serial"), &fragment).status, 200);
+    assert_eq!(anyone.send("POST", &path("output"), b"123").status, 200);
+    expect(
+        &anyone,
+        &[
+            ("testflinger_log_bytes_total{log=\"serial\"}", 5),
+            ("testflinger_log_bytes_total{log=\"output\"}", 3),
+        ],
+    );
+}
+
+#[test]
+fn agents_that_are_gone_are_counted_and_do_not_serve_their_queues() {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    anyone.submit(&json!({ "job_queue": "a" }));
+    for (name, state) in [("here", "waiting"), ("there", "waiting"), ("off", "offline")] {
+        let agent = json!({ "state": state, "queues": ["a"] });
+        anyone.post(&format!("/v1/agents/data/{name}"), &agent);
+    }
+    let serving = "testflinger_queue_agents{queue=\"a\"}";
+    expect(&anyone, &[("testflinger_silent_agents", 0), (serving, 2)]);
+    server.pass(Duration::from_hours(1));
+    assert_eq!(server.agent("here").claim("b"), None);
+    expect(&anyone, &[("testflinger_silent_agents", 1), (serving, 1)]);
 }
