@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::backend::{self, Backend, StorageBackend};
 use super::disk::{partial, restrict_mode, sync_dir};
-use super::rows::{ReadTx, WriteTx};
+use super::read::ReadTx;
+use super::write::WriteTx;
 use super::{DATABASE, Error};
 
 /// Page cache of a database that is only filled or looked at, bytes.

@@ -2,8 +2,10 @@
 
 use super::Error;
 use super::key::{Key, Tail};
-use super::rows::{ReadTx, Rows, WriteTx};
+use super::read::ReadTx;
+use super::rows::Rows;
 use super::tables::Table;
+use super::write::WriteTx;
 use crate::domain::Timestamp;
 
 pub(crate) const SCHEMA: &str = "schema";

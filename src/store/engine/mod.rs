@@ -10,18 +10,21 @@ pub(crate) mod meta;
 pub(crate) mod observer;
 pub(crate) mod operation;
 mod parked;
+mod read;
 mod rows;
 mod seal;
 mod tables;
+mod write;
 pub(crate) mod writer;
 
 pub(crate) use backend::{Direction, StorageBackend};
 pub(crate) use database::Database;
 pub use error::Error;
 pub(crate) use key::{Key, Tail, leading_name, name_in};
+pub use read::ReadTx;
 pub(crate) use rows::{ALL, IndexRow, Rows};
-pub use rows::{ReadTx, WriteTx};
 pub(crate) use tables::Table;
+pub use write::WriteTx;
 
 /// The database's file in the data directory.
 pub const DATABASE: &str = "testflinger.redb";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Error;
-use super::rows::WriteTx;
+use super::write::WriteTx;
 use crate::domain::{QueueName, Timestamp};
 
 /// How a run of an operation ended.

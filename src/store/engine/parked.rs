@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::operation::{Member, Operation, Ran, run};
-use super::rows::WriteTx;
+use super::write::WriteTx;
 use crate::domain::{QueueName, Timestamp};
 
 /// Unwanted operations are looked for each time that so many were parked: requests end unserved all day long.

@@ -19,7 +19,7 @@ use super::database::Database;
 use super::observer::{Committed, Observed};
 use super::operation::{HeldRequest, Member, Operation, Pending, Ran, Waiting, run};
 use super::parked::Parked;
-use super::rows::WriteTx;
+use super::write::WriteTx;
 use crate::domain::{BlobName, Clock, Timestamp};
 
 /// How many operations may share one commit.
