@@ -90,7 +90,7 @@ impl Store {
     }
 
     fn upgraded(dir: &Path, cache: usize) -> Result<Database, Error> {
-        let db = Database::open(dir, cache)?;
+        let db = Database::open(dir, cache, schema::VERSION)?;
         let Some(version) = schema::older(&db)? else {
             return Ok(db);
         };
@@ -98,18 +98,20 @@ impl Store {
         let copy = schema::keep_copy(dir, version)?;
         let copy = copy.display();
         tracing::info!("upgrading the data from schema version {version}; it stays in {copy}");
-        let db = Database::open(dir, cache)?;
+        let db = Database::open(dir, cache, schema::VERSION)?;
         schema::upgrade(&db)?;
         Ok(db)
     }
 
-    /// A store on a backend of the caller's (memory, or one that fails on purpose); blobs go to `blobs`.
-    pub fn with_backend(
-        backend: impl StorageBackend,
+    /// A store whose database and journal are on backends of the caller's, which may fail on purpose; blobs go to
+    /// `blobs`.
+    pub fn with_backends(
+        database: impl StorageBackend,
+        journal: impl StorageBackend,
         blobs: &Path,
         options: Options,
     ) -> Result<Self, Error> {
-        Self::on(Database::on(backend, options.cache)?, blobs, options)
+        Self::on(Database::on(database, journal, options.cache)?, blobs, options)
     }
 
     /// A store in memory, for tests and benchmarks; blobs go to `blobs`.

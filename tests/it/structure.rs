@@ -45,7 +45,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Crates that only these files or folders may name.
 const KEPT_IN: &[(&str, &[&str])] = &[
-    ("redb", &["store/engine/backend.rs"]),
+    ("redb", &["store/engine/backend.rs", "store/engine/backend"]),
     ("bincode", &["store/engine/codec.rs"]),
     ("jsonwebtoken", &["auth/jwt.rs", "auth/jwt/tests.rs"]),
     ("argon2", &["auth/passwords.rs", "auth/passwords/tests.rs"]),

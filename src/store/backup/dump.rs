@@ -12,7 +12,7 @@ use super::archive::Writer;
 use super::{Amount, BLOBS, Error, FORMAT, KEYS, MANIFEST, Manifest, Missing, ROWS, is_key};
 use crate::domain::{Blob, Timestamp};
 use crate::store::blobs::Blobs;
-use crate::store::engine::{self, Direction, ReadTx, Rows, Table, codec, meta};
+use crate::store::engine::{self, Direction, JOURNAL, ReadTx, Rows, Table, codec, meta};
 use crate::store::nouns::{aging, blob, client};
 use crate::store::upkeep::census::Census;
 use crate::store::upkeep::{index, schema};
@@ -221,6 +221,7 @@ fn shown<'v>(
     what: What,
 ) -> Result<Option<Cow<'v, [u8]>>, engine::Error> {
     Ok(match table {
+        Table::Meta if key == JOURNAL.as_bytes() => None,
         _ if what.secrets => Some(Cow::Borrowed(value)),
         Table::Client => Some(Cow::Owned(client::without_secret(value)?)),
         Table::Refresh | Table::RefreshByClient | Table::Secret | Table::JobSecret => None,

@@ -45,7 +45,7 @@ pub fn salvage(
     now: Timestamp,
     progress: &mut Progress<'_>,
 ) -> Result<Salvaged, Error> {
-    let db = Database::open(from, CACHE)?;
+    let db = Database::open(from, CACHE, schema::VERSION)?;
     let saved = of_opened(&db, from, into, now, progress);
     // Some damage makes redb panic rather than say so, here and below.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(db)));
@@ -263,7 +263,7 @@ impl Rescue {
 
 /// Removes rows that lack another one without which they mean nothing, such as a job without its body.
 fn drop_halves(dir: &Path, lost: &mut Losses) -> Result<(), Error> {
-    let db = Database::open(dir, CACHE)?;
+    let db = Database::open(dir, CACHE, schema::VERSION)?;
     for table in [Table::Job, Table::JobBody, Table::Result] {
         let tx = db.snapshot()?;
         let mut halves = HashSet::new();

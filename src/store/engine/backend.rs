@@ -1,20 +1,26 @@
 //! The database below the engine's face: get, range, put, remove, in a snapshot or a transaction. The only file that
 //! names redb; another engine would be another file like this one.
 
+mod barrier;
+
 use std::cell::OnceCell;
+use std::fs::OpenOptions;
 use std::io;
 use std::ops::{Bound, ControlFlow};
+use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 pub(crate) use redb::StorageBackend;
+use redb::backends::FileBackend;
 use redb::{
-    DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
+    DatabaseError, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
     ReadableTableMetadata, StorageError, TableDefinition, WriteTransaction,
 };
 
 use super::Error;
 use super::tables::Table;
+use barrier::{Barrier, When};
 
 type Bytes = &'static [u8];
 /// A range of keys.
@@ -36,30 +42,41 @@ impl Table {
 }
 
 /// An opened database.
-pub(super) struct Backend(redb::Database);
+pub(super) struct Backend {
+    db: redb::Database,
+    file: Barrier,
+}
 
 impl Backend {
-    /// Opens the file `path` of the data directory `dir`.
+    /// Opens the file `path` of the data directory `dir`, which must be there.
     pub(super) fn open(dir: &Path, path: &Path, cache: usize) -> Result<Self, Error> {
-        let mut builder = redb::Database::builder();
-        builder.set_cache_size(cache);
+        let damaged = |why: &str| Error::Damaged { dir: dir.to_owned(), why: why.to_owned() };
+        let file = file_backend(path, false)?;
+        if file.len().map_err(Error::Database)? == 0 {
+            return Err(damaged("its file is empty"));
+        }
+        let file = Barrier::new(file, When::AtOnce);
         // Some damage makes redb panic rather than say so.
-        let opened = catch_unwind(AssertUnwindSafe(|| builder.open(path))).map_err(|_| {
-            Error::Damaged { dir: dir.to_owned(), why: "reading it panicked".to_owned() }
-        })?;
-        opened.map(Self).map_err(|error| unopened(dir, error))
+        let opened = catch_unwind(AssertUnwindSafe(|| Self::opened(file, cache)));
+        let opened = opened.map_err(|_| damaged("reading it panicked"))?;
+        opened.map_err(|error| unopened(dir, error))
     }
 
     /// Creates the file `path`, which is not there.
     pub(super) fn create(path: &Path, cache: usize) -> Result<Self, Error> {
-        let mut builder = redb::Database::builder();
-        Ok(Self(builder.set_cache_size(cache).create(path)?))
+        let file = file_backend(path, true)?;
+        Ok(Self::opened(Barrier::new(file, When::AtOnce), cache)?)
     }
 
     /// Opens or creates a database that is kept by something else than a file.
     pub(super) fn on(backend: impl StorageBackend, cache: usize) -> Result<Self, Error> {
+        Ok(Self::opened(Barrier::new(backend, When::AtLast), cache)?)
+    }
+
+    fn opened(file: Barrier, cache: usize) -> Result<Self, DatabaseError> {
         let mut builder = redb::Database::builder();
-        Ok(Self(builder.set_cache_size(cache).create_with_backend(backend)?))
+        let db = builder.set_cache_size(cache).create_with_backend(file.clone())?;
+        Ok(Self { db, file })
     }
 
     pub(super) fn in_memory(cache: usize) -> Result<Self, Error> {
@@ -67,32 +84,47 @@ impl Backend {
     }
 
     pub(super) fn snapshot(&self) -> Result<Snapshot, Error> {
-        Ok(Snapshot { txn: self.0.begin_read()?, open: Opened::default() })
+        Ok(Snapshot { txn: self.db.begin_read()?, open: Opened::default() })
     }
 
     pub(super) fn begin(&self) -> Result<Transaction, Error> {
-        Ok(Transaction(self.0.begin_write()?))
+        let file = self.file.clone();
+        let txn = self.db.begin_write().map_err(|error| caused(&file, error))?;
+        Ok(Transaction { txn, file })
     }
 
     /// Whether there is no table at all.
     pub(super) fn is_empty(&self) -> Result<bool, Error> {
-        Ok(self.0.begin_read()?.list_tables()?.next().is_none())
+        Ok(self.db.begin_read()?.list_tables()?.next().is_none())
     }
 
     /// Whether the list of free pages is whole; rebuilds it when it is not.
     pub(super) fn check_integrity(&mut self, dir: &Path) -> Result<bool, Error> {
-        self.0.check_integrity().map_err(|error| unopened(dir, error))
+        self.db.check_integrity().map_err(|error| unopened(dir, error))
+    }
+
+    /// Whether a checkpoint is under way.
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.file.is_unsettled()
     }
 
     /// Gives space that no row needs back to the file system.
     pub(super) fn compact(&mut self) -> Result<(), Error> {
-        while self.0.compact()? {}
+        while self.db.compact()? {}
         Ok(())
     }
 
     pub(super) fn close(self) -> Result<(), Error> {
-        Ok(self.0.close()?)
+        Ok(self.db.close()?)
     }
+}
+
+/// A file that only its owner may read, made if `create` and it is not there.
+pub(super) fn file_backend(path: &Path, create: bool) -> Result<FileBackend, Error> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(create).truncate(false).mode(0o600).open(path);
+    let file = file.map_err(|source| Error::file(path, source))?;
+    Ok(FileBackend::new(file)?)
 }
 
 fn unopened(dir: &Path, error: DatabaseError) -> Error {
@@ -187,20 +219,51 @@ impl Source for Snapshot {
 }
 
 /// A write that is under way; nothing of it stays when it is dropped.
-pub(super) struct Transaction(WriteTransaction);
+pub(super) struct Transaction {
+    txn: WriteTransaction,
+    file: Barrier,
+}
 
 impl Transaction {
     pub(super) fn tables(&self) -> Tables<'_> {
-        Tables { txn: &self.0, open: Opened::default() }
+        Tables { txn: &self.txn, open: Opened::default() }
     }
 
-    /// Makes everything durable.
+    /// Makes everything durable, and what was committed in memory before.
     pub(super) fn commit(self) -> Result<(), Error> {
-        Ok(self.0.commit()?)
+        self.txn.commit().map_err(|error| caused(&self.file, error))
+    }
+
+    /// Begins to make everything durable, and what was committed in memory before. The next commit of this kind, or
+    /// [`Transaction::settle`], waits until that is done.
+    pub(super) fn commit_deferred(self) -> Result<(), Error> {
+        self.file.defer();
+        let done = self.txn.commit();
+        self.file.no_longer_defer();
+        done.map_err(|error| caused(&self.file, error))
+    }
+
+    /// Shows everything to readers, but leaves it to a later commit to make it durable.
+    pub(super) fn commit_in_memory(mut self) -> Result<(), Error> {
+        self.txn.set_durability(Durability::None).map_err(redb::Error::from)?;
+        self.txn.commit().map_err(|error| caused(&self.file, error))
+    }
+
+    /// Waits for the commit that was deferred last.
+    pub(super) fn settle(&self) -> Result<(), Error> {
+        self.file.settle().map_err(Error::Database)
     }
 
     pub(super) fn abort(self) -> Result<(), Error> {
-        Ok(self.0.abort()?)
+        self.txn.abort().map_err(|error| caused(&self.file, error))
+    }
+}
+
+/// `error`, or what it follows from: once something has failed, the database only says so.
+fn caused(file: &Barrier, error: impl Into<redb::Error>) -> Error {
+    match (error.into(), file.failure()) {
+        (redb::Error::PreviousIo, Some(first)) => Error::Database(first),
+        (error, _) => error.into(),
     }
 }
 

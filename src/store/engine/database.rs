@@ -1,27 +1,57 @@
 //! The database of a data directory: made aside, opened, and refused when it is damaged. The only way to its rows.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::backend::{self, Backend, StorageBackend};
 use super::disk::{partial, restrict_mode, sync_dir};
+use super::journal::{self, Changes, Journal};
+use super::meta::{self, meta};
 use super::read::ReadTx;
+use super::rows::Rows;
 use super::write::WriteTx;
-use super::{DATABASE, Error};
+use super::{DATABASE, Error, Table};
+use crate::domain::Timestamp;
 
 /// Page cache of a database that is only filled or looked at, bytes.
 pub(crate) const CACHE: usize = 64 << 20;
 
 /// An opened database.
-pub(crate) struct Database(Backend);
+pub(crate) struct Database {
+    backend: Backend,
+    /// Without one, every commit is durable by itself.
+    journal: Option<Shared>,
+}
+
+type Shared = Arc<Mutex<Journal>>;
 
 impl Database {
-    /// Opens the database of a data directory, which must be there.
-    pub(crate) fn open(dir: &Path, cache: usize) -> Result<Self, Error> {
+    /// Opens the database of a data directory, which must be there, with all that its journal holds. `known` is the
+    /// newest schema version that the caller understands.
+    pub(crate) fn open(dir: &Path, cache: usize, known: u64) -> Result<Self, Error> {
         let path = dir.join(DATABASE);
         if !path.exists() {
             return Err(Error::NoData(dir.to_owned()));
         }
-        Backend::open(dir, &path, cache).map(Self)
+        Self::replayed(Backend::open(dir, &path, cache)?, Journal::of(dir), known)
+    }
+
+    fn replayed(backend: Backend, mut journal: Journal, known: u64) -> Result<Self, Error> {
+        if !backend.is_empty()? {
+            let tx = ReadTx::new(backend.snapshot()?);
+            match meta::schema(&tx)? {
+                Some((found, _)) if found > known => return Err(Error::Newer { found, known }),
+                _ => {}
+            }
+            if let Some(row) = tx.get(Table::Meta, &meta(journal::ROW))? {
+                drop(tx);
+                let txn = backend.begin()?;
+                let batches = journal.replay(&row, &txn)?;
+                journal.end(txn)?;
+                tracing::info!(batches, "took over what the journal held");
+            }
+        }
+        Ok(Self { backend, journal: Some(Arc::new(Mutex::new(journal))) })
     }
 
     /// Creates an empty database aside: [`Database::put_in_place`] makes it the one that is opened. One that a crash
@@ -36,7 +66,7 @@ impl Database {
         }
         let db = Backend::create(&path, CACHE)?;
         restrict_mode(&path)?;
-        Ok(Self(db))
+        Ok(Self { backend: db, journal: None })
     }
 
     /// Closes a database that was created and gives it its name.
@@ -48,29 +78,33 @@ impl Database {
         sync_dir(dir)
     }
 
-    /// Opens or creates a database on a backend of the caller's.
-    pub(crate) fn on(backend: impl StorageBackend, cache: usize) -> Result<Self, Error> {
-        Backend::on(backend, cache).map(Self)
+    /// Opens or creates a database on a backend of the caller's, and its journal on another one.
+    pub(crate) fn on(
+        database: impl StorageBackend,
+        journal: impl StorageBackend,
+        cache: usize,
+    ) -> Result<Self, Error> {
+        Self::replayed(Backend::on(database, cache)?, Journal::on(journal), u64::MAX)
     }
 
     /// An empty database in memory.
     pub(crate) fn in_memory(cache: usize) -> Result<Self, Error> {
-        Backend::in_memory(cache).map(Self)
+        Ok(Self { backend: Backend::in_memory(cache)?, journal: None })
     }
 
     /// Whether nothing was ever written to it.
     pub(crate) fn is_empty(&self) -> Result<bool, Error> {
-        self.0.is_empty()
+        self.backend.is_empty()
     }
 
     /// What is committed now.
     pub(crate) fn snapshot(&self) -> Result<ReadTx, Error> {
-        self.0.snapshot().map(ReadTx::new)
+        self.backend.snapshot().map(ReadTx::new)
     }
 
     /// Begins a write. There is one at a time; a second one waits.
     pub(crate) fn begin(&self) -> Result<Transaction, Error> {
-        self.0.begin().map(Transaction)
+        Ok(Transaction { txn: self.backend.begin()?, journal: self.journal.clone() })
     }
 
     /// Runs `write` in a transaction of its own, which is durable when this returns, or undone when it fails.
@@ -86,36 +120,77 @@ impl Database {
 
     /// Whether the list of free pages is whole; rebuilds it when it is not.
     pub(crate) fn check_integrity(&mut self, dir: &Path) -> Result<bool, Error> {
-        self.0.check_integrity(dir)
+        self.backend.check_integrity(dir)
     }
 
     /// Gives space that no row needs back to the file system.
     pub(crate) fn compact(&mut self) -> Result<(), Error> {
-        self.0.compact()
+        self.backend.compact()
     }
 
-    /// Closes the database, so that the next start needs no repair.
+    /// Whether something is durable in the journal only, as far as anybody has been told.
+    pub(crate) fn needs_checkpoint(&self) -> bool {
+        self.backend.is_unsettled() || self.journal().is_some_and(|journal| journal.is_ahead())
+    }
+
+    /// Begins to make durable here what the journal holds, or waits until that is done.
+    pub(crate) fn checkpoint(&self) -> Result<(), Error> {
+        let txn = self.backend.begin()?;
+        match self.journal() {
+            Some(mut journal) if journal.is_ahead() => journal.checkpoint_deferred(txn),
+            _ => txn.settle(),
+        }
+    }
+
+    fn journal(&self) -> Option<MutexGuard<'_, Journal>> {
+        self.journal.as_ref().map(lock)
+    }
+
+    /// Closes the database, so that the next start needs neither a repair nor the journal.
     pub(crate) fn close(self) -> Result<(), Error> {
-        self.0.close()
+        if let Some(mut journal) = self.journal()
+            && journal.is_running()
+        {
+            journal.end(self.backend.begin()?)?;
+        }
+        self.backend.close()
     }
 }
 
+fn lock(journal: &Shared) -> MutexGuard<'_, Journal> {
+    journal.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A write that is under way; nothing of it stays when it is dropped.
-pub(crate) struct Transaction(backend::Transaction);
+pub(crate) struct Transaction {
+    txn: backend::Transaction,
+    journal: Option<Shared>,
+}
 
 impl Transaction {
     /// The rows, with what was written so far.
     pub(crate) fn rows(&self) -> WriteTx<'_> {
-        WriteTx::new(self.0.tables())
+        WriteTx::new(self.txn.tables(), Changes::new(self.journal.is_some()))
     }
 
-    /// Makes everything durable.
+    /// Makes everything durable, in the database itself.
     pub(crate) fn commit(self) -> Result<(), Error> {
-        self.0.commit()
+        match &self.journal {
+            Some(journal) => lock(journal).checkpoint(self.txn),
+            None => self.txn.commit(),
+        }
+    }
+
+    /// Makes durable what the writer changed, wherever that is done soonest.
+    pub(super) fn commit_batch(self, changes: Changes, now: Timestamp) -> Result<(), Error> {
+        match &self.journal {
+            Some(journal) => lock(journal).commit(self.txn, changes, now),
+            None => self.txn.commit(),
+        }
     }
 
     /// Undoes everything.
     pub(crate) fn abort(self) -> Result<(), Error> {
-        self.0.abort()
+        self.txn.abort()
     }
 }

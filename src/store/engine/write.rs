@@ -5,6 +5,7 @@ use std::ops::{Bound, ControlFlow};
 use super::Error;
 use super::backend::{Direction, Range, Source, Tables, Visit};
 use super::codec::{self, Record};
+use super::journal::Changes;
 use super::key::Key;
 use super::observer::{JobChange, News};
 use super::rows::{self, ALL, IndexRow, Inspect, Rows};
@@ -31,12 +32,18 @@ pub(super) struct Effects {
 pub struct WriteTx<'t> {
     tables: Tables<'t>,
     writes: u64,
+    changes: Changes,
     pub(super) effects: Effects,
 }
 
 impl<'t> WriteTx<'t> {
-    pub(super) fn new(tables: Tables<'t>) -> Self {
-        Self { tables, writes: 0, effects: Effects::default() }
+    pub(super) fn new(tables: Tables<'t>, changes: Changes) -> Self {
+        Self { tables, writes: 0, changes, effects: Effects::default() }
+    }
+
+    /// What was changed, and what must happen once that is on disk.
+    pub(super) fn done(self) -> (Changes, Effects) {
+        (self.changes, self.effects)
     }
 
     /// How many rows were written so far; an operation that failed is harmless while this has not grown.
@@ -45,8 +52,14 @@ impl<'t> WriteTx<'t> {
     }
 
     /// Puts a row, or removes it, and says whether there was one to remove. Every change of a row passes here.
-    fn change(&mut self, table: Table, key: &[u8], value: Option<&[u8]>) -> Result<bool, Error> {
+    pub(super) fn change(
+        &mut self,
+        table: Table,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<bool, Error> {
         self.writes += 1;
+        self.changes.add(table, key, value);
         match value {
             Some(value) => {
                 self.tables.put(table, key, &seal(table, key, value))?;
@@ -136,6 +149,7 @@ impl<'t> WriteTx<'t> {
     /// Removes all rows of a table, damaged ones too.
     pub(crate) fn clear(&mut self, table: Table) -> Result<(), Error> {
         self.writes += 1;
+        self.changes.give_up();
         self.tables.clear(table)
     }
 

@@ -1,21 +1,22 @@
 //! The one thread that writes, with group commit.
 //!
 //! A request hands over an operation and waits for its reply. The thread takes whatever is waiting, runs it in one
-//! transaction, commits once and only then replies to all: a reply means *on disk*. There is no lingering for more
-//! company: while one commit is under way the next batch gathers by itself.
+//! transaction, commits once (to the journal first) and only then replies to all: a reply means *on disk*. There is no
+//! lingering for more company: while one commit is under way the next batch gathers by itself.
 //!
 //! Hazards: an operation that fails after it has written would leave half of itself in the batch, so the batch is
 //! aborted and its members run again one by one (an operation must therefore be repeatable: `FnMut`). After a failed
 //! `commit()` nobody knows what the disk holds, so every member is told so and the process ends; the next start reads
 //! what is really there.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::Error;
 use super::database::Database;
+use super::journal::INTERVAL;
 use super::observer::{Committed, Observed};
 use super::operation::{HeldRequest, Member, Operation, Pending, Ran, Waiting, run};
 use super::parked::Parked;
@@ -115,15 +116,33 @@ struct Thread {
 
 impl Thread {
     fn serve(mut self, queue: &Receiver<Box<dyn Operation>>) {
-        while let Ok(first) = queue.recv() {
-            let mut batch = vec![Member::new(first)];
-            batch.extend(queue.try_iter().take(BATCH - 1).map(Member::new));
-            if let Err(error) = self.commit(batch) {
+        loop {
+            let done = match self.next(queue) {
+                Ok(first) => {
+                    let mut batch = vec![Member::new(first)];
+                    batch.extend(queue.try_iter().take(BATCH - 1).map(Member::new));
+                    self.commit(batch)
+                }
+                Err(RecvTimeoutError::Timeout) => self.db.checkpoint(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if let Err(error) = done {
                 (self.on_fatal)(&error);
                 return;
             }
             self.parked.forget_unwanted();
         }
+    }
+
+    /// Waits for an operation, but not for ever while the journal has something that the database lacks.
+    fn next(
+        &self,
+        queue: &Receiver<Box<dyn Operation>>,
+    ) -> Result<Box<dyn Operation>, RecvTimeoutError> {
+        if self.db.needs_checkpoint() {
+            return queue.recv_timeout(INTERVAL);
+        }
+        queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
     }
 
     /// Makes a batch durable and answers it, or fails for good.
@@ -171,11 +190,11 @@ impl Thread {
             txn.abort()?;
             return Ok(None);
         };
-        let (wrote, effects) = (tx.writes() > 0, std::mem::take(&mut tx.effects));
-        drop(tx);
+        let wrote = tx.writes() > 0;
+        let (changes, effects) = tx.done();
         if wrote {
             let begun = Instant::now();
-            txn.commit()?;
+            txn.commit_batch(changes, now)?;
             if let Some(observer) = self.observed.get() {
                 observer.committed(&Committed {
                     operations: batch.len(),

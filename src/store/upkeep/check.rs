@@ -71,7 +71,7 @@ impl Report {
 /// # Errors
 /// [`Error::Locked`], [`Error::Damaged`] when the database cannot be opened at all, or what the disk says.
 pub fn check(dir: &Path, options: Options, progress: &mut Progress<'_>) -> Result<Report, Error> {
-    let mut db = Database::open(dir, CACHE)?;
+    let mut db = Database::open(dir, CACHE, schema::VERSION)?;
     if let Some(found) = schema::older(&db)? {
         return Err(Error::Older { found, known: schema::VERSION });
     }
@@ -103,7 +103,7 @@ pub fn compact(dir: &Path) -> Result<(u64, u64), Error> {
     let size =
         || path.metadata().map(|file| file.len()).map_err(|source| Error::file(&path, source));
     let before = size()?;
-    let mut db = Database::open(dir, CACHE)?;
+    let mut db = Database::open(dir, CACHE, schema::VERSION)?;
     db.compact()?;
     db.close()?;
     Ok((before, size()?))

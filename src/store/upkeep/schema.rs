@@ -36,7 +36,8 @@ const fn add_checksums(_: &mut WriteTx<'_>) -> Result<(), Error> {
 /// Jobs that are read together.
 const TOGETHER: usize = 1000;
 
-/// Version 4: jobs are listed by who submitted them.
+/// Version 4: jobs are listed by who submitted them. What was written last may be in a journal, which programs of older
+/// versions do not read.
 pub(crate) fn list_by_client(tx: &mut WriteTx<'_>) -> Result<(), Error> {
     let mut after = 0;
     loop {

@@ -177,7 +177,7 @@ fn a_restore_that_ended_right_before_its_end_is_complete() {
     Cli(&data).ok(&["restore", text(&filled.backup())]);
     fs::write(data.join("RESTORING"), "").unwrap();
     filled.serves_all(&data);
-    assert_eq!(names(&data), ["blobs", "keys", "testflinger.redb"]);
+    assert_eq!(names(&data), ["blobs", "keys", "testflinger.journal", "testflinger.redb"]);
 }
 
 #[test]

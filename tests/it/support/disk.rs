@@ -27,22 +27,33 @@ pub(crate) struct Cut {
     pub(crate) seed: u64,
 }
 
+/// Files on a disk: the database and its journal.
+pub(crate) const FILES: usize = 2;
+
 /// The disk, which outlives those who write to it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disk(Arc<Mutex<Platter>>);
 
 #[derive(Debug, Default)]
 struct Platter {
+    files: [File; FILES],
+    /// Who may write: a program of an earlier life must not touch what a later one sees.
+    life: u64,
+    is_on: bool,
+    cut: Option<Cut>,
+}
+
+/// Each file loses what it loses independently of the other; the power goes for both at once.
+#[derive(Debug, Default)]
+struct File {
     /// As the program reads it.
     bytes: Vec<u8>,
     /// How to come back to what was synced, the last change last.
     undo: Vec<Undo>,
-    /// Who may write: a program of an earlier life must not touch what a later one sees.
-    life: u64,
-    is_on: bool,
     is_open: bool,
-    cut: Option<Cut>,
     lie: Option<u64>,
+    /// How long it may become.
+    limit: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -51,27 +62,35 @@ enum Undo {
     Length { old: usize, new: usize, tail: Vec<u8> },
 }
 
-/// One life of the disk: everything fails in it once its power went.
+/// A file in one life of the disk: everything fails in it once its power went.
 #[derive(Debug)]
 struct Life {
     disk: Disk,
     number: u64,
+    file: usize,
 }
 
 impl Disk {
     /// A disk with these bytes, synced.
-    pub(crate) fn with(bytes: Vec<u8>) -> Self {
-        Self(Arc::new(Mutex::new(Platter { bytes, ..Platter::default() })))
+    pub(crate) fn with(bytes: [Vec<u8>; FILES]) -> Self {
+        let files = bytes.map(|bytes| File { bytes, ..File::default() });
+        Self(Arc::new(Mutex::new(Platter { files, ..Platter::default() })))
     }
 
     /// What is synced or not yet lost.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        self.lock().bytes.clone()
+    pub(crate) fn bytes(&self) -> [Vec<u8>; FILES] {
+        let platter = self.lock();
+        [0, 1].map(|file: usize| platter.files[file].bytes.clone())
     }
 
-    /// From now on the disk forgets half of all syncs, and all that came after the last one that it did not.
-    pub(crate) fn lie(&self, seed: u64) {
-        self.lock().lie = Some(seed);
+    /// From now on the disk forgets half of all syncs of a file, and all that came after the last one that it did not.
+    pub(crate) fn lie(&self, file: usize, seed: u64) {
+        self.lock().files[file].lie = Some(seed);
+    }
+
+    /// From now on there is no room for more of a file.
+    pub(crate) fn limit(&self, file: usize, length: u64) {
+        self.lock().files[file].limit = Some(length);
     }
 
     /// Lets the power go later, or not at all.
@@ -82,8 +101,10 @@ impl Disk {
     /// Forgets everything.
     pub(crate) fn wipe(&self) {
         let mut platter = self.lock();
-        platter.bytes.clear();
-        platter.undo.clear();
+        for file in &mut platter.files {
+            file.bytes.clear();
+            file.undo.clear();
+        }
     }
 
     pub(crate) fn is_on(&self) -> bool {
@@ -91,12 +112,15 @@ impl Disk {
     }
 
     /// Turns the power on. Whoever used the disk before has closed it.
-    pub(crate) fn power_on(&self) -> impl StorageBackend + use<> {
+    pub(crate) fn power_on(&self) -> [impl StorageBackend + use<>; FILES] {
         let mut platter = self.lock();
-        assert!(!platter.is_open, "the disk is still open in its former life");
-        (platter.is_on, platter.is_open) = (true, true);
+        for file in &mut platter.files {
+            assert!(!file.is_open, "the disk is still open in its former life");
+            file.is_open = true;
+        }
+        platter.is_on = true;
         platter.life += 1;
-        Life { disk: self.clone(), number: platter.life }
+        [0, 1].map(|file| Life { disk: self.clone(), number: platter.life, file })
     }
 
     fn lock(&self) -> MutexGuard<'_, Platter> {
@@ -117,6 +141,17 @@ impl Platter {
         }
     }
 
+    /// The power goes: each file loses what does not survive.
+    fn go(&mut self) {
+        self.is_on = false;
+        let Some(Cut { luck, mut seed, .. }) = self.cut.take() else { return };
+        for file in &mut self.files {
+            file.lose(luck, &mut seed);
+        }
+    }
+}
+
+impl File {
     fn write(&mut self, at: usize, data: &[u8]) {
         let end = at + data.len();
         if end > self.bytes.len() {
@@ -140,13 +175,10 @@ impl Platter {
         }
     }
 
-    /// The power goes: undoes what does not survive, the newest change first.
-    fn go(&mut self) {
-        self.is_on = false;
-        let Some(Cut { luck, mut seed, .. }) = self.cut.take() else { return };
+    /// Undoes what does not survive, the newest change first.
+    fn lose(&mut self, luck: u8, seed: &mut u64) {
         let luck = if self.lie.is_some() { 0 } else { luck };
-        let mut survives =
-            |of: u64| luck > 0 && (luck >= LUCKY || next(&mut seed) % of < luck.into());
+        let mut survives = |of: u64| luck > 0 && (luck >= LUCKY || next(seed) % of < luck.into());
         let undo = std::mem::take(&mut self.undo);
         let mut lengths = undo.iter().filter(|undo| matches!(undo, Undo::Length { .. })).count();
         let mut kept = 0;
@@ -212,9 +244,9 @@ impl Life {
     }
 
     /// Does something; at the cut it is done too, and then it survives or does not.
-    fn change(&self, act: impl FnOnce(&mut Platter)) -> Result<(), io::Error> {
+    fn change(&self, act: impl FnOnce(&mut File)) -> Result<(), io::Error> {
         let mut platter = self.platter()?;
-        act(&mut platter);
+        act(&mut platter.files[self.file]);
         if platter.goes() {
             platter.go();
             return Err(off());
@@ -227,7 +259,7 @@ impl Life {
     fn end(&self) {
         let mut platter = self.disk.lock();
         if platter.life == self.number {
-            platter.is_open = false;
+            platter.files[self.file].is_open = false;
         }
     }
 }
@@ -238,22 +270,26 @@ fn off() -> io::Error {
 
 impl StorageBackend for Life {
     fn len(&self) -> Result<u64, io::Error> {
-        Ok(self.platter()?.bytes.len() as u64)
+        Ok(self.platter()?.files[self.file].bytes.len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
         let platter = self.platter()?;
-        let from = platter.bytes.get(place(offset)..).and_then(|bytes| bytes.get(..out.len()));
+        let bytes = &platter.files[self.file].bytes;
+        let from = bytes.get(place(offset)..).and_then(|bytes| bytes.get(..out.len()));
         out.copy_from_slice(from.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?);
         Ok(())
     }
 
     fn set_len(&self, len: u64) -> Result<(), io::Error> {
-        self.change(|platter| platter.set_len(place(len)))
+        if self.platter()?.files[self.file].limit.is_some_and(|limit| len > limit) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.change(|file| file.set_len(place(len)))
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
-        self.change(|platter| platter.write(place(offset), data))
+        self.change(|file| file.write(place(offset), data))
     }
 
     fn sync_data(&self) -> Result<(), io::Error> {
@@ -261,12 +297,12 @@ impl StorageBackend for Life {
         if platter.goes() {
             // Half of the time before it is done, half of the time before anybody is told.
             if platter.cut.is_some_and(|cut| cut.seed.is_multiple_of(2)) {
-                platter.sync();
+                platter.files[self.file].sync();
             }
             platter.go();
             return Err(off());
         }
-        platter.sync();
+        platter.files[self.file].sync();
         Ok(())
     }
 

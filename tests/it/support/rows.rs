@@ -28,6 +28,11 @@ impl Opened<'_> {
         self.rows.insert(key, &sealed[..]).unwrap();
     }
 
+    /// A value, without its checksum.
+    pub(crate) fn get(&self, key: &[u8]) -> Vec<u8> {
+        self.rows.get(key).unwrap().unwrap().value()[4..].to_vec()
+    }
+
     /// Flips a bit of a stored value.
     pub(crate) fn flip(&mut self, key: &[u8]) {
         let mut stored = self.rows.get(key).unwrap().unwrap().value().to_vec();

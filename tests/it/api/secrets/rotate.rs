@@ -70,6 +70,8 @@ fn no_file_and_no_log_line_holds_a_value() {
     Cli(&data).ok(&["backup", backup.to_str().unwrap()]);
     let said = program.stop().join("\n");
     assert!(!said.contains(VALUE), "{said}");
+    let journal = std::fs::read(data.join("testflinger.journal")).unwrap();
+    assert!(holds(&journal, b"secret-1") && holds(&journal, b"job-secret-1"));
     for path in files(dir.path()) {
         let bytes = std::fs::read(&path).unwrap();
         assert!(!holds(&bytes, VALUE.as_bytes()), "{}", path.display());

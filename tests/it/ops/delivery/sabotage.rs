@@ -12,8 +12,10 @@ pub(super) enum Sabotage {
     NoRedelivery,
     /// Nobody looks for silent agents.
     NoWatch,
-    /// The disk says "synced" when it is not.
-    LyingDisk,
+    /// The disk says "synced" of the journal when it is not.
+    LyingJournal,
+    /// The disk says "synced" of the database when it is not, so that the journal forgets too early.
+    LyingDatabase,
     /// A job is given to two agents.
     GivenTwice,
     /// A job that goes back goes to the end.

@@ -149,7 +149,8 @@ impl<'w> World<'w> {
             }
             let options =
                 Options { cache: 1 << 20, clock: self.clock.clone(), on_fatal: Box::new(|_| ()) };
-            match Store::with_backend(self.disk.power_on(), self.blobs, options) {
+            let [database, journal] = self.disk.power_on();
+            match Store::with_backends(database, journal, self.blobs, options) {
                 Ok(store) => break store,
                 Err(_) if !self.disk.is_on() => {
                     self.counts.cuts_in_recovery += 1;
