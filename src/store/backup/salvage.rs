@@ -16,7 +16,7 @@ use super::restore::{Aside, Place, Target, give};
 use crate::domain::Timestamp;
 use crate::store::blobs::Blobs;
 use crate::store::engine::database::CACHE;
-use crate::store::engine::{self, BLOBS, Database, Direction, Rows, Table, meta};
+use crate::store::engine::{self, BLOBS, Database, Direction, JOURNAL, Replay, Rows, Table, meta};
 use crate::store::nouns::blob;
 use crate::store::upkeep::check::{self, Progress, Report, check, partner, sentence};
 use crate::store::upkeep::{index, schema};
@@ -35,7 +35,8 @@ pub struct Salvaged {
 }
 
 /// Writes every row of the data in `from` that is whole into the new data directory `into`, with the files and keys that
-/// are. `from`, which no server may use meanwhile, is not changed beyond what opening it mends.
+/// are. What the journal has and the database lacks is read from there. `from`, which no server may use meanwhile, is not
+/// changed beyond what opening the database mends.
 ///
 /// # Errors
 /// [`Error::Exists`] unless `into` is new or empty; [`engine::Error::Damaged`] when the database cannot be opened at all.
@@ -45,8 +46,8 @@ pub fn salvage(
     now: Timestamp,
     progress: &mut Progress<'_>,
 ) -> Result<Salvaged, Error> {
-    let db = Database::open(from, CACHE, schema::VERSION)?;
-    let saved = of_opened(&db, from, into, now, progress);
+    let (db, journal) = Database::open_damaged(from, CACHE)?;
+    let saved = of_opened(&db, journal, from, into, now, progress);
     // Some damage makes redb panic rather than say so, here and below.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(db)));
     saved
@@ -54,6 +55,7 @@ pub fn salvage(
 
 fn of_opened(
     db: &Database,
+    journal: Replay,
     from: &Path,
     into: PathBuf,
     now: Timestamp,
@@ -73,8 +75,10 @@ fn of_opened(
     let mut rescue = Rescue {
         from: Blobs::new(from.join(BLOBS)),
         loader: Loader::new(&aside.dir, false),
+        journal,
         lost: Losses::default(),
     };
+    rescue.journal.lost.drain(..).for_each(|what| rescue.lost.add(what));
     rescue.loader.begin()?;
     for table in Table::ALL.iter().filter(|table| !table.is_index()) {
         rescue.table(db, *table, progress)?;
@@ -119,18 +123,21 @@ impl Losses {
 struct Rescue {
     from: Blobs,
     loader: Loader,
+    /// What the database lacks.
+    journal: Replay,
     lost: Losses,
 }
 
 impl Rescue {
-    /// Takes over what is whole of a table. Behind a damaged page nothing can be read from one side, so the other side is
-    /// tried, too.
+    /// Takes over what is whole of a table, and what the journal says of it instead. Behind a damaged page nothing can be
+    /// read from one side, so the other side is tried, too.
     fn table(
         &mut self,
         db: &Database,
         table: Table,
         progress: &mut Progress<'_>,
     ) -> Result<(), Error> {
+        let newer = self.journal.rows_of(table);
         let mut seen = 0;
         let mut front = None;
         for direction in [Direction::Forward, Direction::Backward] {
@@ -149,6 +156,9 @@ impl Rescue {
                 }
                 last = Some(key.to_vec());
                 seen += 1;
+                if newer.contains_key(key) || (table, key) == (Table::Meta, JOURNAL.as_bytes()) {
+                    return true;
+                }
                 failed = self.row(table, key, value, progress);
                 failed.is_ok()
             };
@@ -169,6 +179,11 @@ impl Rescue {
             }
             Ok(Ok(_)) => {}
             _ => self.lost.add(format!("{}: it cannot be read to its end", table.name())),
+        }
+        for (key, value) in newer {
+            if let Some(value) = value {
+                self.row(table, &key, Ok(&value), progress)?;
+            }
         }
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! The database of a data directory: made aside, opened, and refused when it is damaged. The only way to its rows.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::backend::{self, Backend, StorageBackend};
 use super::disk::{partial, restrict_mode, sync_dir};
-use super::journal::{self, Changes, Journal};
+use super::journal::{self, Changes, Journal, Replay};
 use super::meta::{self, meta};
 use super::read::ReadTx;
 use super::rows::Rows;
@@ -21,6 +22,7 @@ pub(crate) struct Database {
     backend: Backend,
     /// Without one, every commit is durable by itself.
     journal: Option<Shared>,
+    taken_over: Option<String>,
 }
 
 type Shared = Arc<Mutex<Journal>>;
@@ -29,14 +31,49 @@ impl Database {
     /// Opens the database of a data directory, which must be there, with all that its journal holds. `known` is the
     /// newest schema version that the caller understands.
     pub(crate) fn open(dir: &Path, cache: usize, known: u64) -> Result<Self, Error> {
+        let backend = Self::backend(dir, cache)?;
+        // Some damage makes redb panic rather than say so, here and below.
+        let open = || Self::replayed(backend, Journal::of(dir), known);
+        let damaged = |why: &str| Error::Damaged { dir: dir.to_owned(), why: why.to_owned() };
+        match catch_unwind(AssertUnwindSafe(open)) {
+            Ok(Err(Error::Corrupt(why))) => Err(damaged(&why)),
+            Ok(opened) => opened,
+            Err(_) => Err(damaged("taking over what the journal holds panicked")),
+        }
+    }
+
+    /// Opens a database that may be damaged, as its journal may be, and leaves both as they are: what the journal has
+    /// beyond the database is given beside it.
+    pub(crate) fn open_damaged(dir: &Path, cache: usize) -> Result<(Self, Replay), Error> {
+        let backend = Self::backend(dir, cache)?;
+        let row = || ReadTx::new(backend.snapshot()?).get(Table::Meta, &meta(journal::ROW));
+        let replay = match catch_unwind(AssertUnwindSafe(row)) {
+            Ok(Ok(None)) => Replay::default(),
+            Ok(Ok(Some(row))) => Journal::of(dir).read(&row).unwrap_or_else(|error| {
+                Replay::without(match error {
+                    Error::Corrupt(why) => why,
+                    other => format!("the journal cannot be read: {other}"),
+                })
+            }),
+            Ok(Err(_)) | Err(_) => Replay::without(
+                "the row about the journal is damaged, so what it has beyond the database is not \
+                 known"
+                    .to_owned(),
+            ),
+        };
+        Ok((Self { backend, journal: None, taken_over: None }, replay))
+    }
+
+    fn backend(dir: &Path, cache: usize) -> Result<Backend, Error> {
         let path = dir.join(DATABASE);
         if !path.exists() {
             return Err(Error::NoData(dir.to_owned()));
         }
-        Self::replayed(Backend::open(dir, &path, cache)?, Journal::of(dir), known)
+        Backend::open(dir, &path, cache)
     }
 
     fn replayed(backend: Backend, mut journal: Journal, known: u64) -> Result<Self, Error> {
+        let mut taken_over = None;
         if !backend.is_empty()? {
             let tx = ReadTx::new(backend.snapshot()?);
             match meta::schema(&tx)? {
@@ -45,13 +82,19 @@ impl Database {
             }
             if let Some(row) = tx.get(Table::Meta, &meta(journal::ROW))? {
                 drop(tx);
-                let txn = backend.begin()?;
-                let batches = journal.replay(&row, &txn)?;
-                journal.end(txn)?;
-                tracing::info!(batches, "took over what the journal held");
+                let replay = journal.read(&row)?.whole()?;
+                journal.take_over(&replay, backend.begin()?)?;
+                taken_over = replay.sentence();
+                tracing::info!(found = taken_over, "read the journal of a server that was killed");
             }
         }
-        Ok(Self { backend, journal: Some(Arc::new(Mutex::new(journal))) })
+        let journal = Some(Arc::new(Mutex::new(journal)));
+        Ok(Self { backend, journal, taken_over })
+    }
+
+    /// What opening it has taken over from the journal, in a sentence.
+    pub(crate) fn taken_over(&self) -> Option<String> {
+        self.taken_over.clone()
     }
 
     /// Creates an empty database aside: [`Database::put_in_place`] makes it the one that is opened. One that a crash
@@ -66,7 +109,7 @@ impl Database {
         }
         let db = Backend::create(&path, CACHE)?;
         restrict_mode(&path)?;
-        Ok(Self { backend: db, journal: None })
+        Ok(Self { backend: db, journal: None, taken_over: None })
     }
 
     /// Closes a database that was created and gives it its name.
@@ -89,7 +132,7 @@ impl Database {
 
     /// An empty database in memory.
     pub(crate) fn in_memory(cache: usize) -> Result<Self, Error> {
-        Ok(Self { backend: Backend::in_memory(cache)?, journal: None })
+        Ok(Self { backend: Backend::in_memory(cache)?, journal: None, taken_over: None })
     }
 
     /// Whether nothing was ever written to it.

@@ -39,7 +39,9 @@ pub enum Error {
     /// The database cannot be opened.
     #[error(
         "the database in {dir} is damaged ({why}): restore a backup with: \
-         testflinger-server restore BACKUP --replace --data-dir {dir}"
+         testflinger-server restore BACKUP --replace --data-dir {dir}, \
+         or save what can be read with: \
+         testflinger-server check --salvage INTO --data-dir {dir}"
     )]
     Damaged {
         /// The data directory.

@@ -21,7 +21,7 @@ pub(crate) mod writer;
 pub(crate) use backend::{Direction, StorageBackend};
 pub(crate) use database::Database;
 pub use error::Error;
-pub(crate) use journal::ROW as JOURNAL;
+pub(crate) use journal::{ROW as JOURNAL, Replay};
 pub(crate) use key::{Key, Tail, leading_name, name_in};
 pub use read::ReadTx;
 pub(crate) use rows::{ALL, IndexRow, Rows};

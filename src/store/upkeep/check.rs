@@ -87,6 +87,7 @@ pub fn check(dir: &Path, options: Options, progress: &mut Progress<'_>) -> Resul
     let repaired = std::mem::take(&mut report.repaired);
     report = look(db.snapshot()?, &blobs, options.hash, &mut Fast, progress)?;
     report.repaired = repaired;
+    report.repaired.splice(0..0, db.taken_over());
     if !whole {
         report.repaired.insert(0, "the database's list of free pages was rebuilt".to_owned());
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::{Filled, content, text};
 use crate::binary::cli::{self, Cli};
+use crate::store::journal;
 use crate::support::rows::tamper;
 use crate::support::{Program, ZERO};
 
@@ -63,4 +64,27 @@ fn nothing_is_written_over() {
     let _program = Program::serve(&data);
     Cli(&data).fails(4, &["check", "--salvage", text(&new)]);
     assert!(!new.exists());
+}
+
+#[test]
+fn a_damaged_journal_leads_to_a_salvage() {
+    let filled = Filled::new();
+    let (data, new) = (filled.data(), filled.path("new"));
+    journal::crash(&data);
+    journal::damage(&data, 2);
+    let said = Cli(&data).fails(5, &["serve", "--listen", "127.0.0.1:0"]);
+    let help = format!("testflinger-server check --salvage INTO --data-dir {}", text(&data));
+    assert!(said.contains("batch 2 of the journal") && said.contains(&help), "{said}");
+    Cli(&data).fails(5, &["check"]);
+    let output = Cli(&data).run(&["check", "--salvage", text(&new)]);
+    assert_eq!(output.status.code(), Some(8), "{}", cli::text(&output.stderr));
+    assert!(cli::text(&output.stdout).contains("lost: batch 2 of the journal"));
+    // The acknowledged writes are not given up behind anybody's back.
+    Cli(&data).fails(5, &["serve", "--listen", "127.0.0.1:0"]);
+    let program = Program::serve(&new);
+    let queues = program.anonymous().get("/v1/agents/queues").value();
+    assert!(["a", "b", "d"].iter().all(|name| queues.get(name).is_some()), "{queues}");
+    assert!(queues.get("c").is_none(), "{queues}");
+    drop(program.stop());
+    filled.serves_all(&new);
 }

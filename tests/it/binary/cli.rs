@@ -61,7 +61,7 @@ fn what_root_makes_belongs_to_the_owner_of_the_data_directory() {
     let dir = tempfile::tempdir().unwrap();
     chown(dir.path(), Some(OTHER), Some(OTHER)).unwrap();
     assert!(Cli(dir.path()).create("ci", &[]).status.success());
-    let made = ["testflinger.redb", "blobs"];
+    let made = ["testflinger.redb", "testflinger.journal", "blobs"];
     for path in made.map(|name| dir.path().join(name)) {
         let found = std::fs::metadata(&path).unwrap();
         assert_eq!((found.uid(), found.gid()), (OTHER, OTHER), "{}", path.display());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use testflinger_server::domain::{Advertised, ManualClock, Timestamp};
-use testflinger_server::store::{DATABASE, Error, Options, QueueReads, Store, check};
+use testflinger_server::store::{DATABASE, Error, Options, QueueReads, Store, backup, check};
 
 use crate::support::rows::tamper;
 use crate::support::{START, queues};
@@ -31,11 +31,7 @@ impl Data {
     }
 
     fn open(&self) -> Result<Store, Error> {
-        let clock = self.clock.clone();
-        Store::open(
-            &self.path,
-            Options { cache: 1 << 20, clock, on_fatal: Box::new(|error| panic!("{error}")) },
-        )
+        open(&self.path, self.clock.clone())
     }
 
     fn journal(&self) -> PathBuf {
@@ -81,11 +77,41 @@ impl Data {
     }
 }
 
-fn advertise(store: &Store, name: &str, text: usize) {
+fn open(data: &Path, clock: Arc<ManualClock>) -> Result<Store, Error> {
+    let on_fatal = Box::new(|error: &Error| panic!("{error}"));
+    Store::open(data, Options { cache: 1 << 20, clock, on_fatal })
+}
+
+fn queue(name: &str, text: usize) -> Advertised {
     let name = queues(&[name]).remove(0);
-    let description = "x".repeat(text);
-    let queue = Advertised { name, description, updated_at: None };
+    Advertised { name, description: "x".repeat(text), updated_at: None }
+}
+
+fn advertise(store: &Store, name: &str, text: usize) {
+    let queue = queue(name, text);
     store.write::<_, Error>(move |tx, _| tx.put_advertised(&queue)).unwrap();
+}
+
+/// Leaves data as a crash does after the queues a, b, c and d were advertised, of which the journal alone has the last
+/// three.
+pub(crate) fn crash(data: &Path) {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_micros(START)));
+    let store = open(data, clock).unwrap();
+    for name in ["a", "b", "c", "d"] {
+        advertise(&store, name, 1);
+    }
+    let crashed = [DATABASE, JOURNAL].map(|name| (name, fs::read(data.join(name)).unwrap()));
+    store.close().unwrap();
+    for (name, bytes) in crashed {
+        fs::write(data.join(name), bytes).unwrap();
+    }
+}
+
+/// Damages one of the batches of [`crash`], the first of which has the number 1.
+pub(crate) fn damage(data: &Path, batch: usize) {
+    let mut bytes = fs::read(data.join(JOURNAL)).unwrap();
+    bytes[batch * SECTOR + 40] ^= 1;
+    fs::write(data.join(JOURNAL), bytes).unwrap();
 }
 
 fn advertised(store: &Store) -> Vec<String> {
@@ -96,13 +122,8 @@ fn advertised(store: &Store) -> Vec<String> {
 /// A crash after four writes, of which the first began the journal and the others are in nothing else.
 fn four_writes() -> Data {
     let data = Data::new();
-    let store = data.open().unwrap();
-    for name in ["a", "b", "c", "d"] {
-        advertise(&store, name, 1);
-    }
-    let crashed = data.crashed();
-    store.close().unwrap();
-    crashed
+    crash(&data.path);
+    data
 }
 
 #[test]
@@ -117,10 +138,11 @@ fn a_start_takes_over_what_only_the_journal_has() {
 #[test]
 fn a_check_takes_it_over_too() {
     let data = four_writes();
-    fs::create_dir(data.path.join("blobs")).unwrap();
-    let options = check::Options { repair: false, hash: false };
-    let report = check::check(&data.path, options, &mut |_| {}).unwrap();
+    let report = checked(&data).unwrap();
     assert!(report.problems.is_empty(), "{:?}", report.problems);
+    let said = "3 batches of the journal were taken over into the database";
+    assert_eq!(report.repaired, [said]);
+    assert!(checked(&data).unwrap().repaired.is_empty());
     fs::remove_file(data.journal()).unwrap();
     assert_eq!(data.found(), ["a", "b", "c", "d"]);
 }
@@ -139,20 +161,94 @@ fn a_start_that_crashed_is_repeated() {
 #[test]
 fn an_entry_that_was_being_written_is_left_out() {
     let data = four_writes();
-    data.damage(|bytes| bytes[3 * SECTOR + 40] ^= 1);
+    damage(&data.path, 3);
+    let report = checked(&data.crashed()).unwrap();
+    assert!(report.problems.is_empty(), "{:?}", report.problems);
+    let said = "2 batches of the journal were taken over into the database; a batch was cut off";
+    assert!(report.repaired[0].starts_with(said), "{:?}", report.repaired);
     assert_eq!(data.found(), ["a", "b", "c"]);
 }
 
 #[test]
 fn a_damaged_entry_before_one_that_was_acknowledged_is_refused() {
     let data = four_writes();
-    data.damage(|bytes| bytes[2 * SECTOR + 40] ^= 1);
+    damage(&data.path, 2);
     data.is_refused("batch 2 of the journal is missing, but batch 3 is there");
-    assert!(matches!(check_of(&data.path), Err(Error::Corrupt(_) | Error::Damaged { .. })));
+    assert!(matches!(checked(&data), Err(Error::Damaged { .. })));
 }
 
-fn check_of(dir: &Path) -> Result<check::Report, Error> {
-    check::check(dir, check::Options { repair: true, hash: false }, &mut |_| {})
+fn checked(data: &Data) -> Result<check::Report, Error> {
+    fs::create_dir_all(data.path.join("blobs")).unwrap();
+    check::check(&data.path, check::Options { repair: true, hash: false }, &mut |_| {})
+}
+
+/// Salvages data, and gives the queues that are saved and the sentences of what is lost.
+fn salvaged(data: &Data) -> (Vec<String>, Vec<String>) {
+    let new = Data::new();
+    let into = new.path.join("saved");
+    let now = Timestamp::from_micros(START);
+    let saved = backup::salvage(&data.path, into.clone(), now, &mut |_| {}).unwrap();
+    let saved_data = Data { path: into, ..new };
+    let lost = saved.lost.into_iter().filter(|what| !what.starts_with("the keys")).collect();
+    (saved_data.found(), lost)
+}
+
+#[test]
+fn a_salvage_takes_what_the_database_and_the_journal_have() {
+    let data = four_writes();
+    let files = [DATABASE, JOURNAL].map(|name| data.path.join(name));
+    let journal = fs::read(&files[1]).unwrap();
+    let (queues, lost) = salvaged(&data);
+    assert_eq!(queues, ["a", "b", "c", "d"]);
+    assert!(lost.is_empty(), "{lost:?}");
+    // It leaves the database without what the journal has, and the journal as it is.
+    assert_eq!(fs::read(&files[1]).unwrap(), journal);
+    damage(&data.path, 1);
+    data.is_refused("batch 1 of the journal is missing");
+}
+
+#[test]
+fn a_salvage_names_batches_that_are_lost_and_takes_those_behind_them() {
+    let data = four_writes();
+    damage(&data.path, 2);
+    let (queues, lost) = salvaged(&data);
+    assert_eq!(queues, ["a", "b", "d"]);
+    assert_eq!(lost, ["batch 2 of the journal is missing, but batch 3 is there"]);
+    damage(&data.path, 1);
+    let (queues, lost) = salvaged(&data);
+    assert_eq!(queues, ["a", "d"]);
+    assert_eq!(lost, ["batches 1 to 2 of the journal are missing, but batch 3 is there"]);
+}
+
+#[test]
+fn a_salvage_without_the_journal_takes_what_the_database_has() {
+    let data = four_writes();
+    fs::remove_file(data.journal()).unwrap();
+    let (queues, lost) = salvaged(&data);
+    assert_eq!(queues, ["a"]);
+    assert!(lost[0].contains("testflinger.journal is missing"), "{lost:?}");
+    let other = four_writes();
+    tamper(&other.path, "meta-1", |rows, _, _| rows.flip(b"journal"));
+    let (queues, lost) = salvaged(&other);
+    assert_eq!(queues, ["a"]);
+    assert!(lost[0].contains("the row about the journal is damaged"), "{lost:?}");
+}
+
+#[test]
+fn in_a_salvage_the_journal_has_the_last_word() {
+    let data = Data::new();
+    let store = data.open().unwrap();
+    for (name, text) in [("a", 1), ("b", 1), ("c", 1), ("a", 2)] {
+        advertise(&store, name, text);
+    }
+    store.write::<_, Error>(|tx, _| tx.remove_advertised(&queue("b", 1))).unwrap();
+    let crashed = data.crashed();
+    store.close().unwrap();
+    // Damaged, but written anew in the journal.
+    tamper(&crashed.path, "queue-1", |rows, first, _| rows.flip(&first));
+    let (queues, lost) = salvaged(&crashed);
+    assert_eq!(queues, ["a", "c"]);
+    assert!(lost.is_empty(), "{lost:?}");
 }
 
 #[test]
@@ -197,7 +293,7 @@ fn a_database_that_lacks_what_its_journal_has_forgotten_is_refused() {
     let crashed = data.crashed();
     store.close().unwrap();
     says(&crashed, |_| 1);
-    crashed.is_refused("batch 2 of the journal is missing");
+    crashed.is_refused("of the journal are missing");
 }
 
 #[test]

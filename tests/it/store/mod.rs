@@ -1,5 +1,5 @@
 mod commit;
-mod journal;
+pub(crate) mod journal;
 pub(crate) mod open;
 mod power;
 mod visible;

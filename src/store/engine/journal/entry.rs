@@ -13,7 +13,7 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::store::engine::{Error, Table};
+use crate::store::engine::Table;
 
 /// The unit in which entries are written. One that holds an acknowledged entry is not written again before the database
 /// has that entry: a disk may lose a sector that it was about to write when the power went.
@@ -94,7 +94,7 @@ pub(super) struct Entry<'b> {
 }
 
 /// A row, and its new value or nothing for its removal.
-pub(super) type Each<'a> = dyn FnMut(Table, &[u8], Option<&[u8]>) -> Result<(), Error> + 'a;
+pub(super) type Each<'a> = dyn FnMut(Table, &[u8], Option<&[u8]>) + 'a;
 
 impl<'b> Entry<'b> {
     /// The entry at the beginning of `bytes`, if there is a whole one of the journal with this salt.
@@ -110,18 +110,20 @@ impl<'b> Entry<'b> {
         whole.then(|| Self { number: u64::from_le_bytes(*number), rows })
     }
 
-    /// Shows the rows to `each`, in the order in which they were changed.
-    pub(super) fn rows(&self, each: &mut Each<'_>) -> Result<(), Error> {
+    /// Shows the rows to `each`, in the order in which they were changed; `None` when one is not understood.
+    pub(super) fn rows(&self, each: &mut Each<'_>) -> Option<()> {
         let mut rest = self.rows;
         while !rest.is_empty() {
-            let row = next_row(&mut rest);
-            let (table, key, value) = row.ok_or_else(|| {
-                Error::Corrupt(format!("batch {} of the journal is not understood", self.number))
-            })?;
-            each(table, key, value)?;
+            let (table, key, value) = next_row(&mut rest)?;
+            each(table, key, value);
         }
-        Ok(())
+        Some(())
     }
+}
+
+/// Whether a sector looks like the first one of the entry with this number, whole or not.
+pub(super) fn is_begun(sector: &[u8], number: u64) -> bool {
+    sector.starts_with(MAGIC) && sector.get(8..16) == Some(&number.to_le_bytes()[..])
 }
 
 /// A table, a key, and the value if it is not a removal.
@@ -162,7 +164,6 @@ mod tests {
         let mut rows = Vec::new();
         let each = &mut |table, key: &[u8], value: Option<&[u8]>| {
             rows.push((table, key.to_vec(), value.map(<[u8]>::to_vec)));
-            Ok(())
         };
         entry.rows(each).unwrap();
         let expected =

@@ -19,8 +19,8 @@
 //! forgets what a checkpoint holds. The entry is made for a journal that is somewhere else, too.
 
 mod entry;
+mod replay;
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,7 +32,8 @@ use super::write::WriteTx;
 use super::{Error, Table};
 use crate::domain::Timestamp;
 pub(crate) use entry::Changes;
-use entry::{Entry, SECTOR};
+use entry::SECTOR;
+pub(crate) use replay::Replay;
 
 /// The journal's file in the data directory.
 const FILE: &str = "testflinger.journal";
@@ -244,7 +245,7 @@ impl Journal {
                 fill(media, 0, LENGTHS.0)?;
                 length = LENGTHS.0;
             }
-            media.write(0, &[&MAGIC[..], &salt.to_be_bytes()].concat())?;
+            media.write(0, &head(salt))?;
             media.sync_data()?;
             Ok(length)
         })();
@@ -263,46 +264,28 @@ impl Journal {
         Ok(())
     }
 
-    /// Puts the rows of all entries that follow those which the database has, of which `row` tells, into `txn`; gives
-    /// how many entries there were.
-    pub(super) fn replay(&mut self, row: &[u8], txn: &Transaction) -> Result<u64, Error> {
-        let State { salt, number } = State::read(row);
+    /// Reads what the database lacks, of which `row` tells.
+    pub(super) fn read(&mut self, row: &[u8]) -> Result<Replay, Error> {
+        let state = State::read(row);
         let media = self.media(false)?;
         let length = media.len().map_err(Error::Database)?.min(LENGTHS.1);
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
         media.read(0, &mut bytes).map_err(Error::Database)?;
-        let head = [&MAGIC[..], &salt.to_be_bytes()].concat();
-        if !bytes.starts_with(&head) {
-            return Err(Error::Corrupt(format!("{FILE} belongs to another database")));
-        }
-        let entries: BTreeMap<u64, Entry<'_>> = (SECTOR..bytes.len())
-            .step_by(SECTOR)
-            .filter_map(|at| Entry::read(bytes.get(at..)?, salt))
-            .map(|entry| (entry.number, entry))
-            .collect();
-        // The last entry that the database has stays there at least until a later one is complete.
-        let newest = entries.last_key_value().map_or(0, |(number, _)| *number);
-        if newest < number {
-            return Err(Error::Corrupt(format!(
-                "the journal ends with batch {newest}, but the database has batch {number}"
-            )));
-        }
-        let (mut rows, mut last) = (unjournalled(txn), number);
-        // Entries that were forgotten have lower numbers, and no other entry takes the place of one that was not.
-        for entry in entries.range(number + 1..).map(|(_, entry)| entry) {
-            // Only the one entry that was being written may be missing, and it is the last.
-            if entry.number - 1 != last {
-                return Err(Error::Corrupt(format!(
-                    "batch {} of the journal is missing, but batch {} is there",
-                    last + 1,
-                    entry.number
-                )));
-            }
-            entry.rows(&mut |table, key, value| rows.change(table, key, value).map(|_| ()))?;
-            last = entry.number;
-        }
-        Ok(last - number)
+        Ok(Replay::read(&bytes, &head(state.salt), state))
     }
+
+    /// Puts everything that was read into `txn`, and ends the journal.
+    pub(super) fn take_over(&mut self, replay: &Replay, txn: Transaction) -> Result<(), Error> {
+        let mut rows = unjournalled(&txn);
+        replay.each(|table, key, value| rows.change(table, key, value).map(|_| ()))?;
+        drop(rows);
+        self.end(txn)
+    }
+}
+
+/// The beginning of the file.
+fn head(salt: u64) -> Vec<u8> {
+    [&MAGIC[..], &salt.to_be_bytes()].concat()
 }
 
 fn row() -> Key {
