@@ -42,16 +42,12 @@ fn is_hidden(request: &Request) -> bool {
 /// The path as the router knows it, or an answer at once.
 ///
 /// A slash at the end is ignored; repeated slashes are answered with a redirect to the clean path (308 keeps method and
-/// body); an encoded slash matches no route, except for the local administrator, who may name every queue. Must wrap the router from outside: a layer inside runs after routing.
+/// body); an encoded slash is part of a name. Must wrap the router from outside: a layer inside runs after routing.
 #[expect(clippy::result_large_err, reason = "the error is the answer, used once per request")]
 fn clean_path(mut request: Request) -> Result<Request, Response> {
     let path = request.uri().path();
     if path.contains("//") {
         return Err(redirect(&collapse(path), request.uri().query()));
-    }
-    let is_local = request.extensions().get::<Local>().is_some();
-    if !is_local && (path.contains("%2F") || path.contains("%2f")) {
-        return Err(ApiError::no_route().into_response());
     }
     if path.len() > 1 && path.ends_with('/') {
         let trimmed = with_query(path.trim_end_matches('/'), request.uri().query());

@@ -24,7 +24,7 @@ fn records() -> String {
             "role": "manager",
             "max_priority": { "q": { "$numberInt": "5" }, "*": 1 },
             "max_reservation_time": { "*": { "$numberLong": "40000" } },
-            "allowed_queues": ["rq"],
+            "allowed_queues": ["rack/7"],
         }),
         json!({ "client_id": "plain", "client_secret_hash": hash, "max_priority": {} }),
     ];
@@ -74,7 +74,7 @@ fn the_first_good_login_and_no_other_replaces_an_imported_hash() {
     cli.ok(&[IMPORT[0], IMPORT[1], &file]);
     let expected = json!({
         "client_id": "ci", "role": "manager", "max_priority": { "q": 5, "*": 1 },
-        "max_reservation_time": { "*": 40_000 }, "allowed_queues": ["rq"],
+        "max_reservation_time": { "*": 40_000 }, "allowed_queues": ["rack/7"],
     });
     assert_eq!(cli.clients()[0], expected);
     assert_eq!(cli.clients()[1]["role"], "contributor");
@@ -85,7 +85,7 @@ fn the_first_good_login_and_no_other_replaces_an_imported_hash() {
     assert_eq!(program.log_in("ci", "a wrong secret").status, 401);
     let login = program.log_in("ci", SECRET).value();
     let permissions = &claims(login["access_token"].as_str().unwrap())["permissions"];
-    assert_eq!(permissions["allowed_queues"], json!(["rq"]));
+    assert_eq!(permissions["allowed_queues"], json!(["rack/7"]));
     // A better hash of the same secret does not end tokens that were issued for it.
     let refresh = json!({ "refresh_token": login["refresh_token"] });
     assert_eq!(program.anonymous().post("/v1/oauth2/refresh", &refresh).status, 200);
@@ -148,7 +148,7 @@ fn records_of_clients_that_log_in_elsewhere_are_skipped_with_a_line_each() {
 fn queues_that_stay_open_after_an_import_are_named_with_the_remedy() {
     let (dir, file) = site(&records());
     let cli = Cli(&dir.path().join("data"));
-    let remedy = "queue-admin restrict rq --owner ci";
+    let remedy = "queue-admin restrict rack/7 --owner ci";
     let hints = |more: &[&str]| {
         let output = cli.run(&[&[IMPORT[0], IMPORT[1], file.as_str()], more].concat());
         assert!(output.status.success());

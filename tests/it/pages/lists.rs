@@ -164,3 +164,20 @@ fn a_queue_shows_its_agents_jobs_and_waits() {
     assert_eq!(listed, BTreeSet::from([ended, waiting]));
     assert!(page(&anyone, "/queues").contains("q restricted the boards of rack 7 1 0 1"));
 }
+
+#[test]
+fn the_page_of_a_queue_with_a_slash_in_its_name_is_linked_and_there() {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    let rig = json!({ "state": "waiting", "queues": ["rack/7"] });
+    assert_eq!(anyone.post("/v1/agents/data/rig%2F1", &rig).status, 200);
+    anyone.submit(&json!({ "job_queue": "rack/7", "name": "mine" }));
+    for (list, place, name) in [("/queues", "/queues/", "rack/7"), ("/agents", "/agents/", "rig/1")]
+    {
+        let text = anyone.get(list).text().to_owned();
+        let (_, rest) = text.split_once(&format!("href=\"{place}")).unwrap();
+        let link = format!("{place}{}", rest.split_once('"').unwrap().0);
+        assert!(page(&anyone, &link).contains(name), "{link}");
+    }
+    assert!(page(&anyone, "/jobs?queue=rack%2F7").contains("mine"));
+}

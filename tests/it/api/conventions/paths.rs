@@ -58,20 +58,47 @@ fn repeated_slashes_are_redirected_with_their_query() {
 }
 
 #[test]
-fn an_encoded_slash_is_part_of_no_name() {
+fn a_queue_may_have_a_slash_in_its_name() {
     let server = TestServer::start();
-    for path in ["/v1/agents/data/a%2Fb", "/v1/agents/data/a%2fb", "/v1/queues/%2F/jobs"] {
-        assert_eq!(server.anonymous().get(path).seen(), (404, NOT_FOUND.to_owned()), "{path}");
+    let (anyone, boss) = (server.anonymous(), server.client("boss", "manager"));
+    server.client("ci", "contributor");
+    let first = anyone.submit(&json!({ "job_queue": "rack/7" }));
+    let second = anyone.submit(&json!({ "job_queue": "rack/7" }));
+    assert_eq!(anyone.get("/v1/queues/rack%2F7/jobs").value().as_array().unwrap().len(), 2);
+    assert_eq!(anyone.get("/v1/queues/rack%2f7/jobs").status, 200);
+    assert_eq!(anyone.get("/v1/queues/rack/7/jobs").status, 404);
+    assert_eq!(anyone.get(&format!("/v1/job/{second}/position")).text(), "1");
+    for (path, body) in [
+        ("/v1/agents/queues", json!({ "rack/7": "the seventh" })),
+        ("/v1/agents/images", json!({ "rack/7": { "noble": "url: x" } })),
+        ("/v1/agents/data/rig%2F1", json!({ "queues": ["rack/7"] })),
+    ] {
+        assert_eq!(anyone.post(path, &body).status, 200, "{path}");
     }
+    assert_eq!(anyone.get("/v1/agents/images/rack%2F7").value(), json!({ "noble": "url: x" }));
+    assert_eq!(anyone.get("/v1/queues/rack%2F7/agents").value()[0]["name"], "rig/1");
+    assert_eq!(anyone.claim("rack/7").as_ref(), Some(&first));
+    assert_eq!(anyone.claim("rack%2F7").as_ref(), Some(&second));
+    assert!(anyone.get("/v1/queues/wait_times?queue=rack/7").value()["rack/7"].is_object());
+    let (path, owner) = ("/v1/restricted-queues/rack%2F7", json!({ "client_id": "ci" }));
+    assert_eq!(boss.post(path, &owner).status, 200);
+    assert_eq!(boss.get(path).value(), json!({ "queue": "rack/7", "owners": ["ci"] }));
+    assert_eq!(anyone.post("/v1/job", &json!({ "job_queue": "rack/7" })).status, 401);
+    assert_eq!(boss.json("DELETE", path, &owner.to_string()).status, 200);
+    assert_eq!(boss.get(path).status, 404);
 }
 
 #[test]
-fn names_may_hold_any_other_character() {
+fn names_may_hold_any_character() {
     let server = TestServer::start();
     let anyone = server.anonymous();
-    for (path, name) in
-        [("a%20b", "a b"), ("%C3%A9", "é"), ("a%25b", "a%b"), ("%F0%9F%98%80", "😀")]
-    {
+    for (path, name) in [
+        ("a%20b", "a b"),
+        ("%C3%A9", "é"),
+        ("a%25b", "a%b"),
+        ("a%2Fb", "a/b"),
+        ("%F0%9F%98%80", "😀"),
+    ] {
         let path = format!("/v1/agents/data/{path}");
         assert_eq!(anyone.post(&path, &json!({})).status, 200, "{path}");
         assert_eq!(anyone.get(&path).value()["name"], name, "{path}");
