@@ -16,6 +16,9 @@ pub(super) struct Args {
     command: Command,
 }
 
+/// The states that make an agent work or not; a mistyped one would keep it from working without anybody noticing.
+const STATES: [&str; 4] = ["waiting", "offline", "maintenance", "restart"];
+
 #[derive(Subcommand)]
 enum Command {
     /// List agents: what they do, with which job, and when they were last seen
@@ -34,7 +37,8 @@ enum Command {
     },
     /// Set the state of agents, by name or of all that match
     SetState {
-        /// The state: waiting, offline, maintenance, restart
+        /// The state
+        #[arg(value_parser = STATES)]
         state: String,
         /// The agents [default: all that match the options]
         names: Vec<String>,

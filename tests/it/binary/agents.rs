@@ -67,6 +67,8 @@ fn mistyped_agents_are_not_made_and_nobody_is_set_by_mistake() {
     let (program, cli) = (lab(&data), Cli(&data));
     let said = cli.fails(1, &["agent-admin", "set-state", "waiting", "a", "aa"]);
     assert!(said.contains("there is no agent aa"), "{said}");
+    let said = cli.fails(2, &["agent-admin", "set-state", "wating", "a"]);
+    assert!(said.contains("'waiting'"), "{said}");
     cli.fails(2, &["agent-admin", "set-state", "waiting"]);
     cli.fails(2, &["agent-admin", "set-state", "waiting", "a", "--in-state", "offline"]);
     cli.fails(1, &["agent-admin", "show", "aa"]);
