@@ -123,7 +123,8 @@ fn print(report: &Report) {
         say!("and {} more", report.more);
     }
     let bytes = size(report.bytes);
-    say!("{} rows and {} files ({bytes}) were read", report.rows, report.files);
+    let verdict = if report.problems.is_empty() { ": nothing is wrong" } else { "" };
+    say!("{} rows and {} files ({bytes}) were read{verdict}", report.rows, report.files);
     if report.strays > 0 {
         say!("{} files of unfinished uploads will be removed at the next start", report.strays);
     }
