@@ -153,6 +153,8 @@ impl Server {
         }
         let (failed, fatal) = watch::channel(None);
         let store = Arc::new(open(settings, Arc::clone(&clock), failed).await?);
+        // Makes the keys that a new data directory lacks: whatever fails later, they are not missing at the next start.
+        let app = app(Arc::clone(&store), clock, settings, secrets)?;
         let was_handed = handed.is_some();
         let listener = listen(settings.network.listen, handed).await?;
         let addr = listener
@@ -164,7 +166,6 @@ impl Server {
         };
         let metrics_addr = probes.as_ref().and_then(|listener| listener.local_addr().ok());
         let admin = admin::listen(&settings.storage.data_dir)?;
-        let app = app(Arc::clone(&store), clock, settings, secrets)?;
         app.watch_store().map_err(|_| store::Error::Closed)?;
         let server = Self {
             addr,

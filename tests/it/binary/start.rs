@@ -102,6 +102,10 @@ fn an_address_that_is_taken_is_named() {
     let addr = taken.local_addr().unwrap().to_string();
     let path = dir.path().to_str().unwrap();
     failed(&run(&["serve", "--listen", &addr, "--data-dir", path], &[]), 1, &[&addr]);
+    // What the failed start has made is whole.
+    let program = Program::serve(dir.path());
+    until("it is ready", || program.log().iter().any(|line| line.contains(" ready ")));
+    assert!(!program.log().iter().any(|line| line.contains("WARN")), "{:?}", program.log());
 }
 
 #[test]
