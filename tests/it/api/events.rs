@@ -75,6 +75,19 @@ fn a_cancel_says_who_ended_the_job_and_why() {
 }
 
 #[test]
+fn a_token_says_who_it_was_and_a_cookie_only_without_one() {
+    let server = TestServer::start();
+    let (anyone, boss) = (server.anonymous(), server.client("boss", "manager"));
+    for (caller, who) in [(&boss, "boss"), (&anyone, "rig")] {
+        let id = anyone.submit(&json!({ "job_queue": "q" }));
+        let named = caller.clone().header("Cookie", "agent_name=rig");
+        named.post(&format!("/v1/job/{id}/action"), &json!({ "action": "cancel" }));
+        let said = events(&anyone, &id)[1]["message"].as_str().unwrap().to_owned();
+        assert!(said.ends_with(who), "{said}");
+    }
+}
+
+#[test]
 fn a_job_that_was_posted_as_a_whole_has_events_too() {
     let server = TestServer::start();
     let anyone = server.anonymous();
