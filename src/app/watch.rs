@@ -28,7 +28,6 @@ struct Inner {
 /// Counts that no look-up would give without reading every job.
 #[derive(Default)]
 struct Counts {
-    waiting: HashMap<QueueName, i64>,
     standings: HashMap<Standing, i64>,
     blob_bytes: i64,
 }
@@ -54,9 +53,7 @@ impl Watch {
 impl Counts {
     fn of(tx: &ReadTx) -> std::result::Result<Self, store::Error> {
         let standings = tx.standings()?.into_iter();
-        let waiting = tx.waiting()?.into_iter();
         Ok(Self {
-            waiting: waiting.map(|(queue, count)| (queue, count.cast_signed())).collect(),
             standings: standings.map(|(place, count)| (place, count.cast_signed())).collect(),
             blob_bytes: tx.blob_bytes()?.cast_signed(),
         })
@@ -77,13 +74,6 @@ impl Counts {
         for (place, by) in [(change.before, -1), (change.after, 1)] {
             let Some(place) = place.filter(|place| !place.is_final()) else { continue };
             *self.standings.entry(place).or_default() += by;
-            if place == Standing::Waiting {
-                let count = self.waiting.entry(change.queue.clone()).or_default();
-                *count += by;
-                if *count == 0 {
-                    self.waiting.remove(&change.queue);
-                }
-            }
         }
     }
 }
@@ -164,10 +154,12 @@ impl App {
             for (standing, count) in counts.unfinished() {
                 metrics.set_standing(standing, count);
             }
-            let waiting = counts.waiting.iter();
-            metrics.set_waiting(waiting.map(|(queue, count)| (queue.as_str(), *count)));
             metrics.blobs.set(counts.blob_bytes);
         }
+        let waiting = self.store().lines().claimable();
+        metrics.set_waiting(
+            waiting.iter().map(|(queue, count)| (queue.as_str(), count.cast_signed())),
+        );
         let now = self.now();
         let agents = Agents::of(tx, now, &self.hearing())?;
         for name in metrics.queues() {

@@ -15,8 +15,6 @@ const PRIORITIES: usize = 64;
 pub trait JobCounts {
     /// How many jobs stand where, of those that have not ended. Reads an index row of each.
     fn standings(&self) -> Result<HashMap<Standing, u64>, Error>;
-    /// How many jobs each queue could hand out. Reads an index row of each.
-    fn waiting(&self) -> Result<HashMap<QueueName, u64>, Error>;
     /// When the oldest job that a queue could hand out was submitted. Reads two rows for each priority.
     fn oldest_waiting(&self, queue: &QueueName) -> Result<Option<Timestamp>, Error>;
 }
@@ -40,16 +38,6 @@ impl<R: Rows> JobCounts for R {
             (Standing::Running, active - suspects),
             (Standing::Suspect, suspects),
         ]))
-    }
-
-    fn waiting(&self) -> Result<HashMap<QueueName, u64>, Error> {
-        let mut found: HashMap<QueueName, u64> = HashMap::new();
-        for name in names(self, Table::Waiting)? {
-            let queue = QueueName::trusted(name);
-            let count = rows(self, Table::Waiting, &queue.prefix())?;
-            found.insert(queue, count);
-        }
-        Ok(found)
     }
 
     fn oldest_waiting(&self, queue: &QueueName) -> Result<Option<Timestamp>, Error> {

@@ -22,7 +22,10 @@ impl Lines {
     /// Those that are stored. Reads an index row of each waiting job.
     pub(crate) fn stored(rows: &impl Rows) -> Result<Self, Error> {
         let found = Self::default();
-        for table in [Table::Waiting, Table::AwaitingAttachments] {
+        for (table, standing) in [
+            (Table::Waiting, Standing::Waiting),
+            (Table::AwaitingAttachments, Standing::AwaitingAttachments),
+        ] {
             for name in names(rows, table)? {
                 let queue = QueueName::trusted(name);
                 let mut lines = found.lock();
@@ -30,7 +33,7 @@ impl Lines {
                 rows.scan_prefix(table, &queue.prefix(), None, &mut |key, _| {
                     let mut tail = Tail(key);
                     let (seq, priority) = (tail.number(), tail.priority());
-                    line.insert(Place::new(priority, seq));
+                    line.enter(Place::new(priority, seq), standing);
                     Ok(ControlFlow::Continue(()))
                 })?;
             }
@@ -48,20 +51,31 @@ impl Lines {
         self.lock().get(&job.queue).map_or(0, |line| line.before(&job.place()) as u64)
     }
 
+    /// How many jobs each queue could hand out, where there are any.
+    #[must_use]
+    pub fn claimable(&self) -> Vec<(QueueName, u64)> {
+        let lines = self.lock();
+        let counts = lines.iter().map(|(queue, line)| (queue.clone(), line.claimable() as u64));
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
     fn follow(&self, changes: &[JobChange]) {
         let mut lines = self.lock();
         for JobChange { queue, place, before, after } in changes {
-            match [before, after].map(|standing| standing.is_some_and(Standing::is_in_queue)) {
-                [false, true] => lines.entry(queue.clone()).or_default().insert(*place),
-                [true, false] => {
-                    if let Some(line) = lines.get_mut(queue) {
-                        line.remove(place);
-                        if line.0.is_empty() {
-                            lines.remove(queue);
-                        }
-                    }
-                }
-                _ => {}
+            let [before, after] =
+                [before, after].map(|it| it.filter(|standing| standing.is_in_queue()));
+            if before.is_none() && after.is_none() {
+                continue;
+            }
+            let line = lines.entry(queue.clone()).or_default();
+            if let Some(before) = before {
+                line.leave(place, before);
+            }
+            if let Some(after) = after {
+                line.enter(*place, after);
+            }
+            if line.blocks.is_empty() {
+                lines.remove(queue);
             }
         }
     }
@@ -82,44 +96,65 @@ impl Observer for Follower {
     }
 }
 
-/// The places of one queue in order, cut into blocks, none of which is empty or larger than [`BLOCK`].
+/// The waiting jobs of one queue.
 #[derive(Default)]
-struct Line(Vec<Vec<Place>>);
+struct Line {
+    /// Their places in order, cut into blocks, none of which is empty or larger than [`BLOCK`].
+    blocks: Vec<Vec<Place>>,
+    /// How many of them wait for their attachments.
+    awaiting: usize,
+}
 
 impl Line {
+    fn enter(&mut self, place: Place, standing: Standing) {
+        self.insert(place);
+        self.awaiting += usize::from(standing == Standing::AwaitingAttachments);
+    }
+
+    fn leave(&mut self, place: &Place, standing: Standing) {
+        self.remove(place);
+        let one = usize::from(standing == Standing::AwaitingAttachments);
+        self.awaiting = self.awaiting.saturating_sub(one);
+    }
+
+    fn claimable(&self) -> usize {
+        let all: usize = self.blocks.iter().map(Vec::len).sum();
+        all.saturating_sub(self.awaiting)
+    }
+
     /// In which block a place stands, or would stand, and where within.
     fn find(&self, place: &Place) -> (usize, Result<usize, usize>) {
-        let at = self.0.partition_point(|block| block.last() < Some(place));
-        (at, self.0.get(at).map_or(Err(0), |block| block.binary_search(place)))
+        let at = self.blocks.partition_point(|block| block.last() < Some(place));
+        (at, self.blocks.get(at).map_or(Err(0), |block| block.binary_search(place)))
     }
 
     fn before(&self, place: &Place) -> usize {
         let (at, Ok(within) | Err(within)) = self.find(place);
-        self.0.iter().take(at).map(Vec::len).sum::<usize>() + within
+        self.blocks.iter().take(at).map(Vec::len).sum::<usize>() + within
     }
 
     fn insert(&mut self, place: Place) {
         let (at, Err(within)) = self.find(&place) else { return };
-        match self.0.get_mut(at) {
+        match self.blocks.get_mut(at) {
             Some(block) if block.len() < BLOCK => block.insert(within, place),
             Some(block) => {
                 let rest = block.split_off(BLOCK / 2);
-                self.0.insert(at + 1, rest);
+                self.blocks.insert(at + 1, rest);
                 self.insert(place);
             }
             // Behind all others, where most jobs go.
-            None => match self.0.last_mut() {
+            None => match self.blocks.last_mut() {
                 Some(block) if block.len() < BLOCK => block.push(place),
-                _ => self.0.push(vec![place]),
+                _ => self.blocks.push(vec![place]),
             },
         }
     }
 
     fn remove(&mut self, place: &Place) {
         let (at, Ok(within)) = self.find(place) else { return };
-        self.0[at].remove(within);
-        if self.0[at].is_empty() {
-            self.0.remove(at);
+        self.blocks[at].remove(within);
+        if self.blocks[at].is_empty() {
+            self.blocks.remove(at);
         }
         // Jobs that nobody can have stay where others go by: each would keep a block.
         self.join(at);
@@ -128,11 +163,11 @@ impl Line {
 
     /// Makes one block of this one and the next, if both are small.
     fn join(&mut self, at: usize) {
-        if let Some([block, next]) = self.0.get_mut(at..at + 2)
+        if let Some([block, next]) = self.blocks.get_mut(at..at + 2)
             && block.len() + next.len() <= BLOCK / 2
         {
             block.append(next);
-            self.0.remove(at + 1);
+            self.blocks.remove(at + 1);
         }
     }
 }
@@ -164,8 +199,8 @@ mod tests {
                     model.remove(&place);
                 }
             }
-            prop_assert!(line.0.iter().all(|block| (1..=BLOCK).contains(&block.len())));
-            prop_assert!(line.0.iter().flatten().eq(&model));
+            prop_assert!(line.blocks.iter().all(|block| (1..=BLOCK).contains(&block.len())));
+            prop_assert!(line.blocks.iter().flatten().eq(&model));
             for (before, place) in model.iter().enumerate() {
                 prop_assert_eq!(line.before(place), before);
             }
@@ -184,6 +219,6 @@ mod tests {
         for seq in 99_000..100_000 {
             line.remove(&Place::new(0, seq));
         }
-        assert!(line.0.len() <= 3, "{} blocks", line.0.len());
+        assert!(line.blocks.len() <= 3, "{} blocks", line.blocks.len());
     }
 }
