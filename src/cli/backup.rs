@@ -124,6 +124,10 @@ fn take(
         let help = "give another name, or --force to replace it";
         return Err(backup::Error::Exists(path.to_owned(), help).into());
     }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !to_stdout && !folder.exists()) {
+        return Err(Failure::new(1, format!("the directory {} does not exist", folder.display())));
+    }
     let source = admin.open_stream("POST", request)?;
     let mut bar = Bar::new(&["writing", "reading again"]);
     Ok(if to_stdout {

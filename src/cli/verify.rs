@@ -65,6 +65,12 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(io::stdin().lock()));
     }
+    if path.is_dir() {
+        let (dir, newest) = (path.display(), super::backup::newest(path)?);
+        let newest = newest.display();
+        let why = format!("{dir} is a directory: name a backup, of which {newest} is the newest");
+        return Err(Failure::new(2, why));
+    }
     let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
     Ok(Box::new(file))
 }

@@ -121,6 +121,19 @@ fn a_running_server_is_left_alone() {
 }
 
 #[test]
+fn of_a_directory_the_newest_backup_is_named_and_none_is_restored() {
+    let filled = Filled::new();
+    let (folder, data) = (filled.path("backups"), filled.path("new"));
+    std::fs::create_dir(&folder).unwrap();
+    let said = Cli(&filled.data()).fails(1, &["backup", text(&folder.join("none/a.tar"))]);
+    assert!(said.contains("none does not exist"), "{said}");
+    Cli(&filled.data()).ok(&["backup", text(&folder)]);
+    let said = Cli(&data).fails(2, &["restore", text(&folder)]);
+    assert!(said.contains(&names(&folder)[0]), "{said}");
+    assert!(!data.exists());
+}
+
+#[test]
 fn a_dry_run_changes_nothing() {
     let filled = Filled::new();
     let backup = filled.backup();
