@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 
 use super::copy::Copy;
 use super::output::tell;
-use super::{Failure, environment};
+use super::{Failure, SERVICE, SERVICE_DATA, environment};
 use crate::auth::refresh::generate_secret;
 use crate::config::{Raw, Secrets, Settings};
 use crate::domain::SystemClock;
@@ -72,7 +72,11 @@ impl Admin {
     /// Exit code 2 for a setting; also what [`Self::open`] says.
     pub(super) fn open_with_keys(place: Place) -> Result<Self, Failure> {
         let flags = Raw { data_dir: place.data_dir, ..Raw::default() };
-        let settings = Settings::load(flags, place.config.as_deref(), &environment())?;
+        let mut settings = Settings::load(flags, place.config.as_deref(), &environment())?;
+        if settings.storage.data_dir == Path::new(SERVICE_DATA) {
+            settings.secrets.secrets_key_file.or_credential_of(SERVICE);
+            settings.secrets.secrets_old_key_file.or_credential_of(SERVICE);
+        }
         Self::open_with(&settings, Missing::Refuse, |settings| {
             Ok(Secrets {
                 secrets_key: settings.secrets.secrets_key_file.read()?,

@@ -114,6 +114,9 @@ const INCOMPLETE: u8 = 8;
 /// The exit code of what only a running server can say.
 const NOT_RUNNING: u8 = 9;
 
+/// The name of the service of the packages.
+const SERVICE: &str = "testflinger-server";
+
 /// Where the service of the packages keeps its data.
 const SERVICE_DATA: &str = "/var/lib/testflinger-server";
 

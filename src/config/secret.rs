@@ -59,6 +59,15 @@ impl Secret {
         Self { name, source }
     }
 
+    /// Takes the file from which systemd would make the service's credential, if nothing else gives this secret. systemd hands
+    /// credentials to the service only, and whoever works on the data of a stopped service needs the same keys.
+    pub fn or_credential_of(&mut self, service: &str) {
+        let path = PathBuf::from(format!("/etc/credstore/{service}.{}", self.name));
+        if matches!(self.source, Source::None) && path.exists() {
+            self.source = Source::File(path);
+        }
+    }
+
     /// The secret, if there is one. White space at the end of its file does not belong to it.
     ///
     /// # Errors
