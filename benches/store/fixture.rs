@@ -230,6 +230,7 @@ pub(crate) fn submission(queue: &str) -> Submission {
         reserves: false,
         reserve_seconds: None,
         queue_timeout: None,
+        retries: None,
         attachments: false,
         secrets: Vec::new(),
         body,

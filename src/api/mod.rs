@@ -137,5 +137,7 @@ fn table(routes: Routes) -> Routes {
         ])
         .at("/admin/clock", [may(LocalOnly, post(admin::clock::confirm))])
         .at("/admin/status", [may(LocalOnly, get(admin::status::get))])
+        .at("/admin/queues", [may(LocalOnly, get(admin::queues::list))])
+        .at("/admin/queues/{queue}", [may(LocalOnly, put(admin::queues::set))])
         .at("/admin/restricted-queues/{queue}", [may(LocalOnly, delete(admin::queue::open))])
 }

@@ -46,7 +46,7 @@ enum Command {
     /// Manage clients: create, list, show, edit, set-secret, delete, import
     #[command(name = "client-admin", visible_alias = "client")]
     ClientAdmin(client::Args),
-    /// Manage restricted queues: list, restrict, unrestrict
+    /// Manage queues: list, restrict, unrestrict, retries
     #[command(name = "queue-admin", visible_alias = "queue")]
     QueueAdmin(queue::Args),
     /// Look at agents and set their states: list, show, set-state

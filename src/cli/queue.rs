@@ -36,6 +36,16 @@ enum Command {
         #[arg(long, value_name = "ID")]
         owner: Option<String>,
     },
+    /// Set how often jobs of a queue go to another agent when their provisioning fails, or list what is set
+    Retries {
+        /// The queue [default: list all for which something is set]
+        #[arg(requires = "times")]
+        queue: Option<String>,
+        /// How often, from 0 to 10, for jobs that do not say so themselves
+        times: Option<u32>,
+        #[command(flatten)]
+        format: Format,
+    },
 }
 
 /// The restriction of a queue in the API.
@@ -68,6 +78,15 @@ fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
             } else {
                 say!("{owner} may no longer use {queue}");
             }
+        }
+        Command::Retries { queue: Some(queue), times: Some(times), .. } => {
+            let path = format!("/admin/queues/{}", segment(&queue));
+            admin.call("PUT", &path, Some(&json!({ "retries": times })))?;
+            say!("{queue}: {times} retries");
+        }
+        Command::Retries { format, .. } => {
+            let rows = admin.call("GET", "/admin/queues", None)?;
+            output::list(&rows, format, &["queue", "retries"])?;
         }
         Command::Unrestrict { queue, owner: None } => {
             let path = format!("/admin/restricted-queues/{}", segment(&queue));

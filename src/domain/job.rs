@@ -3,7 +3,9 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use super::{AgentName, Change, ClientId, JobId, JobState, QueueName, Tag, Timestamp};
+use super::{
+    AgentName, Change, ClientId, JobId, JobState, LogKind, QueueName, Tag, Timestamp, Tried,
+};
 
 /// A job without its body. What happens to it is a method below; nothing else changes its state.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +52,10 @@ pub struct Job {
     pub tags: Vec<Tag>,
     /// The agents that must not have it.
     pub exclude_agents: Vec<AgentName>,
+    /// How often it goes to another agent when its provisioning fails.
+    pub retries: u32,
+    /// Its tries that failed in provisioning, oldest first. The agents of these must not have it again.
+    pub tried: Vec<Tried>,
 }
 
 impl Job {
@@ -78,7 +84,33 @@ impl Job {
             secrets: false,
             tags: Vec::new(),
             exclude_agents: Vec::new(),
+            retries: 0,
+            tried: Vec::new(),
         }
+    }
+
+    /// Whether it must not go to this agent.
+    #[must_use]
+    pub fn excludes(&self, agent: &AgentName) -> bool {
+        self.exclude_agents.contains(agent) || self.tried_by(agent).is_some()
+    }
+
+    /// Its earlier try with this agent.
+    #[must_use]
+    pub fn tried_by(&self, agent: &AgentName) -> Option<&Tried> {
+        self.tried.iter().find(|tried| tried.agent == *agent)
+    }
+
+    /// When it last began to wait in its queue.
+    #[must_use]
+    pub fn queued_at(&self) -> Timestamp {
+        self.tried.last().map_or(self.created_at, |tried| tried.ended_at)
+    }
+
+    /// The number with which the fragments of its present try begin in a log.
+    #[must_use]
+    pub fn log_begins(&self, kind: LogKind) -> i64 {
+        self.tried.last().map_or(i64::MIN, |tried| tried.log_ends[kind as usize])
     }
 
     /// In its queue and ready to be handed out.
@@ -135,6 +167,23 @@ impl Job {
             suspect_since: None,
             ..self.clone()
         }
+    }
+
+    /// Its provisioning failed, so it is in its old place in its queue again, for another agent. It may wait as long as it
+    /// could at first.
+    #[must_use]
+    pub fn tried_in_vain(&self, tried: Tried) -> Self {
+        let waits = |until: Timestamp| tried.ended_at.plus(until.since(self.created_at));
+        let mut job = Self {
+            acknowledged: false,
+            left_since: None,
+            ended_by: None,
+            finished_at: None,
+            queue_until: self.queue_until.map(waits),
+            ..self.put_back()
+        };
+        job.tried.push(tried);
+        job
     }
 
     /// Its agent has shown that it got the job.

@@ -19,6 +19,7 @@ pub mod refresh;
 pub mod role;
 pub mod secret;
 pub mod state;
+pub mod tried;
 pub mod wait;
 
 pub use agent::{Agent, AgentPost, Provision};
@@ -37,3 +38,4 @@ pub use refresh::Refresh;
 pub use role::{Access, Guarded, Role};
 pub use secret::{BadSecretPath, JobSecret, SealedBytes, Secret, SecretPath, seal_place};
 pub use state::{JobState, Phase};
+pub use tried::{MOST_RETRIES, Tried};

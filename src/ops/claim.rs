@@ -73,7 +73,7 @@ pub fn claim(
     let missing = || store::Error::Corrupt(format!("waiting job {id} has no record"));
     let old = tx.job(id)?.ok_or_else(missing)?;
     let job = old.started(ask.agent.clone(), now);
-    let seconds = u32::try_from(now.since(old.created_at).as_secs()).unwrap_or(u32::MAX);
+    let seconds = u32::try_from(now.since(old.queued_at()).as_secs()).unwrap_or(u32::MAX);
     tx.append_wait(&job.queue, seconds)?;
     change_job(tx, now, &by.actor(), (&old, &job), "claimed")?;
     let secrets = if job.secrets { hand_out_secrets(tx, now, &job)? } else { Vec::new() };

@@ -8,10 +8,8 @@
 
 use std::time::Duration;
 
-use super::{Error, change_job};
-use crate::domain::{
-    Actor, AgentName, EndedBy, Fragment, Job, JobId, Log, LogKind, Phase, Timestamp,
-};
+use super::{Error, change_job, write_line};
+use crate::domain::{Actor, AgentName, EndedBy, Job, JobId, Log, LogKind, Phase, Timestamp};
 use crate::store::{self, JobReads, WriteTx};
 
 /// How long an agent may be silent.
@@ -149,11 +147,12 @@ fn note(tx: &mut WriteTx<'_>, now: Timestamp, old: &Job, new: &Job) -> Result<()
 }
 
 /// How the line begins that says in a job's output why the server ended it.
-const SENTENCE: &str = "\ntestflinger-server: the job was ended: ";
+const SENTENCE: &str = "the job was ended: ";
 
 /// Takes the line with the reason out of a job's output, because the job has not ended so after all.
 pub(super) fn take_reason_back(tx: &mut WriteTx<'_>, id: JobId) -> Result<(), Error> {
-    Ok(tx.retract(Log(id, LogKind::Output), |text| text.starts_with(SENTENCE.as_bytes()))?)
+    let begin = format!("{}{SENTENCE}", super::log::SERVER);
+    Ok(tx.retract(Log(id, LogKind::Output), |text| text.starts_with(begin.as_bytes()))?)
 }
 
 /// Ends a job as cancelled, which is what every client waits for, and says why: in its history, and as the last line of
@@ -161,12 +160,7 @@ pub(super) fn take_reason_back(tx: &mut WriteTx<'_>, id: JobId) -> Result<(), Er
 fn end(tx: &mut WriteTx<'_>, now: Timestamp, old: &Job, why: &str) -> Result<(), Error> {
     let job = old.ended(EndedBy::Server, now);
     tracing::warn!(job = %job.id, agent = ?job.agent, "a job ends: {why}");
-    let line = Fragment {
-        number: None,
-        phase: old.state.phase().unwrap_or(Phase::Setup),
-        at: now,
-        text: format!("{SENTENCE}{why}\n"),
-    };
-    tx.append_log(Log(job.id, LogKind::Output), &line, now)?;
+    let phase = old.state.phase().unwrap_or(Phase::Setup);
+    write_line(tx, now, job.id, phase, &format!("{SENTENCE}{why}"))?;
     Ok(change_job(tx, now, &Actor::Server, (old, &job), why)?)
 }

@@ -17,11 +17,14 @@ pub fn append_fragment(
 ) -> Result<(), Error> {
     let id = super::place_of(tx, log.0, by)?;
     let log = Log(id, log.1);
-    match tx.job(id)? {
-        Some(_) => super::acknowledge(tx, id, by)?,
-        None => tx.expire_result(id, now)?,
-    }
-    Ok(tx.append_log(log, fragment, now)?)
+    let Some(job) = tx.job(id)? else {
+        tx.expire_result(id, now)?;
+        return Ok(tx.append_log(log, fragment, now)?);
+    };
+    super::acknowledge(tx, id, by)?;
+    // Each agent counts from 0, and readers go on behind the last number that they have seen.
+    let number = fragment.number.map(|number| number.saturating_add(job.log_begins(log.1).max(0)));
+    Ok(tx.append_log(log, &Fragment { number, ..fragment.clone() }, now)?)
 }
 
 /// Adds text that says neither: it belongs to the phase that the job is in, and gets the next number.
@@ -37,6 +40,22 @@ pub fn append_text(
     append_fragment(tx, now, Log(id, kind), &fragment, by)
 }
 
+/// Adds a line of this server's own to a job's output, for whoever reads that.
+pub(super) fn write_line(
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+    id: JobId,
+    phase: Phase,
+    line: &str,
+) -> Result<(), Error> {
+    let text = format!("{SERVER}{line}\n");
+    let fragment = Fragment { number: None, phase, at: now, text };
+    Ok(tx.append_log(Log(id, LogKind::Output), &fragment, now)?)
+}
+
+/// How a line of this server's own begins.
+pub(super) const SERVER: &str = "\ntestflinger-server: ";
+
 /// Moves text that stands under a wrong phase to the later phase whose posted output holds it. Text that says no phase
 /// follows the last state that was posted, and agents of 2025 post no state for their cleanup: only their final result
 /// says which phase printed what.
@@ -48,13 +67,14 @@ pub(super) fn settle(
     if !posted.keys().any(|name| is_log(name)) {
         return Ok(());
     }
-    let known = tx.result(id)?;
+    let (known, job) = (tx.result(id)?, tx.job(id)?);
     for (kind, phase) in LogKind::ALL.into_iter().flat_map(|kind| Phase::ALL.map(|p| (kind, p))) {
         if known.contains_key(&log_of(phase, kind)) {
             continue;
         }
         let log = Log(id, kind);
-        let rows = tx.fragments(log, phase, i64::MIN, None)?;
+        let from = job.as_ref().map_or(i64::MIN, |job| job.log_begins(kind));
+        let rows = tx.fragments(log, phase, from, None)?;
         let size: usize = rows.iter().map(|row| row.size).sum();
         let later = Phase::ALL.into_iter().filter(|later| *later > phase);
         let outputs = later.filter_map(|later| Some((later, posted.get(&log_of(later, kind))?)));

@@ -15,6 +15,7 @@ mod queue;
 mod read;
 mod restriction;
 mod result;
+mod retry;
 mod secret;
 mod submit;
 mod sweep;
@@ -29,11 +30,13 @@ pub use client::{
 };
 use history::{change_agent, change_job, hand_over, write_down};
 pub use lease::{Due, Patience, act, overdue, take_back};
+use log::write_line;
 pub use log::{append_fragment, append_text, forget_read};
 pub use queue::{advertise, advertise_images};
 pub use read::*;
 pub use restriction::{add_owner, open_queue, remove_owner, restricted_to};
 pub use result::{Posted, post_result};
+pub use retry::{queues_with_retries, set_retries};
 pub use secret::{
     Keep, MOST_SECRETS, Resealing, delete_secret, job_secrets, may_keep_secrets, put_secret,
     reseal, secrets, tell_missing,
@@ -276,12 +279,17 @@ fn may_steer(tx: &impl ClientReads, job: &Job, by: &By) -> Result<bool, store::E
 
 /// Where a report about a job belongs. Where agents need tokens, an agent reports on the job that it holds: what it posts
 /// about another's is kept under an id of its own until retention removes it. It is not refused, because agents send what
-/// is refused again for ever.
+/// is refused again for ever. What an agent still posts about a job that it tried in vain belongs to that try.
 fn place_of(tx: &impl JobReads, id: JobId, by: &By) -> Result<JobId, Error> {
+    let job = tx.job(id)?;
+    let late = |job: &Job| job.tried_by(by.agent.as_ref()?).map(|tried| tried.kept);
+    if let Some(kept) = job.as_ref().and_then(late) {
+        return Ok(kept);
+    }
     if by.access == Access::Open || matches!(by.identity, Identity::LocalAdmin) {
         return Ok(id);
     }
-    let holder = tx.job(id)?.and_then(|job| job.agent);
+    let holder = job.and_then(|job| job.agent);
     let Some(holder) = holder.filter(|holder| by.agent.as_ref() != Some(holder)) else {
         return Ok(id);
     };

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{By, Error, change_job, lease, log, write_down};
+use super::retry::{self, Next};
+use super::{By, Error, change_job, lease, log, write_down, write_line};
 use crate::domain::member::status_of;
 use crate::domain::{Change, EndedBy, JobId, JobState, Phase, Subject, Timestamp};
 use crate::store::{JobReads, Member, ResultReads, WriteTx};
@@ -21,7 +22,7 @@ pub struct Posted {
 /// Merges a result into what is known of a job.
 ///
 /// Outputs and statuses always merge. The state does not change once the job has ended, except that a job which this
-/// server ended may still be completed by its agent. A result for an id that no job has is kept as it was posted.
+/// server ended may still be completed by its agent, and that a job whose provisioning failed may go to another. A result for an id that no job has is kept as it was posted.
 pub fn post_result(
     tx: &mut WriteTx<'_>,
     now: Timestamp,
@@ -51,13 +52,23 @@ pub fn post_result(
         job = job.reported(state, agent, now);
     }
     write_down(tx, now, &by.actor(), &Subject::Job(id), statuses, "")?;
+    log::settle(tx, id, &posted.members)?;
+    let why = match retry::next(tx, (&old, &job), by)? {
+        Next::Again(exit_code) => return retry::again(tx, now, (&old, &job), exit_code),
+        Next::End => String::new(),
+        Next::EndBecause(why) => {
+            let why = format!("provisioning failed and is not tried again: {why}");
+            write_line(tx, now, id, Phase::Provision, &why)?;
+            why
+        }
+    };
     if job != old {
-        change_job(tx, now, &by.actor(), (&old, &job), "")?;
+        change_job(tx, now, &by.actor(), (&old, &job), &why)?;
         if old.ended_by == Some(EndedBy::Server) {
             lease::take_reason_back(tx, id)?;
         }
     }
-    log::settle(tx, id, &posted.members)
+    Ok(())
 }
 
 /// The exit codes that are posted for the first time or have changed, in the order of the phases. Agents send those that

@@ -153,7 +153,9 @@ pub(super) fn hand_out_secrets(
 ) -> Result<Vec<JobSecret>, Error> {
     let mut secrets = tx.job_secrets(job.id)?;
     let mut missing = Vec::new();
-    for own in secrets.iter_mut().filter(|own| !own.taken) {
+    // A later try gets what the first one got: another value would leave this one unmasked in what is kept of that try.
+    let stays = |own: &JobSecret| own.taken || (own.sealed.is_some() && !job.tried.is_empty());
+    for own in secrets.iter_mut().filter(|own| !stays(own)) {
         let found = tx.secret(&own.client, &own.path)?.filter(|secret| secret.is_live(now));
         own.taken = found.as_ref().is_some_and(|secret| secret.ephemeral);
         own.sealed = found.as_ref().map(|secret| secret.sealed.clone());

@@ -8,7 +8,7 @@ use crate::auth::{Identity, Permissions};
 use crate::domain::{
     AgentName, Attachments, ClientId, Job, JobId, QueueName, SecretPath, Subject, Tag, Timestamp,
 };
-use crate::store::{AgentReads, ClientReads, JobReads, WriteTx};
+use crate::store::{AgentReads, ClientReads, JobReads, RuleReads, WriteTx};
 
 /// A reservation up to this many seconds needs no rights.
 const FREE_RESERVATION: i64 = 21_600;
@@ -35,6 +35,8 @@ pub struct Submission {
     pub reserve_seconds: Option<i64>,
     /// How long it may wait in its queue, if not for ever.
     pub queue_timeout: Option<Duration>,
+    /// How often it goes to another agent when its provisioning fails; `None` for what its queue says.
+    pub retries: Option<u32>,
     /// It names attachments, so it waits for their archive.
     pub attachments: bool,
     /// The secrets that it uses: variable and path, each variable once.
@@ -74,6 +76,10 @@ pub fn submit(
         client: by.identity.client().cloned(),
         pinned: old.as_ref().is_some_and(|old| old.pinned),
         secrets: !secrets.is_empty(),
+        retries: match submission.retries {
+            Some(retries) => retries,
+            None => tx.retries_of(&submission.queue)?,
+        },
         tags: submission.tags.clone(),
         exclude_agents: submission.exclude_agents.clone(),
         ..Job::new(id, seq, submission.queue.clone(), now)

@@ -17,7 +17,7 @@ use super::visitor::Visitor;
 use super::yaml::{self, Token};
 use crate::app::App;
 use crate::domain::{
-    Attachments, BlobKind, Change, Event, JobId, JobState, LogKind, Phase, Timestamp,
+    Attachments, BlobKind, Change, Event, Job, JobId, JobState, LogKind, Phase, Timestamp, Tried,
 };
 use crate::http::{ApiError, TextPath, upload};
 use crate::ops::{self, By, Cursor, JobGlance, JobStatus, MemberView, Reason, ResultView, Waiting};
@@ -41,6 +41,7 @@ struct Page {
     waits: Option<Waits>,
     silent: Option<When>,
     reserved: Option<String>,
+    tries: Vec<TryLine>,
     phases: Vec<PhaseLine>,
     logs: Vec<LogPart>,
     /// The key of the log that is open.
@@ -64,6 +65,15 @@ struct Waits {
 struct AgentNote {
     name: String,
     what: String,
+}
+
+/// A try that failed in provisioning.
+struct TryLine {
+    number: usize,
+    agent: String,
+    code: i64,
+    took: String,
+    log: String,
 }
 
 struct PhaseLine {
@@ -131,6 +141,7 @@ pub(super) async fn get(
             Duration::ZERO => "Its time is over.".to_owned(),
             left => format!("{} are left.", growing(left)),
         }),
+        tries: tries(job),
         phases: phases(&status, &codes, now),
         open: open_log(&logs, failed.or_else(|| ended.then_some(Phase::Test))),
         logs,
@@ -226,12 +237,25 @@ fn why(waiting: &Waiting, now: Timestamp) -> Waits {
     Waits { reason, more: more.join(" "), agents: waiting.agents.iter().map(note).collect() }
 }
 
-/// The phases that a job has gone through, with how long each took.
+fn tries(job: &Job) -> Vec<TryLine> {
+    let line = |(number, tried): (usize, &Tried)| TryLine {
+        number,
+        agent: tried.agent.to_string(),
+        code: tried.exit_code,
+        took: span(tried.ended_at.since(tried.started_at)),
+        log: format!("/jobs/{}/log/output/provision?try={number}", job.id),
+    };
+    (1..).zip(&job.tried).map(line).collect()
+}
+
+/// The phases that the last try of a job has gone through, with how long each took.
 fn phases(status: &JobStatus, codes: &[(String, i64)], now: Timestamp) -> Vec<PhaseLine> {
     let entered = |event: &Event| match &event.change {
         Change::State { to, .. } => Some((event.at, to.clone())),
         _ => None,
     };
+    let begun = status.job.queued_at();
+    let entered = |event: &Event| entered(event).filter(|(at, _)| *at >= begun);
     let stays: Vec<(Timestamp, JobState)> =
         status.history.iter().filter_map(|(_, event)| entered(event)).collect();
     let mut lines = Vec::new();

@@ -14,11 +14,12 @@ use super::show;
 use super::text::{Pieces, logs};
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::domain::{JobId, Log, LogKind, Phase};
+use crate::domain::{JobId, LogKind, Phase};
 use crate::http::TextPaths;
 use crate::http::compression::About;
 use crate::http::stream::Broken;
 use crate::ops;
+use crate::store::ReadTx;
 
 /// Lines that are shown of a search.
 const LINES: usize = 500;
@@ -71,11 +72,19 @@ pub(super) async fn get(
     let unknown = || Failure::unknown("There is no such log.");
     let id = JobId::from_path(&id).ok_or_else(unknown)?;
     let (kind, phase) = LogKind::parse(&kind).zip(Phase::parse(&phase)).ok_or_else(unknown)?;
-    let log = Log(id, kind);
     let by = visitor.caller.by.clone();
-    let mut result = app.read_large(move |tx| ops::result(tx, id, &by)).await?;
-    let text =
-        logs(id, &mut result.members).into_iter().find(|it| it.log == log && it.phase == phase);
+    let of_try: Option<u32> = query.get("try").parse().ok();
+    let read = move |tx: &ReadTx| match of_try {
+        None => ops::result(tx, id, &by).map(|result| (id, result)),
+        Some(number) => {
+            let tried = ops::tried(tx, id, number)?.ok_or(ops::Error::NoJob)?;
+            Ok((tried.kept, tried.result))
+        }
+    };
+    let (kept, mut result) = app.read_large(read).await?;
+    let text = logs(kept, &mut result.members)
+        .into_iter()
+        .find(|it| it.log.1 == kind && it.phase == phase);
     let text = text.ok_or_else(unknown)?;
     let (size, masks) = (text.size(), app.masks(id).await?);
     let pieces = text.pieces(masks);

@@ -162,9 +162,9 @@ impl Line {
 
 fn waited(job: &Job, now: Timestamp) -> String {
     match (job.started_at, job.finished_at) {
-        (Some(started), _) => span(started.since(job.created_at)),
+        (Some(started), _) => span(started.since(job.queued_at())),
         (None, Some(_)) => String::new(),
-        (None, None) => growing(now.since(job.created_at)),
+        (None, None) => growing(now.since(job.queued_at())),
     }
 }
 

@@ -31,18 +31,22 @@ pub(super) struct PhaseText {
     pub(super) source: Source,
 }
 
-/// The logs among the members of a result, in the order of the phases.
+/// The logs among the members of a result that is kept under this id, in the order of the phases.
 pub(super) fn logs(id: JobId, members: &mut BTreeMap<String, MemberView>) -> Vec<PhaseText> {
     let mut found = Vec::new();
     for phase in Phase::ALL {
         for kind in LogKind::ALL {
+            let mut log = Log(id, kind);
             let source = match members.remove(&log_of(phase, kind)) {
-                Some(MemberView::Fragments(_, _, rows)) => Source::Fragments(rows),
+                Some(MemberView::Fragments(of, _, rows)) => {
+                    log = of;
+                    Source::Fragments(rows)
+                }
                 Some(MemberView::Posted(Member::Inline(json))) => Source::Whole(json),
                 Some(MemberView::Posted(Member::Chunked { count, .. })) => Source::Chunks(count),
                 Some(MemberView::State(_) | MemberView::Agent(_)) | None => continue,
             };
-            found.push(PhaseText { log: Log(id, kind), phase, source });
+            found.push(PhaseText { log, phase, source });
         }
     }
     members.retain(|name, _| !is_log(name));

@@ -27,7 +27,7 @@ use engine::{Database, StorageBackend, meta, writer};
 use nouns::job::lines::Follower;
 pub use nouns::{
     AgentReads, Ask, BlobReads, CHUNK, ClientReads, HistoryReads, JobCounts, JobReads, JobsOf,
-    Lines, Listed, LogReads, Member, QueueReads, ResultReads, SecretReads, WaitReads,
+    Lines, Listed, LogReads, Member, QueueReads, ResultReads, RuleReads, SecretReads, WaitReads,
 };
 pub use upkeep::check;
 pub use upkeep::expiry::{Ages, Swept};

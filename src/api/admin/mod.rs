@@ -5,5 +5,6 @@ pub(super) mod check;
 pub(super) mod client;
 pub(super) mod clock;
 pub(super) mod queue;
+pub(super) mod queues;
 pub(super) mod secrets;
 pub(super) mod status;

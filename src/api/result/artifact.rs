@@ -4,18 +4,24 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, HeaderValue};
 use axum::response::Response;
 
+use crate::api::wire::result::OfTry;
 use crate::app::App;
 use crate::domain::BlobKind;
 use crate::http::path::JobTextPath;
 use crate::http::upload::{self, FileRequest};
-use crate::http::{Answer, ApiResult, Gzip, reply};
+use crate::http::{Answer, ApiQuery, ApiResult, Gzip, reply};
 use crate::ops::{self, By};
 
-/// The newest artifact, byte for byte as it was sent.
+/// The newest artifact, byte for byte as it was sent; with `?try=1` that of an earlier try.
 pub(in crate::api) async fn get(
     State(app): State<App>,
     JobTextPath(id): JobTextPath,
+    ApiQuery(of): ApiQuery<OfTry>,
 ) -> ApiResult<Answer<Gzip>> {
+    let kept = |number| app.read(|tx| ops::kept_of_try(tx, id, number));
+    let Some(id) = of.number().map_or(Ok(Some(id)), kept)? else {
+        return Ok(Answer::nothing());
+    };
     let Some(mut response) = upload::send(&app, id, BlobKind::Artifact).await? else {
         return Ok(Answer::nothing());
     };

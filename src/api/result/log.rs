@@ -13,6 +13,7 @@ use crate::http::describe::{Operation, Takes, job_id};
 use crate::http::shape::kind::one_of;
 use crate::http::{Answer, ApiError, ApiJson, ApiQuery, ApiResult, TextPaths, reply};
 use crate::ops::{self, By};
+use crate::store::ReadTx;
 
 /// The log in a path. What is said of a bad id depends on the method, as it always has.
 pub(in crate::api) struct LogPath(Log);
@@ -45,8 +46,17 @@ pub(in crate::api) async fn get(
 ) -> ApiResult<Answer<Shown>> {
     let mut masks = app.masks(log.0).await?;
     let (from, mut befores) = (wanted.from, Vec::new());
-    let mut phases =
-        app.scan(move |tx| ops::log(tx, log, &wanted.phases, wanted.from, wanted.since)).await?;
+    let read = move |tx: &ReadTx| {
+        let all = || Ok(i64::MIN..i64::MAX);
+        let of = wanted.of_try.map_or_else(all, |number| ops::log_of_try(tx, log, number))?;
+        let from = wanted.from.max(of.start);
+        let mut phases = ops::log(tx, log, &wanted.phases, from, wanted.since)?;
+        for part in &mut phases {
+            part.fragments.retain(|row| row.number < of.end);
+        }
+        Ok::<_, ops::Error>(phases)
+    };
+    let mut phases = app.scan(read).await?;
     if let Some(masks) = &mut masks {
         app.hold_back(log, masks, &mut phases)?;
         // What is left now ends where a value cannot go on.

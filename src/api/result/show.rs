@@ -4,23 +4,30 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 
 use super::pieces::Pieces;
-use crate::api::wire::result::{Shown, Status};
+use crate::api::wire::result::{OfTry, Shown, Status};
 use crate::app::App;
 use crate::domain::JobId;
 use crate::http::etag::Tag;
-use crate::http::{Answer, ApiResult, JobPath, json};
+use crate::http::{Answer, ApiQuery, ApiResult, JobPath, json};
 use crate::ops::{self, By, MemberView, ResultView};
 use crate::store::Member;
 
-/// What was posted, the logs, and the state.
+/// What was posted, the logs, and the state; with `?try=1` of an earlier try.
 pub(in crate::api) async fn get(
     State(app): State<App>,
     by: By,
     JobPath(id): JobPath,
+    ApiQuery(of): ApiQuery<OfTry>,
     headers: HeaderMap,
 ) -> ApiResult<Answer<Shown>> {
-    let result = app.read(|tx| ops::result(tx, id, &by))?;
-    answer(app, by, id, &headers, result).await
+    let Some(number) = of.number() else {
+        let result = app.read(|tx| ops::result(tx, id, &by))?;
+        return answer(app, by, (id, id), &headers, result).await;
+    };
+    match app.read(|tx| ops::tried(tx, id, number))? {
+        Some(tried) => answer(app, by, (id, tried.kept), &headers, tried.result).await,
+        None => Ok(Answer::nothing()),
+    }
 }
 
 /// The state and the exit codes of the phases, never a log: what command lines and agents ask for again and again.
@@ -31,13 +38,14 @@ pub(in crate::api) async fn status(
     headers: HeaderMap,
 ) -> ApiResult<Answer<Status>> {
     let result = app.read(|tx| ops::status(tx, id, &by))?;
-    answer(app, by, id, &headers, result).await
+    answer(app, by, (id, id), &headers, result).await
 }
 
+/// The answer about the job `id` with what is kept under `kept`.
 async fn answer<T>(
     app: App,
     by: By,
-    id: JobId,
+    (id, kept): (JobId, JobId),
     headers: &HeaderMap,
     result: ResultView,
 ) -> ApiResult<Answer<T>> {
@@ -53,7 +61,7 @@ async fn answer<T>(
         return Ok(not_modified.into());
     }
     let masks = app.masks(id).await?;
-    Ok(tag.on(pieces(Pieces::new(id, masks), result).reply(app)).into())
+    Ok(tag.on(pieces(Pieces::new(kept, masks), result).reply(app)).into())
 }
 
 /// The members as one JSON object, whose large values are read while it is sent.

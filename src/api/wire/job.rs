@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
+use super::queue::RETRIES_KIND;
 use super::{ID, NAMES, TIME, distinct};
 use crate::app::SecretValues;
 use crate::domain::{AgentName, Job, JobId, JobState, QueueName, SecretPath, Tag, Timestamp};
@@ -42,6 +43,12 @@ static SUBMISSION: Shape = Shape {
             "The job is cancelled when it has waited this long.",
         )
         .like("3600"),
+        may(
+            "retries",
+            RETRIES_KIND,
+            "How often the job goes to another agent when its provisioning fails, at most 10.",
+        )
+        .like("2"),
         may("global_timeout", INTEGER, "How long the job may run, in seconds.").like("14400"),
         may("output_timeout", INTEGER, "How long the job may print nothing, in seconds."),
         may("allocation_timeout", INTEGER, "How long its devices may be kept, in seconds."),
@@ -162,6 +169,7 @@ impl Input for Submission {
             reserve_data: Option<Reservation>,
             test_data: Option<Test>,
             queue_timeout: Option<u64>,
+            retries: Option<u32>,
         }
         #[derive(Deserialize)]
         struct Test {
@@ -184,6 +192,7 @@ impl Input for Submission {
             reserves: known.reserve_data.is_some(),
             reserve_seconds: known.reserve_data.and_then(|data| data.timeout),
             queue_timeout: known.queue_timeout.map(Duration::from_secs),
+            retries: known.retries,
             attachments: members
                 .iter()
                 .any(|(name, json)| name.ends_with("_data") && names_attachments(json)),

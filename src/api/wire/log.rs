@@ -50,6 +50,11 @@ static WANTED: Shape = Shape {
         may("start_fragment", at_least(0), "Fragments from this number on."),
         may("start_timestamp", TIME, "Fragments that were written then or later."),
         may("phase", one_of(&Phase::WORDS), "Fragments of this phase."),
+        may(
+            "try",
+            at_least(1),
+            "Fragments of this try alone, which failed in provisioning, from 1.",
+        ),
     ],
 };
 
@@ -62,6 +67,8 @@ pub(in crate::api) struct Wanted {
     pub(in crate::api) since: Option<Timestamp>,
     /// These phases.
     pub(in crate::api) phases: Vec<Phase>,
+    /// This try alone, from 1.
+    pub(in crate::api) of_try: Option<u32>,
 }
 
 impl Input for Wanted {
@@ -74,6 +81,7 @@ impl Input for Wanted {
             start_fragment: i64,
             start_timestamp: Option<String>,
             phase: Option<String>,
+            r#try: Option<u32>,
         }
         let known: Known = members.to()?;
         let phase = known.phase.as_deref().and_then(Phase::parse);
@@ -81,6 +89,7 @@ impl Input for Wanted {
             from: known.start_fragment,
             since: known.start_timestamp.as_deref().and_then(timestamp),
             phases: phase.map_or_else(|| Phase::ALL.to_vec(), |phase| vec![phase]),
+            of_try: known.r#try,
         })
     }
 

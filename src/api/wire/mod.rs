@@ -65,7 +65,7 @@ mod tests {
     use crate::store::backup::Note;
 
     /// Everything that requests say.
-    const INPUTS: [&Shape; 22] = [
+    const INPUTS: [&Shape; 24] = [
         Submission::SHAPE,
         job::Action::SHAPE,
         event::Events::SHAPE,
@@ -74,6 +74,7 @@ mod tests {
         search::Contents::SHAPE,
         Note::SHAPE,
         Posted::SHAPE,
+        result::OfTry::SHAPE,
         Fragment::SHAPE,
         log::Wanted::SHAPE,
         AgentPost::SHAPE,
@@ -81,6 +82,7 @@ mod tests {
         queue::Descriptions::SHAPE,
         queue::Images::SHAPE,
         queue::Owner::SHAPE,
+        queue::Retries::SHAPE,
         token::Form::SHAPE,
         token::Digest::SHAPE,
         client::NewClient::SHAPE,

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::domain::wait::PERCENTILES;
-use crate::domain::{Advertised, ClientId, QueueName};
-use crate::http::shape::kind::{TEXT, list, map};
+use crate::domain::{Advertised, ClientId, MOST_RETRIES, QueueName};
+use crate::http::shape::kind::{INTEGER, TEXT, at_least, list, map};
 use crate::http::shape::{
     Input, Kind, Members, Others, Output, Shape, Size, excerpt, may_be_null, must,
 };
@@ -118,6 +119,56 @@ pub(in crate::api) struct Restricted<'a> {
 
 impl Output for Restricted<'_> {
     const KIND: Kind = Kind::Object(&RESTRICTED);
+}
+
+static RETRIES: Shape = Shape {
+    name: "Retries",
+    doc: "How often jobs go to another agent when their provisioning fails.",
+    others: Others::Refused,
+    members: &[must("retries", RETRIES_KIND, "How often, at most 10; 0 for not at all.").like("1")],
+};
+
+/// The number of retries.
+pub(super) const RETRIES_KIND: Kind = Kind::By(&INTEGER, |json| match json.parse() {
+    Ok(0..=MOST_RETRIES) => Ok(()),
+    _ => Err(json!([format!("Must be a number from 0 to {MOST_RETRIES}.")])),
+});
+
+/// How often jobs of a queue shall go to another agent.
+pub(in crate::api) struct Retries(pub(in crate::api) u32);
+
+impl Input for Retries {
+    const SHAPE: &'static Shape = &RETRIES;
+    const SIZE: Size = Size::Small;
+
+    fn read(members: Members<'_>) -> ApiResult<Self> {
+        #[derive(Deserialize)]
+        struct Known {
+            retries: u32,
+        }
+        let Known { retries } = members.to()?;
+        Ok(Self(retries))
+    }
+}
+
+/// A queue whose jobs go to another agent when their provisioning fails.
+pub(in crate::api) enum QueueRetries {}
+
+impl Output for QueueRetries {
+    const KIND: Kind = Kind::Object(&Shape {
+        name: "QueueRetries",
+        doc: "A queue whose jobs go to another agent when their provisioning fails.",
+        others: Others::Refused,
+        members: &[
+            must("queue", TEXT, "The queue."),
+            must("retries", at_least(1), "How often, for jobs that do not say so themselves."),
+        ],
+    });
+}
+
+/// The same, as JSON text.
+pub(in crate::api) fn queue_retries((queue, retries): &(QueueName, u32)) -> String {
+    json!({ "queue": queue.as_str(), "retries": retries }).to_string()
 }
 
 static OWNER: Shape = Shape {

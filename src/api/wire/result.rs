@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::domain::member::status_of;
 use crate::domain::{JobState, Phase};
 use crate::http::ApiResult;
-use crate::http::shape::kind::{INTEGER, MAPPING, TEXT, map_of};
+use crate::http::shape::kind::{INTEGER, MAPPING, TEXT, at_least, map_of};
 use crate::http::shape::{Input, Kind, Member, Members, Others, Output, Shape, Size, may};
 use crate::ops::Posted;
 
@@ -66,6 +66,38 @@ impl Input for Posted {
             replaced: status.map_or_else(Vec::new, |_| Phase::ALL.map(status_of).to_vec()),
             state: job_state.map(|word| JobState::new(&word)),
         })
+    }
+}
+
+static OF_TRY: Shape = Shape {
+    name: "OfTry",
+    doc: "Which try of a job is meant.",
+    others: Others::Kept,
+    members: &[may(
+        "try",
+        at_least(1),
+        "A try that failed in provisioning, from 1; without it the last try.",
+    )],
+};
+
+/// Which try of a job is meant; without a number the last one.
+#[derive(Deserialize)]
+pub(in crate::api) struct OfTry {
+    r#try: Option<u32>,
+}
+
+impl OfTry {
+    /// The number of an earlier try.
+    pub(in crate::api) const fn number(&self) -> Option<u32> {
+        self.r#try
+    }
+}
+
+impl Input for OfTry {
+    const SHAPE: &'static Shape = &OF_TRY;
+
+    fn read(members: Members<'_>) -> ApiResult<Self> {
+        members.to()
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::change::Changed;
 use super::{ID, TIME};
 use crate::domain::wait::Estimate;
-use crate::domain::{AgentName, ClientId, EndedBy, JobId, QueueName, Timestamp};
+use crate::domain::{AgentName, ClientId, EndedBy, JobId, QueueName, Timestamp, Tried};
 use crate::http::shape::kind::{INTEGER, TEXT, at_least, list, one_of};
 use crate::http::shape::{Kind, Others, Output, Shape, may, must};
 use crate::ops::{AgentCondition, Condition, Counts, JobStatus, Reason, Waiting};
@@ -30,11 +30,14 @@ pub(in crate::api) struct Status {
     job_state: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     reservation: Option<Reservation>,
+    retries: u32,
     since: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     started_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     submitter: Option<ClientId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tries: Vec<Try>,
     #[serde(skip_serializing_if = "Option::is_none")]
     waiting: Option<Waits>,
 }
@@ -64,9 +67,19 @@ static STATUS: Shape = Shape {
             Kind::Object(&RESERVATION),
             "How long its device is reserved, while it is.",
         ),
+        must(
+            "retries",
+            at_least(0),
+            "How often it goes to another agent when its provisioning fails.",
+        ),
         must("since", TIME, "When it came into its state."),
         may("started_at", TIME, "When it was handed to its agent."),
         may("submitter", TEXT, "The client that submitted it."),
+        may(
+            "tries",
+            list(&Kind::Object(&TRY)),
+            "Its tries that failed in provisioning; absent when there are none.",
+        ),
         may("waiting", Kind::Object(&WAITING), "Why it waits, while it does."),
     ],
 };
@@ -74,6 +87,28 @@ static STATUS: Shape = Shape {
 impl Output for Status {
     const KIND: Kind = Kind::Object(&STATUS);
 }
+
+#[derive(Serialize)]
+struct Try {
+    agent: AgentName,
+    ended_at: Timestamp,
+    number: u32,
+    provision_status: i64,
+    started_at: Timestamp,
+}
+
+static TRY: Shape = Shape {
+    name: "Try",
+    doc: "A try of a job that failed in provisioning.",
+    others: Others::Refused,
+    members: &[
+        must("agent", TEXT, "The agent that tried. The job does not go to it again."),
+        must("ended_at", TIME, "When the agent reported the end."),
+        must("number", at_least(1), "Its number: `try` where results and logs are read."),
+        must("provision_status", INTEGER, "The exit code of provisioning."),
+        must("started_at", TIME, "When the job was handed to the agent."),
+    ],
+};
 
 #[derive(Serialize)]
 struct Reservation {
@@ -216,10 +251,24 @@ impl Status {
             job_state: job.state.to_string(),
             reservation: reserved_until
                 .map(|until| Reservation { seconds_left: until.since(now).as_secs(), until }),
+            retries: job.retries,
             since,
             started_at: job.started_at,
             submitter: job.client,
+            tries: (1..).zip(job.tried).map(|(number, tried)| Try::of(number, tried)).collect(),
             waiting: waiting.map(Waits::from),
+        }
+    }
+}
+
+impl Try {
+    fn of(number: u32, tried: Tried) -> Self {
+        Self {
+            agent: tried.agent,
+            ended_at: tried.ended_at,
+            number,
+            provision_status: tried.exit_code,
+            started_at: tried.started_at,
         }
     }
 }

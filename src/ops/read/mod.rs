@@ -27,7 +27,9 @@ pub use queue::{
     QueueKnown, WaitTimes, advertised_queues, images, queue_agents, queue_known, restricted_queue,
     restricted_queues, wait_times,
 };
-pub use result::{MemberView, ResultView, result, result_chunk, status};
+pub use result::{
+    MemberView, ResultView, TriedView, kept_of_try, log_of_try, result, result_chunk, status, tried,
+};
 pub use search::{Match, Search};
 pub use status::{
     AgentCondition, Condition, Counts, Hearing, JobStatus, Reason, Waiting, job_status,

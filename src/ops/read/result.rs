@@ -1,6 +1,7 @@
 //! What is known of a job's result.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
@@ -38,16 +39,68 @@ pub fn result(
     by: &By,
 ) -> Result<ResultView, Error> {
     let mut members = posted(tx, id)?;
+    let job = tx.job(id)?;
     if by.agent.is_some() {
         members.retain(|name, _| !is_log(name));
     } else {
-        add_fragments(tx, id, &mut members)?;
+        let begins = |kind| job.as_ref().map_or(i64::MIN, |job| job.log_begins(kind));
+        add_fragments(tx, id, |kind| begins(kind)..i64::MAX, &mut members)?;
     }
-    let job = tx.job(id)?;
     if let Some(agent) = job.as_ref().and_then(|job| job.agent.as_ref()) {
         members.insert("agent_id".to_owned(), MemberView::Agent(agent.clone()));
     }
     Ok(with_state(job, by, members))
+}
+
+/// What came out of an earlier try of a job, and the id under which it is kept.
+#[derive(Clone, Debug)]
+pub struct TriedView {
+    /// The id that its posted members and its artifact have.
+    pub kept: JobId,
+    /// The result.
+    pub result: ResultView,
+}
+
+/// What came out of the try of a job with this number, from 1; `None` when that is not one of those that failed.
+pub fn tried(
+    tx: &(impl JobReads + LogReads + ResultReads),
+    id: JobId,
+    number: u32,
+) -> Result<Option<TriedView>, Error> {
+    let (Some(job), Some(index)) = (tx.job(id)?, index_of(number)) else { return Ok(None) };
+    let Some(tried) = job.tried.get(index) else { return Ok(None) };
+    let mut members = posted(tx, tried.kept)?;
+    let range = |kind| fragments_of(&job, kind, index).unwrap_or(0..0);
+    add_fragments(tx, id, range, &mut members)?;
+    members.insert("agent_id".to_owned(), MemberView::Agent(tried.agent.clone()));
+    let state = JobState::new(JobState::COMPLETE);
+    members.insert(STATE.to_owned(), MemberView::State(state));
+    let result = ResultView { members, acknowledges: false };
+    Ok(Some(TriedView { kept: tried.kept, result }))
+}
+
+/// The numbers of the fragments of an earlier try of a job in one of its logs.
+fn fragments_of(job: &Job, kind: LogKind, index: usize) -> Option<Range<i64>> {
+    let end = |index: usize| Some(job.tried.get(index)?.log_ends[kind as usize]);
+    let begin = index.checked_sub(1).and_then(end).unwrap_or(i64::MIN);
+    Some(begin..end(index)?)
+}
+
+/// The place of the try with this number among those of a job.
+fn index_of(number: u32) -> Option<usize> {
+    usize::try_from(number).ok()?.checked_sub(1)
+}
+
+/// The numbers of the fragments of the try with this number, from 1; none when that is not one of those that failed.
+pub fn log_of_try(tx: &impl JobReads, log: Log, number: u32) -> Result<Range<i64>, Error> {
+    let found = tx.job(log.0)?.zip(index_of(number));
+    Ok(found.and_then(|(job, index)| fragments_of(&job, log.1, index)).unwrap_or(0..0))
+}
+
+/// The id under which the try with this number, from 1, is kept; `None` when that is not one of those that failed.
+pub fn kept_of_try(tx: &impl JobReads, id: JobId, number: u32) -> Result<Option<JobId>, Error> {
+    let found = tx.job(id)?.zip(index_of(number));
+    Ok(found.and_then(|(job, index)| job.tried.get(index).map(|tried| tried.kept)))
 }
 
 /// The state of a job and the exit codes of its phases, whoever asks.
@@ -77,10 +130,11 @@ fn with_state(job: Option<Job>, by: &By, mut members: BTreeMap<String, MemberVie
 fn add_fragments(
     tx: &impl LogReads,
     id: JobId,
+    of: impl Fn(LogKind) -> Range<i64>,
     members: &mut BTreeMap<String, MemberView>,
 ) -> Result<(), Error> {
     for kind in LogKind::ALL {
-        let log = Log(id, kind);
+        let (log, of) = (Log(id, kind), of(kind));
         if tx.log_written(log)?.is_none() {
             continue;
         }
@@ -89,7 +143,8 @@ fn add_fragments(
             if members.contains_key(&name) {
                 continue;
             }
-            let rows = tx.fragments(log, phase, i64::MIN, None)?;
+            let mut rows = tx.fragments(log, phase, of.start, None)?;
+            rows.retain(|row| row.number < of.end);
             if !rows.is_empty() {
                 members.insert(name, MemberView::Fragments(log, phase, rows));
             }

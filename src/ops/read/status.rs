@@ -199,7 +199,7 @@ fn waiting(
     let outlook = Outlook {
         runs: tx.runs(&job.queue)?,
         waits: tx.waits(&job.queue, WAITS)?,
-        waited: now.since(job.created_at).as_secs(),
+        waited: now.since(job.queued_at()).as_secs(),
         before,
         free: counts.free,
         busy: counts.busy,
@@ -242,7 +242,7 @@ fn condition(
     let mut since = None;
     let held = tx.held_by(&agent.name)?.first().copied();
     let restrictions = restricted_to(tx, agent)?;
-    let condition = if job.exclude_agents.contains(&agent.name) {
+    let condition = if job.excludes(&agent.name) {
         Condition::Excluded
     } else if !restrictions.is_empty() && !restrictions.contains_key(&job.queue) {
         Condition::Restricted

@@ -124,6 +124,18 @@ impl WriteTx<'_> {
         self.put_record(Table::Blob, &key, &record)
     }
 
+    /// Moves a blob from a job to another id, which has none of this kind; its file stays where it is.
+    pub fn move_blob(&mut self, kind: BlobKind, (from, to): (JobId, JobId)) -> Result<(), Error> {
+        let (from, to) = (key(from, kind), key(to, kind));
+        let Some(record) = self.record::<BlobV1>(Table::Blob, &from)? else {
+            return Ok(());
+        };
+        let row = |key: &Key| blob(&record).index_row(key.as_slice());
+        self.replace_rows(&[row(&from)], &[row(&to)])?;
+        self.remove(Table::Blob, &from)?;
+        self.put_record(Table::Blob, &to, &record)
+    }
+
     /// Takes a blob from a job; its file goes once that is durable.
     pub fn remove_blob(&mut self, job: JobId, kind: BlobKind) -> Result<(), Error> {
         let Some(blob) = self.blob(job, kind)? else {

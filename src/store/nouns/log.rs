@@ -85,6 +85,8 @@ pub trait LogReads {
     fn drain_piece(&self, log: Log, number: u64) -> Result<Option<Vec<u8>>, Error>;
     /// When something was last added to a log.
     fn log_written(&self, log: Log) -> Result<Option<Timestamp>, Error>;
+    /// The number after that of every fragment of a log.
+    fn log_end(&self, log: Log) -> Result<i64, Error>;
 }
 
 impl<R: Rows> LogReads for R {
@@ -170,6 +172,10 @@ impl<R: Rows> LogReads for R {
 
     fn log_written(&self, log: Log) -> Result<Option<Timestamp>, Error> {
         Ok(tail(self, log)?.map(|tail| Timestamp::from_micros(tail.at)))
+    }
+
+    fn log_end(&self, log: Log) -> Result<i64, Error> {
+        Ok(tail(self, log)?.unwrap_or_default().next_fragment)
     }
 }
 

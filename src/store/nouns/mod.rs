@@ -10,6 +10,7 @@ pub(crate) mod log;
 mod names;
 pub(crate) mod queue;
 pub(crate) mod result;
+mod rules;
 pub(crate) mod secret;
 #[cfg(test)]
 mod tests;
@@ -24,5 +25,6 @@ pub use job::{Ask, JobCounts, JobReads, JobsOf, Listed};
 pub use log::LogReads;
 pub use queue::QueueReads;
 pub use result::{CHUNK, Member, ResultReads};
+pub use rules::RuleReads;
 pub use secret::SecretReads;
 pub use wait::WaitReads;

@@ -132,6 +132,21 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// Moves all that was posted for a job to another id, under which nothing was posted.
+    pub fn move_result(&mut self, (from, to): (JobId, JobId)) -> Result<(), Error> {
+        for (name, member) in self.result(from)? {
+            if let Member::Chunked { count, .. } = member {
+                for n in 0..count {
+                    let piece = self.result_chunk(from, &name, n)?.unwrap_or_default();
+                    self.put(Table::ResultChunk, &chunks(to, &name).number(n), &piece)?;
+                }
+            }
+            let value = self.get(Table::Result, &from.key().text(&name))?.unwrap_or_default();
+            self.put(Table::Result, &to.key().text(&name), &value)?;
+        }
+        self.remove_result(from)
+    }
+
     /// Marks a result of an unknown job as posted now, so that retention finds it.
     pub fn expire_result(&mut self, job: JobId, now: Timestamp) -> Result<(), Error> {
         self.remove_result_since(job)?;

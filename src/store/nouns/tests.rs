@@ -11,12 +11,12 @@ use super::agent::{AgentLogV1, AgentV1, ProvisionV1, ProvisionV2};
 use super::blob::BlobV1;
 use super::client::{ClientV1, ClientV2, RefreshV1};
 use super::history::HistoryV1;
-use super::job::{JobV1, JobV2};
+use super::job::{JobV1, JobV2, JobV3};
 use super::log::LogTailV1;
 use super::queue::QueueV1;
 use super::secret::{JobSecretV1, SecretV1};
 use crate::domain::{AgentName, ClientId, Tag};
-use crate::domain::{Attachments, EndedBy, Job, JobId, JobState, QueueName, Timestamp};
+use crate::domain::{Attachments, EndedBy, Job, JobId, JobState, QueueName, Timestamp, Tried};
 use crate::store::engine::codec::{Record, decode, encode};
 
 fn hex(record: &impl Record) -> String {
@@ -60,6 +60,15 @@ fn job() -> Job {
         secrets: false,
         tags: vec![Tag::trusted("t"), Tag::trusted("é")],
         exclude_agents: vec![AgentName::trusted("x")],
+        retries: 3,
+        tried: vec![Tried {
+            agent: AgentName::trusted("y"),
+            started_at: moment(4),
+            ended_at: moment(5),
+            exit_code: -1,
+            kept: JobId::from_bytes([8; 16]),
+            log_ends: [300, 0],
+        }],
     }
 }
 
@@ -67,11 +76,17 @@ fn job() -> Job {
 fn the_bytes_of_a_job_never_change() {
     let first = "fb2c010171030474657374020302fd0060a0aae0c10c0001fd80e4beaae0c10c000001016101\
          01fd0069ddaae0c10c0000010163010002017402c3a9010178";
+    let tried = "03010179fd00721aabe0c10c00fd80f638abe0c10c0001\
+                 08080808080808080808080808080808fb580200";
     assert_eq!(hex(&JobV1::from(&job())), format!("0101{first}"));
     assert_eq!(hex(&JobV2::from(&job())), format!("0102{first}01fd80edfbaae0c10c00"));
+    assert_eq!(hex(&JobV3::from(&job())), format!("0103{first}01fd80edfbaae0c10c00{tried}"));
     let old = encode(&JobV1::from(&job())).unwrap();
-    let read = decode::<JobV2>(&old).unwrap().into_job(job().id).unwrap();
-    assert_eq!(read, Job { left_since: None, ..job() });
+    let read = decode::<JobV3>(&old).unwrap().into_job(job().id).unwrap();
+    let before = Job { retries: 0, tried: Vec::new(), ..job() };
+    assert_eq!(read, Job { left_since: None, ..before.clone() });
+    let old = encode(&JobV2::from(&job())).unwrap();
+    assert_eq!(decode::<JobV3>(&old).unwrap().into_job(job().id).unwrap(), before);
 }
 
 #[test]
@@ -220,6 +235,20 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn any_tried()(agent in ".*", times in (moment(), moment()), exit_code: i64, kept: [u8; 16], log_ends: [i64; 2])
+        -> Tried {
+        Tried {
+            agent: AgentName::trusted(agent),
+            started_at: times.0,
+            ended_at: times.1,
+            exit_code,
+            kept: JobId::from_bytes(kept),
+            log_ends,
+        }
+    }
+}
+
+prop_compose! {
     fn any_job()(
         place in place(),
         kinds in (0..3_usize, 0..4_usize),
@@ -227,6 +256,7 @@ prop_compose! {
         waits in (option::of(moment()), option::of(moment())),
         flags: [bool; 3],
         names in (option::of(".*"), option::of(".*"), texts(), texts()),
+        tried in vec(any_tried(), 0..3),
     ) -> Job {
         let ended = [None, Some(EndedBy::Agent), Some(EndedBy::Person), Some(EndedBy::Server)];
         Job {
@@ -245,6 +275,8 @@ prop_compose! {
             client: names.1.map(ClientId::trusted),
             tags: names.2.into_iter().map(Tag::trusted).collect(),
             exclude_agents: names.3.into_iter().map(AgentName::trusted).collect(),
+            retries: place.attempt,
+            tried,
             ..place
         }
     }
@@ -253,7 +285,7 @@ prop_compose! {
 proptest! {
     #[test]
     fn every_job_reads_back(job in any_job()) {
-        let record = JobV2::from(&job);
+        let record = JobV3::from(&job);
         reads_back(&record)?;
         prop_assert_eq!(record.into_job(job.id).unwrap(), job);
     }
@@ -292,7 +324,7 @@ proptest! {
             (*first, *second) = (tag, 1);
         }
         let id = JobId::from_bytes([0; 16]);
-        let _ = decode::<JobV2>(&bytes).map(|record| record.into_job(id));
+        let _ = decode::<JobV3>(&bytes).map(|record| record.into_job(id));
         let _ = decode::<AgentV1>(&bytes);
         let _ = decode::<AgentLogV1>(&bytes);
         let _ = decode::<ProvisionV2>(&bytes);

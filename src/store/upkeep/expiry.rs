@@ -189,8 +189,14 @@ impl WriteTx<'_> {
         Ok(true)
     }
 
-    /// Removes what belongs to a job id besides the job and its history.
+    /// Removes what belongs to a job id besides the job and its history, and what is kept of the tries of the job.
     pub fn forget(&mut self, id: JobId) -> Result<(), Error> {
+        let tried = self.job(id)?.map(|job| job.tried).unwrap_or_default();
+        let kept = tried.into_iter().map(|tried| tried.kept);
+        kept.chain([id]).try_for_each(|id| self.forget_id(id))
+    }
+
+    fn forget_id(&mut self, id: JobId) -> Result<(), Error> {
         self.remove_result(id)?;
         self.remove_logs(id)?;
         self.remove_job_secrets(id)?;

@@ -91,6 +91,8 @@ const TABLE: &[(&str, &str, Verdicts, Verdicts, Verdicts)] = &[
     ("POST",   "/admin/clients/{id}",                       "4444444+", "4444444+", "4444444+"),
     ("PUT",    "/admin/clients/{id}",                       "4444444+", "4444444+", "4444444+"),
     ("POST",   "/admin/clock",                              "4444444+", "4444444+", "4444444+"),
+    ("GET",    "/admin/queues",                             "4444444+", "4444444+", "4444444+"),
+    ("PUT",    "/admin/queues/{queue}",                     "4444444+", "4444444+", "4444444+"),
     ("DELETE", "/admin/restricted-queues/{queue}",          "4444444+", "4444444+", "4444444+"),
 ];
 

@@ -8,9 +8,9 @@ mod record;
 pub use counts::JobCounts;
 pub(crate) use reads::names;
 pub use reads::{Ask, JobReads, JobsOf, Listed};
+pub(super) use record::JobV3;
 #[cfg(test)]
-pub(super) use record::JobV1;
-pub(super) use record::JobV2;
+pub(super) use record::{JobV1, JobV2};
 
 use crate::domain::{Job, JobId};
 use crate::store::engine::observer::JobChange;
@@ -66,11 +66,11 @@ impl Job {
         self.queue.prefix().priority(self.priority).number(self.seq)
     }
 
-    /// What a claim needs to know of a job that it skips: id, flags, excluded agents.
+    /// What a claim needs to know of a job that it skips: id, flags, agents that must not have it.
     fn waiting_value(&self) -> Vec<u8> {
         let mut value = self.id.as_bytes().to_vec();
         value.push(u8::from(self.secrets));
-        for agent in &self.exclude_agents {
+        for agent in self.exclude_agents.iter().chain(self.tried.iter().map(|tried| &tried.agent)) {
             value.extend_from_slice(Key::new().name(agent.as_str()).as_slice());
         }
         value
@@ -84,7 +84,7 @@ fn by_state(word: &str) -> Key {
 
 /// The index rows of a stored job.
 pub(crate) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error> {
-    let record: JobV2 = codec::decode(value)?;
+    let record: JobV3 = codec::decode(value)?;
     Ok(record.into_job(JobId::stored(key)?)?.index_rows())
 }
 
@@ -99,7 +99,7 @@ impl WriteTx<'_> {
         self.put(Table::JobBody, &job.id.key(), body.as_bytes())?;
         self.replace_rows(&[], &job.index_rows())?;
         self.tell(None, Some(job));
-        self.put_record(Table::Job, &job.id.key(), &JobV2::from(job))
+        self.put_record(Table::Job, &job.id.key(), &JobV3::from(job))
     }
 
     /// Lists a job by its submitter, as older programs did not.
@@ -112,7 +112,7 @@ impl WriteTx<'_> {
         debug_assert_eq!(old.id, new.id);
         self.replace_rows(&old.index_rows(), &new.index_rows())?;
         self.tell(Some(old), Some(new));
-        self.put_record(Table::Job, &new.id.key(), &JobV2::from(new))
+        self.put_record(Table::Job, &new.id.key(), &JobV3::from(new))
     }
 
     /// Tells whoever watches of a change, and offers a job that became claimable to whoever waits for its queue.

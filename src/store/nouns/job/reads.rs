@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::{Bound, ControlFlow};
 
 use super::by_state;
-use super::record::JobV2;
+use super::record::JobV3;
 use crate::domain::{AgentName, ClientId, Job, JobId, JobState, QueueName, Tag, Timestamp};
 use crate::store::engine::{ALL, Direction, Error, Key, Rows, Table, Tail, leading_name};
 
@@ -127,7 +127,7 @@ pub trait JobReads {
 
 impl<R: Rows> JobReads for R {
     fn job(&self, id: JobId) -> Result<Option<Job>, Error> {
-        self.record::<JobV2>(Table::Job, &id.key())?.map(|record| record.into_job(id)).transpose()
+        self.record::<JobV3>(Table::Job, &id.key())?.map(|record| record.into_job(id)).transpose()
     }
 
     fn job_body(&self, id: JobId) -> Result<Option<String>, Error> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     AgentName, Attachments, ClientId, EndedBy, Job, JobId, JobState, QueueName, Tag, Timestamp,
+    Tried,
 };
 use crate::store::engine::Error;
 use crate::store::engine::codec::{Record, first_version};
@@ -50,6 +51,63 @@ impl Record for JobV2 {
     }
 }
 
+/// What a job has since it may go to another agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct JobV3 {
+    job: JobV2,
+    retries: u32,
+    tried: Vec<TriedV1>,
+}
+
+/// A try that failed in provisioning; a part of [`JobV3`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct TriedV1 {
+    agent: String,
+    started_at: i64,
+    ended_at: i64,
+    exit_code: i64,
+    kept: [u8; 16],
+    log_ends: [i64; 2],
+}
+
+impl Record for JobV3 {
+    const TAG: u8 = JobV1::TAG;
+    const VERSION: u8 = 3;
+    type Previous = JobV2;
+
+    fn upgrade(job: JobV2) -> Self {
+        Self { job, retries: 0, tried: Vec::new() }
+    }
+}
+
+impl From<&Job> for JobV3 {
+    fn from(job: &Job) -> Self {
+        let tried = job.tried.iter().map(|tried| TriedV1 {
+            agent: tried.agent.to_string(),
+            started_at: tried.started_at.as_micros(),
+            ended_at: tried.ended_at.as_micros(),
+            exit_code: tried.exit_code,
+            kept: *tried.kept.as_bytes(),
+            log_ends: tried.log_ends,
+        });
+        Self { job: JobV2::from(job), retries: job.retries, tried: tried.collect() }
+    }
+}
+
+impl JobV3 {
+    pub(crate) fn into_job(self, id: JobId) -> Result<Job, Error> {
+        let tried = self.tried.into_iter().map(|tried| Tried {
+            agent: AgentName::trusted(tried.agent),
+            started_at: Timestamp::from_micros(tried.started_at),
+            ended_at: Timestamp::from_micros(tried.ended_at),
+            exit_code: tried.exit_code,
+            kept: JobId::from_bytes(tried.kept),
+            log_ends: tried.log_ends,
+        });
+        Ok(Job { retries: self.retries, tried: tried.collect(), ..self.job.into_job(id)? })
+    }
+}
+
 impl From<&Job> for JobV2 {
     fn from(job: &Job) -> Self {
         let left_since = job.left_since.map(Timestamp::as_micros);
@@ -58,7 +116,7 @@ impl From<&Job> for JobV2 {
 }
 
 impl JobV2 {
-    pub(crate) fn into_job(self, id: JobId) -> Result<Job, Error> {
+    fn into_job(self, id: JobId) -> Result<Job, Error> {
         let left_since = self.left_since.map(Timestamp::from_micros);
         Ok(Job { left_since, ..self.job.into_job(id)? })
     }
@@ -137,6 +195,8 @@ impl JobV1 {
             secrets: self.secrets,
             tags: self.tags.into_iter().map(Tag::trusted).collect(),
             exclude_agents: self.exclude_agents.into_iter().map(AgentName::trusted).collect(),
+            retries: 0,
+            tried: Vec::new(),
         })
     }
 }

@@ -6,6 +6,7 @@ mod hold;
 mod lease;
 mod lists;
 mod redelivery;
+mod retry;
 mod search;
 mod status;
 mod stream;

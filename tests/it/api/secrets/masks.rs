@@ -228,3 +228,32 @@ fn a_value_across_two_parts_of_a_long_log_is_masked() {
     let all = part(0) + &part(1) + &part(2);
     assert!(all == format!("{filler}it is ******** and more\n{filler}end\n"), "{:.300}", part(1));
 }
+
+#[test]
+fn a_value_is_masked_in_what_an_earlier_try_said_and_the_next_try_gets_the_same() {
+    let lab = Lab::new();
+    let other = lab.agent.without("Cookie").header("Cookie", "agent_name=rack2");
+    for (agent, name) in [(&lab.agent, "rack1"), (&other, "rack2")] {
+        let post = json!({ "queues": ["q"], "state": "waiting" });
+        assert_eq!(agent.post(&format!("/v1/agents/data/{name}"), &post).status, 200);
+    }
+    lab.server.local().send("PUT", "/admin/queues/q", Some(&json!({ "retries": 1 })));
+    let id = running(&lab);
+    post(&lab, &id, 0, "provision", &format!("with {SECRET}\n"));
+    let serial = format!("{SECRET}{}", "x".repeat(200_000));
+    let end = json!({
+        "provision_status": 1, "provision_serial": serial, "device_info": { "key": SECRET },
+        "job_state": "complete",
+    });
+    assert_eq!(lab.agent.post(&format!("/v1/result/{id}"), &end).status, 200);
+    // Otherwise the old value would be shown from now on.
+    lab.write("a", &json!({ "value": "another value" }));
+    assert_eq!(Lab::handed_out(&other), json!({ "A": SECRET }));
+    for what in ["?try=1", "/log/output?try=1", "/log/output"] {
+        let answer = lab.ci.get(&format!("/v1/result/{id}{what}"));
+        let text = answer.text();
+        assert!(text.contains("********") && !text.contains("hunter"), "{what}: {text:.300}");
+    }
+    let page = lab.server.anonymous().get(&format!("/jobs/{id}/log/serial/provision?try=1"));
+    assert!(page.text().starts_with("********x"), "{:.100}", page.text());
+}
