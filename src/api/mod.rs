@@ -137,6 +137,10 @@ fn table(routes: Routes) -> Routes {
         ])
         .at("/admin/clock", [may(LocalOnly, post(admin::clock::confirm))])
         .at("/admin/status", [may(LocalOnly, get(admin::status::get))])
+        .at("/admin/drain", [
+            may(LocalOnly, get(admin::drain::get)),
+            may(LocalOnly, put(admin::drain::begin).delete(admin::drain::end)),
+        ])
         .at("/admin/queues", [may(LocalOnly, get(admin::queues::list))])
         .at("/admin/queues/{queue}", [may(LocalOnly, put(admin::queues::set))])
         .at("/admin/restricted-queues/{queue}", [may(LocalOnly, delete(admin::queue::open))])

@@ -181,6 +181,11 @@ impl Admin {
         }
     }
 
+    /// Whether a server runs.
+    pub(super) const fn is_running(&self) -> bool {
+        self.opened.is_none() && self.copy.is_none()
+    }
+
     /// Closes the data, if it was opened.
     pub(super) fn close(self) -> Result<(), Failure> {
         if let Some((store, dir)) = self.opened {

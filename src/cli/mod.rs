@@ -9,6 +9,7 @@ mod clock;
 mod completions;
 mod copy;
 mod demo;
+mod drain;
 mod interrupt;
 mod man;
 mod output;
@@ -52,6 +53,10 @@ enum Command {
     /// Look at agents and set their states: list, show, set-state
     #[command(name = "agent-admin")]
     AgentAdmin(agent::Args),
+    /// Hand out no more jobs, over restarts too, until resume
+    Drain(drain::Args),
+    /// Hand out jobs again after drain
+    Resume(drain::Resume),
     /// Say that the clock is right after it jumped, so that retention removes again what is old
     ConfirmClock(clock::Args),
     /// Manage the secrets that jobs of clients use: list, put, delete
@@ -86,6 +91,8 @@ pub fn run() -> ExitCode {
         Command::ClientAdmin(args) => client::run(args),
         Command::QueueAdmin(args) => queue::run(args),
         Command::AgentAdmin(args) => agent::run(args),
+        Command::Drain(args) => drain::run(args),
+        Command::Resume(args) => drain::resume(args),
         Command::ConfirmClock(args) => clock::run(args),
         Command::SecretAdmin(args) => secrets::run(args),
         Command::RotateSecretsKey(args) => secrets::rotate(args),

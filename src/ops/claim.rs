@@ -2,8 +2,8 @@
 
 use super::secret::hand_out_secrets;
 use super::{By, Error, change_job};
-use crate::domain::{Job, JobSecret, Timestamp};
-use crate::store::{self, Ask, JobReads, SecretReads, WriteTx};
+use crate::domain::{Job, JobId, JobSecret, Timestamp};
+use crate::store::{self, Ask, JobReads, RuleReads, SecretReads, WriteTx};
 
 /// The largest body, in bytes, that is handed out together with its job. Larger ones are read once there is room for them.
 const SMALL: usize = 64 << 10;
@@ -22,8 +22,8 @@ pub struct Claimed {
 }
 
 /// Whether [`claim`] would do something now. Empty polls end here, without the writer.
-pub fn has_something(tx: &impl JobReads, ask: &Ask) -> Result<bool, store::Error> {
-    if tx.first_claimable(ask)?.is_some() {
+pub fn has_something(tx: &(impl JobReads + RuleReads), ask: &Ask) -> Result<bool, store::Error> {
+    if next(tx, ask)?.is_some() {
         return Ok(true);
     }
     let Some(agent) = &ask.agent else {
@@ -67,7 +67,7 @@ pub fn claim(
             return claimed(tx, job, secrets, false).map(Some);
         }
     }
-    let Some(id) = tx.first_claimable(ask)? else {
+    let Some(id) = next(tx, ask)? else {
         return Ok(None);
     };
     let missing = || store::Error::Corrupt(format!("waiting job {id} has no record"));
@@ -78,6 +78,14 @@ pub fn claim(
     change_job(tx, now, &by.actor(), (&old, &job), "claimed")?;
     let secrets = if job.secrets { hand_out_secrets(tx, now, &job)? } else { Vec::new() };
     claimed(tx, job, secrets, true).map(Some)
+}
+
+/// The job that would be handed out to whoever asks; none while the server is drained.
+fn next(tx: &(impl JobReads + RuleReads), ask: &Ask) -> Result<Option<JobId>, store::Error> {
+    match tx.first_claimable(ask)? {
+        Some(id) if tx.drained_since()?.is_none() => Ok(Some(id)),
+        _ => Ok(None),
+    }
 }
 
 fn claimed(

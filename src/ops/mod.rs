@@ -8,6 +8,7 @@ mod artifact;
 mod cancel;
 mod claim;
 mod client;
+mod drain;
 mod history;
 mod lease;
 mod log;
@@ -28,6 +29,7 @@ pub use claim::{Claimed, claim, has_something};
 pub use client::{
     ClientChange, Done, Put, SYSTEM_ADMIN, claims, delete_client, put_client, replace_hash,
 };
+pub use drain::{Drain, drain, drained, resume};
 use history::{change_agent, change_job, hand_over, write_down};
 pub use lease::{Due, Patience, act, overdue, take_back};
 use log::write_line;

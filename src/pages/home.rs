@@ -74,6 +74,15 @@ pub(super) async fn get(
 
 fn of_lab(tx: &impl LabReads, lab: &Lab, now: Timestamp) -> Result<Vec<Trouble>, ops::Error> {
     let mut troubles = Vec::new();
+    if let Some(since) = tx.drained_since()? {
+        troubles.push(Trouble {
+            badge: Badge::new("warn", "drained"),
+            what: "This server".to_owned(),
+            path: "/jobs?state=active".to_owned(),
+            why: "It hands out no jobs until it is resumed: testflinger-server resume.".to_owned(),
+            since: Some(When::at(since, now)),
+        });
+    }
     for (queue, job) in lab.stuck(tx)? {
         let served = lab.of_queue(&queue).next().is_some();
         troubles.push(Trouble {

@@ -200,6 +200,7 @@ fn why(waiting: &Waiting, now: Timestamp) -> Waits {
         Reason::Busy => "Every agent that may have it has a job.",
         Reason::Behind => "Other jobs come first.",
         Reason::Next => "It is the next one.",
+        Reason::Drained => "The server is drained: it hands out no jobs for now.",
     };
     let mut more = Vec::new();
     if waiting.before > 0 {

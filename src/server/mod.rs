@@ -204,6 +204,7 @@ impl Server {
             );
         }
         hint_at_first_admin(&app, &settings.storage.data_dir);
+        warn_of_drain(&app);
         server.tasks.spawn(manager.watch(app.clone(), server.stop.clone()));
         app.warn_of_unreadable_secrets().await;
         server.tasks.spawn(leases::watch(
@@ -299,6 +300,15 @@ fn web_pages(app: &App, who: config::Pages) -> axum::Router {
         config::Pages::Off => return axum::Router::new(),
     };
     pages::routes(app.clone(), readers)
+}
+
+/// Says that no job will be handed out, because nobody remembers a drain of last week.
+fn warn_of_drain(app: &App) {
+    if let Ok(ops::Drain { since: Some(since), .. }) = app.read(ops::drained) {
+        tracing::warn!(
+            "the server has been drained since {since}: it hands out no jobs until testflinger-server resume"
+        );
+    }
 }
 
 /// Names the data directory: the default may be another one, where the command would make a new database.

@@ -6,6 +6,7 @@ pub(super) mod backup;
 pub(super) mod change;
 pub(super) mod check;
 pub(super) mod client;
+pub(super) mod drain;
 pub(super) mod event;
 pub(super) mod history;
 pub(super) mod job;

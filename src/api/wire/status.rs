@@ -154,8 +154,17 @@ static WAITING: Shape = Shape {
     ],
 };
 
-const REASONS: [&str; 8] =
-    ["attachments", "no_agents", "excluded", "restricted", "offline", "busy", "behind", "next"];
+const REASONS: [&str; 9] = [
+    "attachments",
+    "no_agents",
+    "excluded",
+    "restricted",
+    "offline",
+    "busy",
+    "behind",
+    "next",
+    "drained",
+];
 
 const ESTIMATE: Kind = Kind::Object(&Shape {
     name: "Estimate",
@@ -301,6 +310,7 @@ impl From<Waiting> for Waits {
                 Reason::Busy => "busy",
                 Reason::Behind => "behind",
                 Reason::Next => "next",
+                Reason::Drained => "drained",
             },
         }
     }
@@ -355,6 +365,9 @@ fn message(reason: Reason, before: u64, counts: &Counts, agents: &[AgentConditio
         }
         Reason::Behind => behind(before),
         Reason::Next => "It is the next job, and an agent is free".to_owned(),
+        Reason::Drained => {
+            "The server is drained: it hands out no jobs until its administrator resumes".to_owned()
+        }
     }
 }
 

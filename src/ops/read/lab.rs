@@ -10,7 +10,8 @@ use crate::domain::{
     Agent, AgentName, Event, Job, JobId, JobState, Provision, QueueName, Subject, Timestamp,
 };
 use crate::store::{
-    AgentReads, ClientReads, HistoryReads, JobReads, JobsOf, QueueReads, ResultReads, WaitReads,
+    AgentReads, ClientReads, HistoryReads, JobReads, JobsOf, QueueReads, ResultReads, RuleReads,
+    WaitReads,
 };
 
 /// The most agents, and the most queues, of which there is a list.
@@ -24,12 +25,26 @@ const EVENTS: usize = 50;
 
 /// What a list of agents needs to be able to read.
 pub trait LabReads:
-    AgentReads + ClientReads + HistoryReads + JobReads + QueueReads + ResultReads + WaitReads
+    AgentReads
+    + ClientReads
+    + HistoryReads
+    + JobReads
+    + QueueReads
+    + ResultReads
+    + RuleReads
+    + WaitReads
 {
 }
 
 impl<T> LabReads for T where
-    T: AgentReads + ClientReads + HistoryReads + JobReads + QueueReads + ResultReads + WaitReads
+    T: AgentReads
+        + ClientReads
+        + HistoryReads
+        + JobReads
+        + QueueReads
+        + ResultReads
+        + RuleReads
+        + WaitReads
 {
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::super::{Error, restricted_to};
 use crate::domain::wait::{Estimate, Outlook};
 use crate::domain::{Agent, AgentName, Attachments, Event, Job, JobId, Phase, Subject, Timestamp};
-use crate::store::{AgentReads, ClientReads, HistoryReads, JobReads, Lines, WaitReads};
+use crate::store::{AgentReads, ClientReads, HistoryReads, JobReads, Lines, RuleReads, WaitReads};
 
 /// The newest events that are told.
 const EVENTS: usize = 100;
@@ -69,6 +69,8 @@ pub enum Reason {
     Behind,
     /// It is the next one, and an agent is free.
     Next,
+    /// The server hands out no jobs for now.
+    Drained,
 }
 
 /// How many agents of a queue are what.
@@ -144,7 +146,7 @@ impl<F: Fn(&AgentName) -> Timestamp> Hearing<F> {
 /// # Errors
 /// [`Error::NoJob`].
 pub fn job_status(
-    tx: &(impl AgentReads + ClientReads + HistoryReads + JobReads + WaitReads),
+    tx: &(impl AgentReads + ClientReads + HistoryReads + JobReads + RuleReads + WaitReads),
     lines: &Lines,
     id: JobId,
     now: Timestamp,
@@ -181,7 +183,7 @@ fn reservation(tx: &impl JobReads, id: JobId) -> Result<Duration, Error> {
 }
 
 fn waiting(
-    tx: &(impl AgentReads + ClientReads + HistoryReads + JobReads + WaitReads),
+    tx: &(impl AgentReads + ClientReads + HistoryReads + JobReads + RuleReads + WaitReads),
     lines: &Lines,
     job: &Job,
     now: Timestamp,
@@ -189,7 +191,8 @@ fn waiting(
 ) -> Result<Waiting, Error> {
     let before = lines.before(job);
     let (counts, mut agents) = look_around(tx, job, now, hearing)?;
-    let reason = reason(job, before, &counts);
+    let drained = tx.drained_since()?.is_some();
+    let reason = if drained { Reason::Drained } else { reason(job, before, &counts) };
     agents.retain(|agent| reason.is_about(agent.condition));
     agents.truncate(NAMED);
     for agent in agents.iter_mut().filter(|agent| agent.since.is_none()) {
@@ -204,7 +207,7 @@ fn waiting(
         free: counts.free,
         busy: counts.busy,
     };
-    let ready = job.attachments != Attachments::Awaited;
+    let ready = job.attachments != Attachments::Awaited && !drained;
     let estimate = if ready { outlook.estimate() } else { None };
     Ok(Waiting { before, reason, counts, agents, estimate })
 }
@@ -281,7 +284,7 @@ impl Reason {
     /// Whether the reason is about agents in this condition.
     fn is_about(self, condition: Condition) -> bool {
         match self {
-            Self::Attachments | Self::NoAgents => false,
+            Self::Attachments | Self::NoAgents | Self::Drained => false,
             Self::Excluded => condition == Condition::Excluded,
             Self::Restricted => condition == Condition::Restricted,
             Self::Offline => matches!(condition, Condition::Offline | Condition::Silent),

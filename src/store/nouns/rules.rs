@@ -1,11 +1,13 @@
 //! What an administrator has set for a queue or for the lab as a whole.
 
-use crate::domain::QueueName;
+use crate::domain::{QueueName, Timestamp};
 use crate::store::engine::meta::meta;
 use crate::store::engine::{ALL, Error, Rows, Table, Tail, WriteTx};
 
 /// What the name of a queue stands behind.
 const RETRIES: &str = "retries of ";
+/// Since when no job is handed out, microseconds; absent while jobs are.
+const DRAINED: &str = "drained";
 
 /// What can be read of rules.
 pub trait RuleReads {
@@ -13,6 +15,8 @@ pub trait RuleReads {
     fn retries_of(&self, queue: &QueueName) -> Result<u32, Error>;
     /// The queues for which that was set, by name.
     fn queues_with_retries(&self) -> Result<Vec<(QueueName, u32)>, Error>;
+    /// Since when the server is drained, if it is: it hands out no jobs.
+    fn drained_since(&self) -> Result<Option<Timestamp>, Error>;
 }
 
 impl<R: Rows> RuleReads for R {
@@ -27,6 +31,11 @@ impl<R: Rows> RuleReads for R {
             Ok((QueueName::stored(name)?, retries(value)))
         })
     }
+
+    fn drained_since(&self) -> Result<Option<Timestamp>, Error> {
+        let value = self.get(Table::Meta, &meta(DRAINED))?;
+        Ok(value.map(|value| Timestamp::from_micros(Tail(&value).number().cast_signed())))
+    }
 }
 
 fn retries(value: &[u8]) -> u32 {
@@ -34,6 +43,14 @@ fn retries(value: &[u8]) -> u32 {
 }
 
 impl WriteTx<'_> {
+    /// Drains the server from then on, or hands out jobs again.
+    pub fn set_drained(&mut self, since: Option<Timestamp>) -> Result<(), Error> {
+        match since {
+            None => self.remove(Table::Meta, &meta(DRAINED)).map(drop),
+            Some(at) => self.put(Table::Meta, &meta(DRAINED), &at.as_micros().to_be_bytes()),
+        }
+    }
+
     /// Sets how often jobs of a queue that do not say so go to another agent; 0 is the same as not to set it.
     pub fn set_retries_of(&mut self, queue: &QueueName, retries: u32) -> Result<(), Error> {
         let key = meta(&format!("{RETRIES}{queue}"));

@@ -4,6 +4,7 @@ pub(crate) mod cli;
 mod clock;
 mod crash;
 mod demo;
+mod drain;
 mod frozen;
 mod import;
 mod keys;

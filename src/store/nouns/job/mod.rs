@@ -17,6 +17,9 @@ use crate::store::engine::observer::JobChange;
 use crate::store::engine::{Error, IndexRow, Key, Table, WriteTx, codec};
 use crate::store::nouns::aging::Kind;
 
+/// How many jobs of a queue are offered together.
+const OFFERED: usize = 256;
+
 impl Job {
     /// The index rows that this job has: the only place that says so. Everything else adds or removes their difference.
     fn index_rows(&self) -> Vec<IndexRow> {
@@ -130,6 +133,17 @@ impl WriteTx<'_> {
         if new.is_some_and(Job::is_claimable) && !old.is_some_and(Job::is_claimable) {
             self.wake(job.queue.clone());
         }
+    }
+
+    /// Offers what waits in all queues to the requests that are held for them, up to [`OFFERED`] jobs of each: more
+    /// requests than that are not held, and one that gets nothing is soon made again.
+    pub fn offer_waiting(&mut self) -> Result<(), Error> {
+        for queue in self.queues_with_waiting()? {
+            for _ in self.first_waiting(&queue, OFFERED)? {
+                self.wake(queue.clone());
+            }
+        }
+        Ok(())
     }
 
     /// Removes a job and its body; its results, logs, files and history have removals of their own.

@@ -1,6 +1,7 @@
 mod action;
 mod attachments;
 mod claim;
+mod drain;
 mod events;
 mod hold;
 mod lease;
