@@ -137,6 +137,9 @@ fn table(routes: Routes) -> Routes {
         ])
         .at("/admin/clock", [may(LocalOnly, post(admin::clock::confirm))])
         .at("/admin/status", [may(LocalOnly, get(admin::status::get))])
+        .at("/admin/agents/{name}/aside", [
+            may(LocalOnly, put(admin::agents::drain).delete(admin::agents::resume)),
+        ])
         .at("/admin/drain", [
             may(LocalOnly, get(admin::drain::get)),
             may(LocalOnly, put(admin::drain::begin).delete(admin::drain::end)),

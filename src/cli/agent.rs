@@ -51,6 +51,31 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Hand out no more jobs to agents, by name or to all that match, while they finish what they run
+    Drain {
+        #[command(flatten)]
+        meant: Meant,
+        /// Why, for people to read
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        because: String,
+    },
+    /// Hand out jobs again to agents that were drained or quarantined
+    Resume {
+        #[command(flatten)]
+        meant: Meant,
+    },
+}
+
+/// Agents by name, or all that match the options.
+#[derive(clap::Args)]
+struct Meant {
+    /// The agents [default: all that match the options]
+    names: Vec<String>,
+    #[command(flatten)]
+    such: Such,
+    /// Say which agents are meant, and change nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// Which agents are meant; without an option, all.
@@ -101,24 +126,60 @@ fn command(admin: &mut Admin, command: Command) -> Result<(), Failure> {
     match command {
         Command::List { such, format } => {
             let agents = Value::Array(agents(admin, &such)?);
-            let columns = ["name", "state", "comment", "job_id", "last_seen_at", "queues"];
+            let columns = ["name", "state", "comment", "aside", "job_id", "last_seen_at", "queues"];
             output::list(&agents.to_string(), format, &columns)
         }
         Command::Show { name, format } => show(admin, &name, format),
         Command::SetState { state, names, such, because, dry_run } => {
-            if names.is_empty() == such.is_any() {
-                let message = "name agents, or say with --in-state, --with-comment or --of-queue which are meant";
-                return Err(Failure::new(2, message));
-            }
-            let names = if names.is_empty() {
-                let found = agents(admin, &such)?;
-                found.iter().filter_map(|agent| agent["name"].as_str().map(str::to_owned)).collect()
-            } else {
-                names
-            };
+            let names = meant(admin, names, &such)?;
             set_state(admin, &state, &names, &because.unwrap_or_default(), dry_run)
         }
+        Command::Drain { meant, because } => {
+            let why = json!({ "why": because });
+            set_aside(admin, meant, ("PUT", Some(&why)), ("gets no more jobs", "drained"))
+        }
+        Command::Resume { meant } => {
+            set_aside(admin, meant, ("DELETE", None), ("gets jobs again", "resumed"))
+        }
     }
+}
+
+/// The names of the agents that are meant.
+fn meant(admin: &mut Admin, names: Vec<String>, such: &Such) -> Result<Vec<String>, Failure> {
+    if names.is_empty() == such.is_any() {
+        let message =
+            "name agents, or say with --in-state, --with-comment or --of-queue which are meant";
+        return Err(Failure::new(2, message));
+    }
+    if !names.is_empty() {
+        return Ok(names);
+    }
+    let found = agents(admin, such)?;
+    Ok(found.iter().filter_map(|agent| agent["name"].as_str().map(str::to_owned)).collect())
+}
+
+/// Drains or resumes agents.
+fn set_aside(
+    admin: &mut Admin,
+    Meant { names, such, dry_run }: Meant,
+    (method, body): (&str, Option<&Value>),
+    (each, all): (&str, &str),
+) -> Result<(), Failure> {
+    let names = meant(admin, names, &such)?;
+    // All are there before one is changed.
+    for name in &names {
+        agent(admin, name)?;
+    }
+    for name in &names {
+        if !dry_run {
+            let path = format!("/admin/agents/{}/aside", segment(name));
+            admin.call(method, &path, body)?;
+        }
+        say!("{name} {each}{}", if dry_run { " (not done)" } else { "" });
+    }
+    let (count, verb) = (names.len(), if dry_run { "would be" } else { "were" });
+    say!("{count} agents {verb} {all}");
+    Ok(())
 }
 
 /// The agents that are meant, in the order of their first appearance.

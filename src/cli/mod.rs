@@ -50,7 +50,7 @@ enum Command {
     /// Manage queues: list, restrict, unrestrict, retries
     #[command(name = "queue-admin", visible_alias = "queue")]
     QueueAdmin(queue::Args),
-    /// Look at agents and set their states: list, show, set-state
+    /// Look at agents, set their states, take them out of service: list, show, set-state, drain, resume
     #[command(name = "agent-admin")]
     AgentAdmin(agent::Args),
     /// Hand out no more jobs, over restarts too, until resume

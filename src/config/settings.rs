@@ -283,8 +283,8 @@ settings! {
             "How long artifacts and attachments are kept; those of a job that has not ended always \
              stay";
         keep_agents: Span as Duration = "7d", "TIME",
-            "How long an agent is kept after it last reported; one that is offline, in maintenance \
-             or to be restarted always stays";
+            "How long an agent is kept after it last reported; one that is offline, in maintenance, \
+             to be restarted or set aside always stays";
         keep_queues: Span as Duration = "7d", "TIME",
             "How long a queue is kept after it was last advertised";
         keep_output: Span as Duration = "4h", "TIME",

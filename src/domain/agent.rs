@@ -1,6 +1,7 @@
 //! Agents, and what they post about themselves.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::{AgentName, Change, ClientId, JobId, QueueName, Timestamp};
 
@@ -20,6 +21,8 @@ pub struct Agent {
     pub fields: BTreeMap<String, String>,
     /// Its queues, also in `fields`.
     pub queues: Vec<QueueName>,
+    /// Why it gets no jobs although it asks for them, if it is set aside.
+    pub aside: Option<Aside>,
     /// Whether its last provisionings passed (`true`) or failed, and how many in a row; `None` before the first.
     pub streak: Option<(bool, u64)>,
 }
@@ -34,6 +37,7 @@ impl Agent {
             updated_at: now,
             fields: BTreeMap::new(),
             queues: Vec::new(),
+            aside: None,
             streak: None,
         }
     }
@@ -65,10 +69,26 @@ impl Agent {
         job_in(&self.fields)
     }
 
-    /// Whether somebody, perhaps the agent itself, took it out of service: an agent asks for its state when it starts,
-    /// and must find it whenever that is. Agents after August 2026 have a mode beside the state.
+    /// It gets no more jobs, for this reason.
+    #[must_use]
+    pub fn set_aside(&self, aside: Aside) -> Self {
+        Self { aside: Some(aside), ..self.clone() }
+    }
+
+    /// It gets jobs again.
+    #[must_use]
+    pub fn resumed(&self) -> Self {
+        Self { aside: None, ..self.clone() }
+    }
+
+    /// Whether it is set aside, or somebody, perhaps the agent itself, took it out of service: an agent asks for its state
+    /// when it starts, and must find it whenever that is. Agents after August 2026 have a mode beside the state.
     #[must_use]
     pub fn is_out_of_service(&self) -> bool {
+        self.aside.is_some() || self.says_that_it_is_out_of_service()
+    }
+
+    fn says_that_it_is_out_of_service(&self) -> bool {
         ["state", "mode"].iter().filter_map(|member| text(&self.fields, member)).any(|word| {
             matches!(word.to_ascii_lowercase().as_str(), "offline" | "maintenance" | "restart")
         })
@@ -91,6 +111,13 @@ impl Agent {
         self.text("state").is_none_or(|state| state == "waiting")
     }
 
+    /// What people are told about why it is out of service, or whatever else somebody said of its state.
+    #[must_use]
+    pub fn told_why(&self) -> Option<String> {
+        let aside = self.aside.as_ref().map(Aside::to_string);
+        aside.or_else(|| self.text("comment").filter(|comment| !comment.is_empty()))
+    }
+
     /// A text that the agent posted.
     #[must_use]
     pub fn text(&self, field: &str) -> Option<String> {
@@ -109,7 +136,53 @@ impl Agent {
                 changes.push(Change::Member { name: name.to_owned(), from, to });
             }
         }
+        let told = |agent: &Self| agent.aside.as_ref().map(Aside::to_string);
+        let (from, to) = (old.and_then(told), told(self));
+        if from != to {
+            changes.push(Change::Member { name: "aside".to_owned(), from, to });
+        }
         changes
+    }
+}
+
+/// Why an agent gets no jobs although it asks for them. What it says of its own state stays as it is: stock agents
+/// overwrite that themselves while they run a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aside {
+    /// What set it aside.
+    pub cause: Cause,
+    /// When.
+    pub since: Timestamp,
+    /// Why, for people; may be empty.
+    pub why: String,
+}
+
+impl fmt::Display for Aside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.why.as_str() {
+            "" => f.write_str(self.cause.as_str()),
+            why => write!(f, "{}: {why}", self.cause.as_str()),
+        }
+    }
+}
+
+/// What sets an agent aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The administrator drained it.
+    Drain,
+    /// Its provisionings failed.
+    Quarantine,
+}
+
+impl Cause {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Drain => "drained",
+            Self::Quarantine => "quarantined",
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub mod state;
 pub mod tried;
 pub mod wait;
 
-pub use agent::{Agent, AgentPost, Provision};
+pub use agent::{Agent, AgentPost, Aside, Cause, Provision};
 pub use blob::{Blob, BlobKind, BlobName};
 pub use client::Client;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};

@@ -197,7 +197,9 @@ impl From<ops::Error> for ApiError {
     fn from(error: ops::Error) -> Self {
         use StatusCode as S;
         use ops::Error as E;
+        let unprocessable = |message: &str| Self::new(S::UNPROCESSABLE_ENTITY, message);
         match error {
+            E::NoAgent => Self::new(S::NOT_FOUND, "Agent not found"),
             E::NoJob => Self::new(S::NOT_FOUND, "Job not found"),
             E::NotYours => Self::new(
                 S::FORBIDDEN,
@@ -267,16 +269,11 @@ impl From<ops::Error> for ApiError {
                     format!("A client keeps at most {MOST_SECRETS} secrets: delete one first");
                 Self::new(S::UNPROCESSABLE_ENTITY, message)
             }
-            E::KeyReused => Self::new(
-                S::UNPROCESSABLE_ENTITY,
-                "This Idempotency-Key was used for another job within the last day",
-            ),
-            E::KeyAndId => {
-                Self::new(S::UNPROCESSABLE_ENTITY, "Give either an Idempotency-Key or a job_id")
+            E::KeyReused => {
+                unprocessable("This Idempotency-Key was used for another job within the last day")
             }
-            E::SecretsOfNobody => {
-                Self::new(S::UNPROCESSABLE_ENTITY, "Missing client ID (user not authenticated)")
-            }
+            E::KeyAndId => unprocessable("Give either an Idempotency-Key or a job_id"),
+            E::SecretsOfNobody => unprocessable("Missing client ID (user not authenticated)"),
             E::InaccessibleSecrets(paths) => {
                 let paths: Vec<&str> = paths.iter().map(SecretPath::as_str).collect();
                 let message = format!("Inaccessible secret paths: {}", paths.join(", "));

@@ -3,7 +3,7 @@
 use super::secret::hand_out_secrets;
 use super::{By, Error, change_job};
 use crate::domain::{Job, JobId, JobSecret, Timestamp};
-use crate::store::{self, Ask, JobReads, RuleReads, SecretReads, WriteTx};
+use crate::store::{self, AgentReads, Ask, JobReads, RuleReads, SecretReads, WriteTx};
 
 /// The largest body, in bytes, that is handed out together with its job. Larger ones are read once there is room for them.
 const SMALL: usize = 64 << 10;
@@ -22,7 +22,7 @@ pub struct Claimed {
 }
 
 /// Whether [`claim`] would do something now. Empty polls end here, without the writer.
-pub fn has_something(tx: &(impl JobReads + RuleReads), ask: &Ask) -> Result<bool, store::Error> {
+pub fn has_something(tx: &impl ClaimReads, ask: &Ask) -> Result<bool, store::Error> {
     if next(tx, ask)?.is_some() {
         return Ok(true);
     }
@@ -80,13 +80,20 @@ pub fn claim(
     claimed(tx, job, secrets, true).map(Some)
 }
 
-/// The job that would be handed out to whoever asks; none while the server is drained.
-fn next(tx: &(impl JobReads + RuleReads), ask: &Ask) -> Result<Option<JobId>, store::Error> {
-    match tx.first_claimable(ask)? {
-        Some(id) if tx.drained_since()?.is_none() => Ok(Some(id)),
-        _ => Ok(None),
+/// The job that would be handed out to whoever asks; none while the server is drained, or the agent is set aside.
+fn next(tx: &impl ClaimReads, ask: &Ask) -> Result<Option<JobId>, store::Error> {
+    let Some(id) = tx.first_claimable(ask)? else { return Ok(None) };
+    if tx.drained_since()?.is_some() {
+        return Ok(None);
     }
+    let agent = ask.agent.as_ref().map(|name| tx.agent(name)).transpose()?.flatten();
+    Ok(Some(id).filter(|_| agent.is_none_or(|agent| agent.aside.is_none())))
 }
+
+/// What a claim reads.
+pub trait ClaimReads: AgentReads + JobReads + RuleReads {}
+
+impl<T: AgentReads + JobReads + RuleReads> ClaimReads for T {}
 
 fn claimed(
     tx: &WriteTx<'_>,

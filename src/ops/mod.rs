@@ -5,6 +5,7 @@
 
 mod agent;
 mod artifact;
+mod aside;
 mod cancel;
 mod claim;
 mod client;
@@ -24,8 +25,9 @@ mod token;
 
 pub use agent::{post_agent, post_provision};
 pub use artifact::{awaiting_attachments, put_artifact, put_attachments};
+pub use aside::{drain_agent, resume_agent};
 pub use cancel::cancel;
-pub use claim::{Claimed, claim, has_something};
+pub use claim::{ClaimReads, Claimed, claim, has_something};
 pub use client::{
     ClientChange, Done, Put, SYSTEM_ADMIN, claims, delete_client, put_client, replace_hash,
 };
@@ -94,6 +96,9 @@ pub enum Error {
     /// An agent says too much about itself.
     #[error("the agent says too much about itself")]
     AgentTooLarge,
+    /// There is no such agent.
+    #[error("there is no such agent")]
+    NoAgent,
     /// There is no such client.
     #[error("there is no such client")]
     NoClient,

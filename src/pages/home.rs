@@ -111,7 +111,7 @@ fn of_agent(
     now: Timestamp,
 ) -> Result<Trouble, ops::Error> {
     let agent = &glance.view.agent;
-    let comment = agent.text("comment").unwrap_or_default();
+    let comment = agent.told_why().unwrap_or_default();
     let (why, since) = match glance.doing {
         Doing::Silent => {
             let lost = "It was not heard any more, and it has not said that it is offline.";

@@ -107,6 +107,9 @@ impl Badge {
     pub(super) fn of_agent(glance: &AgentGlance) -> Self {
         let said = glance.view.agent.text("state").filter(|word| !word.is_empty());
         let word = said.unwrap_or_else(|| "unknown".to_owned());
+        if let Some(aside) = &glance.view.agent.aside {
+            return Self::new("warn", aside.cause.as_str());
+        }
         match glance.doing {
             Doing::Offline => Self::new("bad", word),
             Doing::Silent => Self::new("warn", "silent"),

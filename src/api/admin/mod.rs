@@ -1,5 +1,6 @@
 //! `/admin`: what exists on the admin socket alone.
 
+pub(super) mod agents;
 pub(super) mod backup;
 pub(super) mod check;
 pub(super) mod client;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{NAMES, TIME};
-use crate::domain::{Agent, AgentPost, Provision, QueueName, Timestamp};
+use crate::domain::{Agent, AgentPost, Aside, Provision, QueueName, Timestamp};
 use crate::http::shape::kind::{INTEGER, NAME, TEXT, at_least, list, map, one_of};
 use crate::http::shape::{Input, Kind, Member, Members, Others, Output, Shape, Size, may, must};
 use crate::http::{ApiResult, json};
@@ -59,6 +59,7 @@ static SHOWN: Shape = Shape {
             map(&list(&TEXT)),
             "Its restricted queues and the clients that own each. If there are any, it takes jobs of these alone.",
         ),
+        may("aside", Kind::Object(&ASIDE), "Why it gets no jobs although it asks for them."),
         may("submitted_by", TEXT, "The client that submitted the job that it has."),
         may(
             "provision_streak_type",
@@ -66,6 +67,17 @@ static SHOWN: Shape = Shape {
             "How its last provisionings ended.",
         ),
         may("provision_streak_count", at_least(1), "How many in a row ended so."),
+    ],
+};
+
+static ASIDE: Shape = Shape {
+    name: "Aside",
+    doc: "An agent is set aside: it finishes what it runs and gets no more jobs.",
+    others: Others::Refused,
+    members: &[
+        must("cause", one_of(&["drained", "quarantined"]), "What set it aside."),
+        must("since", TIME, "When."),
+        must("why", TEXT, "Why, for people; may be empty."),
     ],
 };
 
@@ -77,8 +89,9 @@ static IN_QUEUE: Shape = Shape {
 };
 
 /// Members that this server answers itself, so that an agent cannot set them.
-const OURS: [&str; 7] = [
+const OURS: [&str; 8] = [
     "name",
+    "aside",
     "updated_at",
     "last_seen_at",
     "provision_streak_type",
@@ -140,6 +153,10 @@ pub(in crate::api) fn shown(view: &AgentView, last_seen: Timestamp) -> String {
     add("updated_at", json::text(&agent.updated_at));
     add("last_seen_at", json::text(&last_seen));
     add("restricted_to", json::text(restricted_to));
+    if let Some(Aside { cause, since, why }) = &agent.aside {
+        let aside = serde_json::json!({ "cause": cause.as_str(), "since": since, "why": why });
+        add("aside", aside.to_string());
+    }
     if let Some(client) = submitted_by {
         add("submitted_by", json::text(client));
     }
@@ -170,6 +187,30 @@ pub(in crate::api) fn of_queue(agent: &Agent) -> String {
 /// Clients read the state without asking whether it is there.
 fn with_state(members: &mut BTreeMap<String, String>) {
     members.entry("state".to_owned()).or_insert_with(|| json::text(&"unknown"));
+}
+
+static WHY: Shape = Shape {
+    name: "Why",
+    doc: "Why something is done.",
+    others: Others::Refused,
+    members: &[may("why", TEXT, "The reason, for people.").like("the cable is loose")],
+};
+
+/// Why something is done.
+#[derive(Deserialize)]
+pub(in crate::api) struct Why {
+    /// The reason; may be empty.
+    #[serde(default)]
+    pub(in crate::api) why: String,
+}
+
+impl Input for Why {
+    const SHAPE: &'static Shape = &WHY;
+    const SIZE: Size = Size::Small;
+
+    fn read(members: Members<'_>) -> ApiResult<Self> {
+        members.to()
+    }
 }
 
 static PROVISIONED: Shape = Shape {

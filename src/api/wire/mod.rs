@@ -66,7 +66,7 @@ mod tests {
     use crate::store::backup::Note;
 
     /// Everything that requests say.
-    const INPUTS: [&Shape; 24] = [
+    const INPUTS: [&Shape; 25] = [
         Submission::SHAPE,
         job::Action::SHAPE,
         event::Events::SHAPE,
@@ -80,6 +80,7 @@ mod tests {
         log::Wanted::SHAPE,
         AgentPost::SHAPE,
         agent::Provisioned::SHAPE,
+        agent::Why::SHAPE,
         queue::Descriptions::SHAPE,
         queue::Images::SHAPE,
         queue::Owner::SHAPE,

@@ -202,6 +202,9 @@ fn glance(
 
 /// Since when an agent is in its state, as far as its newest events tell.
 pub fn agent_since(tx: &impl HistoryReads, agent: &Agent) -> Result<Option<Timestamp>, Error> {
+    if let Some(aside) = &agent.aside {
+        return Ok(Some(aside.since));
+    }
     Ok(tx.changed_at(&Subject::Agent(agent.name.clone()), "state", EVENTS)?)
 }
 

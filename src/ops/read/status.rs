@@ -262,7 +262,10 @@ fn condition(
     if let (Condition::Busy, Some(held)) = (condition, held) {
         since = tx.job(held)?.and_then(|held| held.started_at);
     }
-    let comment = agent.text("comment").filter(|comment| !comment.is_empty());
+    if let (Condition::Offline, Some(aside)) = (condition, &agent.aside) {
+        since = Some(aside.since);
+    }
+    let comment = agent.told_why();
     Ok(AgentCondition { name: agent.name.clone(), condition, since, comment, job: held })
 }
 

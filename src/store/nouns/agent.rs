@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::aging::Kind;
-use crate::domain::{Agent, AgentName, ClientId, Provision, QueueName, Timestamp};
+use crate::domain::{Agent, AgentName, Aside, Cause, ClientId, Provision, QueueName, Timestamp};
 use crate::store::engine::codec::{Record, first_version};
 use crate::store::engine::{ALL, Error, IndexRow, Key, Rows, Table, Tail, WriteTx, codec};
 
@@ -20,6 +20,32 @@ pub(super) struct AgentV1 {
     pub(super) streak_count: u64,
 }
 first_version!(AgentV1, 2);
+
+/// What an agent has since it may be set aside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct AgentV2 {
+    pub(super) agent: AgentV1,
+    pub(super) aside: Option<AsideV1>,
+}
+
+/// Why an agent is set aside; a part of [`AgentV2`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct AsideV1 {
+    /// 1 drained, 2 quarantined.
+    pub(super) cause: u8,
+    pub(super) since: i64,
+    pub(super) why: String,
+}
+
+impl Record for AgentV2 {
+    const TAG: u8 = AgentV1::TAG;
+    const VERSION: u8 = 2;
+    type Previous = AgentV1;
+
+    fn upgrade(agent: AgentV1) -> Self {
+        Self { agent, aside: None }
+    }
+}
 
 /// The last lines that an agent logged, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -122,9 +148,14 @@ impl<R: Rows> AgentReads for R {
     }
 }
 
-fn agent(name: AgentName, record: AgentV1) -> Agent {
+fn agent(name: AgentName, AgentV2 { agent: record, aside }: AgentV2) -> Agent {
     Agent {
         name,
+        aside: aside.map(|aside| Aside {
+            cause: if aside.cause == 1 { Cause::Drain } else { Cause::Quarantine },
+            since: Timestamp::from_micros(aside.since),
+            why: aside.why,
+        }),
         seq: record.seq,
         updated_at: Timestamp::from_micros(record.updated_at),
         fields: record.fields.into_iter().collect(),
@@ -192,7 +223,12 @@ impl WriteTx<'_> {
             streak_type,
             streak_count,
         };
-        self.put_record(Table::Agent, &new.name.key(), &record)
+        let aside = new.aside.as_ref().map(|aside| AsideV1 {
+            cause: if aside.cause == Cause::Drain { 1 } else { 2 },
+            since: aside.since.as_micros(),
+            why: aside.why.clone(),
+        });
+        self.put_record(Table::Agent, &new.name.key(), &AgentV2 { agent: record, aside })
     }
 
     /// Removes an agent with its log; its history has a removal of its own.

@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::agent::{AgentLogV1, AgentV1, ProvisionV1, ProvisionV2};
+use super::agent::{AgentLogV1, AgentV1, AgentV2, AsideV1, ProvisionV1, ProvisionV2};
 use super::blob::BlobV1;
 use super::client::{ClientV1, ClientV2, RefreshV1};
 use super::history::HistoryV1;
@@ -100,6 +100,13 @@ fn the_bytes_of_an_agent_never_change() {
         streak_count: 251,
     };
     assert_eq!(hex(&agent), "020101fd0060a0aae0c10c00010573746174650622746573742201017102fbfb00");
+    let aside = AsideV1 { cause: 1, since: MOMENT, why: "w".to_owned() };
+    let aside = AgentV2 { agent: agent.clone(), aside: Some(aside) };
+    assert_eq!(
+        hex(&aside),
+        "020201fd0060a0aae0c10c00010573746174650622746573742201017102fbfb000101fd0060a0aae0c10c000177"
+    );
+    assert_eq!(decode::<AgentV2>(&encode(&agent).unwrap()).unwrap(), AgentV2::upgrade(agent));
     let log = AgentLogV1 { lines: vec!["a".to_owned(), String::new()] };
     assert_eq!(hex(&log), "030102016100");
     let provision =
@@ -298,7 +305,10 @@ proptest! {
     ) {
         let (seq, updated_at, streak_type, streak_count) = numbers;
         let (queues, lines, job_id, detail) = texts;
-        reads_back(&AgentV1 { seq, updated_at, fields, queues, streak_type, streak_count })?;
+        let why = detail.clone();
+        let aside = Some(AsideV1 { cause: streak_type, since: updated_at, why });
+        let agent = AgentV1 { seq, updated_at, fields, queues, streak_type, streak_count };
+        reads_back(&AgentV2 { agent, aside })?;
         reads_back(&AgentLogV1 { lines })?;
         let provision = ProvisionV1 { at: updated_at, job_id, exit_code: updated_at, detail };
         reads_back(&ProvisionV2 { provision, submitted_by: None })?;
@@ -325,7 +335,7 @@ proptest! {
         }
         let id = JobId::from_bytes([0; 16]);
         let _ = decode::<JobV3>(&bytes).map(|record| record.into_job(id));
-        let _ = decode::<AgentV1>(&bytes);
+        let _ = decode::<AgentV2>(&bytes);
         let _ = decode::<AgentLogV1>(&bytes);
         let _ = decode::<ProvisionV2>(&bytes);
         let _ = decode::<BlobV1>(&bytes);

@@ -91,6 +91,8 @@ const TABLE: &[(&str, &str, Verdicts, Verdicts, Verdicts)] = &[
     ("POST",   "/admin/clients/{id}",                       "4444444+", "4444444+", "4444444+"),
     ("PUT",    "/admin/clients/{id}",                       "4444444+", "4444444+", "4444444+"),
     ("POST",   "/admin/clock",                              "4444444+", "4444444+", "4444444+"),
+    ("PUT",    "/admin/agents/{name}/aside",                "4444444+", "4444444+", "4444444+"),
+    ("DELETE", "/admin/agents/{name}/aside",                "4444444+", "4444444+", "4444444+"),
     ("GET",    "/admin/drain",                              "4444444+", "4444444+", "4444444+"),
     ("PUT",    "/admin/drain",                              "4444444+", "4444444+", "4444444+"),
     ("DELETE", "/admin/drain",                              "4444444+", "4444444+", "4444444+"),

@@ -77,3 +77,28 @@ fn mistyped_agents_are_not_made_and_nobody_is_set_by_mistake() {
     assert!(table.contains("disk broken") && !table.contains("redeployed"), "{table}");
     program.stop();
 }
+
+#[test]
+fn agents_are_drained_and_resumed_by_name_or_by_what_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let (program, cli) = (lab(&data), Cli(&data));
+    let drain = ["agent-admin", "drain", "--with-comment", "redeployed", "--because", "new switch"];
+    let said = cli.ok(&[&drain[..], &["--dry-run"]].concat());
+    let lines = "a gets no more jobs (not done)\nb gets no more jobs (not done)\n";
+    assert_eq!(said, format!("{lines}2 agents would be drained\n"));
+    cli.ok(&drain);
+    let aside = |name: &str| {
+        let shown = cli.ok(&["agent-admin", "show", name, "--json"]);
+        serde_json::from_str::<Value>(&shown).unwrap()["agent"]["aside"]["why"].clone()
+    };
+    assert_eq!([aside("a"), aside("c")], [json!("new switch"), json!(null)]);
+    cli.fails(1, &["agent-admin", "drain", "a", "aa"]);
+    cli.fails(2, &["agent-admin", "resume"]);
+    program.stop();
+    assert_eq!(
+        cli.ok(&["agent-admin", "resume", "a"]),
+        "a gets jobs again\n1 agents were resumed\n"
+    );
+    assert_eq!([aside("a"), aside("b")], [json!(null), json!("new switch")]);
+}

@@ -1,3 +1,4 @@
+mod aside;
 mod data;
 mod images;
 mod provision_logs;
