@@ -123,6 +123,8 @@ pub struct Parts {
     pub watchers: usize,
     /// How long an agent must be silent before that is noticed.
     pub silence: Duration,
+    /// After how many failed provisionings in a row an agent is set aside; 0 for never.
+    pub quarantine_after: u64,
     /// Who may do what.
     pub auth: Auth,
     /// Where events go.
@@ -190,6 +192,12 @@ impl App {
     #[must_use]
     pub fn longest_hold(&self) -> Duration {
         self.0.parts.longest_hold
+    }
+
+    /// After how many failed provisionings in a row an agent is set aside; 0 for never.
+    #[must_use]
+    pub fn quarantine_after(&self) -> u64 {
+        self.0.parts.quarantine_after
     }
 
     /// When agents were last heard, as use cases ask for it.

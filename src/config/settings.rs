@@ -274,6 +274,10 @@ settings! {
         lost_after: Span as Duration = "30m", "TIME",
             "How long an agent that holds a job may be silent, or busy with other jobs, before the job \
              ends";
+        quarantine_after: Count as usize = "0", "NUMBER",
+            "How many provisionings of an agent must fail in a row, while others of its queues pass, \
+             before it is set aside and gets no more jobs; 0 for never. The last agent of a queue \
+             always stays, and agent-admin resume ends it";
     }
     "Retention" retention: Retention {
         keep_jobs: Span as Duration = "7d", "TIME",

@@ -75,10 +75,11 @@ impl Agent {
         Self { aside: Some(aside), ..self.clone() }
     }
 
-    /// It gets jobs again.
+    /// It gets jobs again, and provisionings that failed before do not count against it.
     #[must_use]
     pub fn resumed(&self) -> Self {
-        Self { aside: None, ..self.clone() }
+        let streak = self.streak.filter(|(passed, _)| *passed);
+        Self { aside: None, streak, ..self.clone() }
     }
 
     /// Whether it is set aside, or somebody, perhaps the agent itself, took it out of service: an agent asks for its state

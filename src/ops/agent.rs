@@ -1,6 +1,6 @@
 //! Agents say how they are.
 
-use super::{By, Error, acknowledge, change_agent, lease};
+use super::{By, Error, acknowledge, aside, change_agent, lease};
 use crate::domain::{Agent, AgentName, AgentPost, JobId, Provision, Timestamp};
 use crate::store::{AgentReads, JobReads, WriteTx};
 
@@ -39,18 +39,22 @@ pub fn post_agent(
     Ok(())
 }
 
-/// Keeps how a provisioning ended and counts how many ended alike in a row. The agent need not be known: its log is
-/// then there when it appears.
+/// Keeps how a provisioning ended and counts how many ended alike in a row; the agent is set aside when `quarantine_after`
+/// failed. The agent need not be known: its log is then there when it appears.
 pub fn post_provision(
     tx: &mut WriteTx<'_>,
+    now: Timestamp,
     name: &AgentName,
     entry: &Provision,
+    quarantine_after: u64,
 ) -> Result<(), Error> {
     let job = JobId::from_path(&entry.job_id).map(|id| tx.job(id)).transpose()?.flatten();
     let submitted_by = job.and_then(|job| job.client);
     tx.append_provision(name, &Provision { submitted_by, ..entry.clone() })?;
     if let Some(old) = tx.agent(name)? {
-        tx.put_agent(Some(&old), &old.provisioned(entry))?;
+        let agent = old.provisioned(entry);
+        tx.put_agent(Some(&old), &agent)?;
+        aside::quarantine(tx, now, &agent, quarantine_after)?;
     }
     Ok(())
 }

@@ -55,6 +55,7 @@ pub fn app(
         longest_hold: settings.agents.hold,
         watchers: settings.network.max_watchers,
         silence: settings.agents.suspect_after,
+        quarantine_after: settings.agents.quarantine_after as u64,
         auth,
         webhooks,
         secrets: secret_keys(settings, secrets.secrets_key, secrets.secrets_old_key)?,

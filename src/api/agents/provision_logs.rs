@@ -17,6 +17,7 @@ pub(in crate::api) async fn post(
 ) -> ApiResult<Response> {
     by.speaks_for(&name)?;
     let entry = provisioned.at(app.now());
-    app.write(move |tx, _| ops::post_provision(tx, &name, &entry)).await?;
+    let after = app.quarantine_after();
+    app.write(move |tx, now| ops::post_provision(tx, now, &name, &entry, after)).await?;
     Ok(reply::ok())
 }

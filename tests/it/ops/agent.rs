@@ -42,7 +42,8 @@ fn the_last_hundred_provisionings_are_kept_for_unknown_agents_too() {
             detail: String::new(),
             submitted_by: None,
         };
-        let write = lab.store.write(move |tx, _| ops::post_provision(tx, &name(), &entry));
+        let write =
+            lab.store.write(move |tx, now| ops::post_provision(tx, now, &name(), &entry, 0));
         write.unwrap();
     }
     let codes: Vec<i64> = lab
@@ -69,7 +70,7 @@ fn the_log_of_a_provisioning_keeps_who_submitted_the_job() {
             detail: String::new(),
             submitted_by: None,
         };
-        lab.store.write(move |tx, _| ops::post_provision(tx, &name(), &entry)).unwrap();
+        lab.store.write(move |tx, now| ops::post_provision(tx, now, &name(), &entry, 0)).unwrap();
         let log = lab.store.read().unwrap().provisions(&name()).unwrap();
         log.last().unwrap().submitted_by.clone()
     };
