@@ -13,7 +13,7 @@ use testflinger_server::domain::{AgentName, EndedBy, Job, JobId, Timestamp};
 use testflinger_server::ops::Claimed;
 
 use super::picture::Picture;
-use super::plan::{CALLERS, Wish};
+use super::plan::{AGENTS, CALLERS, Wish};
 use super::world::PATIENCE;
 
 /// What went wrong.
@@ -29,6 +29,12 @@ pub(super) enum Kind {
     Disorder,
     /// A job ended without a reason, or went on after its end.
     Ended,
+    /// A job that failed went to the wrong agent, went on too often, or did not go on.
+    Retried,
+    /// Somebody got a job who was to get none.
+    Withheld,
+    /// An agent was set aside without a reason, or was not although there was one.
+    Quarantined,
     /// The database refuses to work, though the power is on.
     Broken,
 }
@@ -56,11 +62,18 @@ pub(super) struct Entry {
     /// When, among all submissions.
     pub(super) place: u64,
     pub(super) body: String,
+    /// The callers that tried it in vain.
+    pub(super) failed: Vec<usize>,
 }
 
 impl Entry {
     fn rank(&self) -> (i64, u64) {
         (-self.wish.priority, self.place)
+    }
+
+    /// Whether a caller may have it: not again, and one without a name only what excludes nobody.
+    fn suits(&self, caller: usize) -> bool {
+        !self.failed.contains(&caller) && (caller < AGENTS || self.failed.is_empty())
     }
 }
 
@@ -81,6 +94,12 @@ pub(super) struct Earlier(Option<Entry>, Option<Grant>);
 pub(super) struct Ledger {
     entries: Vec<Entry>,
     grants: BTreeMap<JobId, Grant>,
+    /// The administrator was told that the server hands out nothing.
+    pub(super) drained: bool,
+    /// The same of an agent, or the server said so of itself.
+    pub(super) aside: [bool; AGENTS],
+    /// Whether the last provisionings of each agent passed, and how many in a row.
+    pub(super) streaks: [(bool, u64); AGENTS],
 }
 
 impl Ledger {
@@ -121,6 +140,9 @@ impl Ledger {
         after: &Picture,
     ) -> Verdict {
         let id = claimed.job.id;
+        if claimed.fresh && self.gets_nothing(caller) {
+            return violation(Kind::Withheld, format!("job {id} was given to caller {caller}"));
+        }
         let Some(entry) = self.entries.iter().find(|entry| entry.id == id) else {
             return violation(Kind::Lost, format!("job {id} was handed out, and nobody knows it"));
         };
@@ -134,8 +156,12 @@ impl Ledger {
             let text = format!("job {id} was handed to caller {caller}, but {owner} has it");
             return violation(Kind::TwoOwners, text);
         }
+        if !entry.suits(caller) {
+            return violation(Kind::Retried, format!("job {id} went to caller {caller} again"));
+        }
         let before = |other: &&Entry| {
             queues.contains(&other.wish.queue)
+                && other.suits(caller)
                 && after.is_waiting(other.id)
                 && other.rank() < entry.rank()
         };
@@ -152,10 +178,18 @@ impl Ledger {
         Ok(())
     }
 
-    /// Somebody asked for a job of these queues, and there was none, or still waits.
-    pub(super) fn found_nothing(&self, queues: &[&str], after: &Picture) -> Verdict {
-        let waits =
-            |entry: &&Entry| queues.contains(&entry.wish.queue) && after.is_waiting(entry.id);
+    fn gets_nothing(&self, caller: usize) -> bool {
+        self.drained || self.aside.get(caller) == Some(&true)
+    }
+
+    /// A caller asked for a job of these queues, and there was none, or still waits.
+    pub(super) fn found_nothing(&self, caller: usize, queues: &[&str], after: &Picture) -> Verdict {
+        let waits = |entry: &&Entry| {
+            !self.gets_nothing(caller)
+                && entry.suits(caller)
+                && queues.contains(&entry.wish.queue)
+                && after.is_waiting(entry.id)
+        };
         match self.entries.iter().find(waits) {
             Some(entry) => violation(Kind::Stuck, format!("job {} is not handed out", entry.id)),
             None => Ok(()),
@@ -174,6 +208,10 @@ impl Ledger {
         let Some(job) = before.job(id).filter(|job| !job.state.is_finished()) else {
             return Ok(());
         };
+        if self.entry(id).is_some_and(|entry| entry.failed.contains(&caller)) {
+            // It belongs to the try that failed.
+            return Ok(());
+        }
         let agent = job.agent.as_ref().map(AgentName::as_str);
         if !job.state.is_waiting() && (agent.is_none() || agent != CALLERS[caller]) {
             // Too late: somebody else has it.
@@ -187,6 +225,69 @@ impl Ledger {
         let grant = Grant { caller, since, told: true, acknowledged: true, lapsed: false };
         self.grants.insert(id, grant);
         Ok(())
+    }
+
+    fn entry(&self, id: JobId) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.id == id)
+    }
+
+    /// Whether a caller has tried a job in vain.
+    pub(super) fn has_failed(&self, caller: usize, id: JobId) -> bool {
+        self.entry(id).is_some_and(|entry| entry.failed.contains(&caller))
+    }
+
+    /// A caller has reported that provisioning failed, with the end of the job.
+    pub(super) fn failed(
+        &mut self,
+        caller: usize,
+        id: JobId,
+        before: &Picture,
+        after: &Picture,
+    ) -> Verdict {
+        let (Some(old), Some(new)) = (before.job(id), after.job(id)) else { return Ok(()) };
+        let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == id) else {
+            return Ok(());
+        };
+        if entry.failed.contains(&caller) {
+            return if old.state == new.state {
+                Ok(())
+            } else {
+                violation(Kind::Ended, format!("a late report changed job {id}"))
+            };
+        }
+        if old.state.is_finished() {
+            return Ok(());
+        }
+        let held = old.agent.as_ref().map(AgentName::as_str);
+        let holder = if old.state.is_waiting() { CALLERS[caller] } else { held };
+        let agent = CALLERS.iter().position(|name| name.is_some() && *name == holder);
+        let other = |other: &usize| {
+            Some(*other) != agent && !entry.failed.contains(other) && !self.aside[*other]
+        };
+        let again = agent.is_some()
+            && (CALLERS[caller].is_none() || agent == Some(caller))
+            && entry.failed.len() < entry.wish.retries as usize
+            && (0..AGENTS).any(|one| other(&one));
+        if again == new.state.is_finished() {
+            let word = new.state.as_str();
+            return violation(Kind::Retried, format!("job {id} is {word} after its failure"));
+        }
+        if again {
+            entry.failed.extend(agent);
+            self.grants.remove(&id);
+        }
+        Ok(())
+    }
+
+    /// An agent has reported how a provisioning ended. Says whether it must be set aside by now.
+    pub(super) fn provisioned(&mut self, agent: usize, passed: bool, after: u64) -> bool {
+        let (before, count) = self.streaks[agent];
+        let count = if before == passed { count + 1 } else { 1 };
+        self.streaks[agent] = (passed, count);
+        let others = || (0..AGENTS).filter(|other| *other != agent && !self.aside[*other]);
+        let has_worked = |other: usize| self.streaks[other].0 && self.streaks[other].1 > 0;
+        self.aside[agent] |= !passed && count >= after && others().any(has_worked);
+        self.aside[agent]
     }
 
     pub(super) fn crashed(&mut self, caller: usize) {
@@ -226,7 +327,7 @@ pub(super) fn changed(
     after: &Picture,
     may_end: impl Fn(&Job) -> bool,
 ) -> Verdict {
-    for old in &before.0 {
+    for old in &before.jobs {
         let Some(new) = after.job(old.id) else {
             return violation(Kind::Lost, format!("job {} is gone", old.id));
         };

@@ -38,7 +38,7 @@ fn variable(name: &str) -> Option<u64> {
 /// The bytes of a new database.
 fn formatted(blobs: &Path) -> [Vec<u8>; FILES] {
     let mut world = World::new(blobs, Disk::default(), None);
-    world.start().and_then(|_| world.stop()).unwrap();
+    world.start().and_then(|_| world.enrol()).and_then(|()| world.stop()).unwrap();
     world.disk.bytes()
 }
 
@@ -196,4 +196,29 @@ fn a_server_that_gives_a_job_to_two_is_noticed() {
 #[test]
 fn a_job_that_comes_back_in_another_place_is_noticed() {
     is_noticed(Sabotage::NewPlace, &[Kind::Disorder]);
+}
+
+#[test]
+fn a_job_that_goes_to_the_agent_on_which_it_failed_is_noticed() {
+    is_noticed(Sabotage::SameAgain, &[Kind::Retried]);
+}
+
+#[test]
+fn a_job_that_is_tried_too_often_is_noticed() {
+    is_noticed(Sabotage::OnceTooOften, &[Kind::Retried]);
+}
+
+#[test]
+fn a_drained_server_that_hands_out_jobs_is_noticed() {
+    is_noticed(Sabotage::LeakyDrain, &[Kind::Withheld]);
+}
+
+#[test]
+fn an_agent_that_gets_jobs_although_it_is_set_aside_is_noticed() {
+    is_noticed(Sabotage::LeakyAside, &[Kind::Withheld]);
+}
+
+#[test]
+fn an_agent_that_is_set_aside_without_a_reason_is_noticed() {
+    is_noticed(Sabotage::RashQuarantine, &[Kind::Quarantined]);
 }

@@ -10,6 +10,9 @@ pub(super) const QUEUES: [&str; 2] = ["a", "b"];
 /// Who asks for jobs: three agents that say who they are, and a program that does not.
 pub(super) const CALLERS: [Option<&str>; 4] = [Some("x"), Some("y"), Some("z"), None];
 
+/// So many of the callers, the first ones, are agents with a name.
+pub(super) const AGENTS: usize = 3;
+
 pub(super) type Queues = &'static [&'static str];
 
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +21,8 @@ pub(super) struct Wish {
     pub(super) priority: i64,
     /// It may not wait for ever.
     pub(super) hurry: bool,
+    /// How often another agent tries when its provisioning fails.
+    pub(super) retries: u32,
 }
 
 /// What becomes of an answer with a job.
@@ -31,6 +36,17 @@ pub(super) enum Fate {
     Gone,
 }
 
+/// How far a caller comes with its job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It reports a phase.
+    NotYet,
+    /// It completes the job.
+    Complete,
+    /// Its provisioning failed, and it completes the job as well.
+    Failed,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
     Submit(Wish),
@@ -42,8 +58,14 @@ pub(super) enum Step {
         queues: Queues,
         hold: bool,
         fate: Fate,
-        complete: bool,
+        end: End,
     },
+    /// The server is drained, or hands out jobs again.
+    Drain(bool),
+    /// An agent is drained, or gets jobs again.
+    Aside(usize, bool),
+    /// An agent reports how a provisioning ended.
+    Provision(usize, bool),
     /// The caller forgets everything.
     Crash(usize),
     /// The server looks for silent agents.
@@ -74,8 +96,8 @@ impl fmt::Debug for Plan {
 }
 
 fn wish() -> impl Strategy<Value = Wish> {
-    (prop::sample::select(&QUEUES[..]), -1..2_i64, prop::bool::weighted(0.2))
-        .prop_map(|(queue, priority, hurry)| Wish { queue, priority, hurry })
+    (prop::sample::select(&QUEUES[..]), -1..2_i64, prop::bool::weighted(0.2), 0..3_u32)
+        .prop_map(|(queue, priority, hurry, retries)| Wish { queue, priority, hurry, retries })
 }
 
 fn cut(most: u16) -> impl Strategy<Value = Cut> {
@@ -86,16 +108,11 @@ fn turn() -> impl Strategy<Value = Step> {
     let queues = prop::sample::select(vec![&QUEUES[..], &QUEUES[..], &QUEUES[..1], &QUEUES[1..]]);
     let fate =
         prop::sample::select(vec![Fate::Told, Fate::Told, Fate::Told, Fate::Lost, Fate::Gone]);
-    let (hold, complete) = (prop::bool::weighted(0.3), prop::bool::weighted(0.4));
-    (0..CALLERS.len(), queues, hold, fate, complete).prop_map(
-        |(caller, queues, hold, fate, complete)| Step::Turn {
-            caller,
-            queues,
-            hold,
-            fate,
-            complete,
-        },
-    )
+    let hold = prop::bool::weighted(0.3);
+    let end = prop::sample::select(vec![End::NotYet, End::NotYet, End::Complete, End::Failed]);
+    (0..CALLERS.len(), queues, hold, fate, end).prop_map(|(caller, queues, hold, fate, end)| {
+        Step::Turn { caller, queues, hold, fate, end }
+    })
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -111,6 +128,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<usize>().prop_map(Step::Cancel),
         1 => (0..CALLERS.len()).prop_map(Step::Crash),
         1 => Just(Step::Restart),
+        1 => any::<bool>().prop_map(Step::Drain),
+        1 => (0..AGENTS, any::<bool>()).prop_map(|(agent, back)| Step::Aside(agent, back)),
+        2 => (0..AGENTS, any::<bool>()).prop_map(|(agent, passed)| Step::Provision(agent, passed)),
     ]
 }
 

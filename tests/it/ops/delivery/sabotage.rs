@@ -1,10 +1,8 @@
 //! What the server does, and what it does when somebody has broken it. The model is worth as much as it notices.
 
-use testflinger_server::domain::{Job, JobId, Timestamp};
-use testflinger_server::ops::{self, By, Claimed, Due, Patience};
-use testflinger_server::store::{Ask, JobReads, WriteTx};
-
-use testflinger_server::domain::AgentName;
+use testflinger_server::domain::{Agent, AgentName, Job, JobId, Provision, Timestamp};
+use testflinger_server::ops::{self, By, Claimed, Due, Patience, Posted};
+use testflinger_server::store::{AgentReads, Ask, JobReads, RuleReads, WriteTx};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sabotage {
@@ -20,6 +18,16 @@ pub(super) enum Sabotage {
     GivenTwice,
     /// A job that goes back goes to the end.
     NewPlace,
+    /// A job that failed may go to the same agent again.
+    SameAgain,
+    /// A job is tried once more than it says.
+    OnceTooOften,
+    /// A drained server hands out jobs.
+    LeakyDrain,
+    /// An agent that is set aside gets jobs.
+    LeakyAside,
+    /// An agent is set aside although all others fail, too.
+    RashQuarantine,
 }
 
 pub(super) fn claim(
@@ -41,8 +49,63 @@ pub(super) fn claim(
             }
             ops::claim(tx, now, ask, by)
         }
+        (Some(Sabotage::LeakyDrain), _) => {
+            let since = tx.drained_since()?;
+            tx.set_drained(None)?;
+            let claimed = ops::claim(tx, now, ask, by);
+            tx.set_drained(since)?;
+            claimed
+        }
+        (Some(Sabotage::LeakyAside), Some(agent)) => {
+            let known = tx.agent(agent)?.filter(|agent| agent.aside.is_some());
+            if let Some(old) = &known {
+                tx.put_agent(Some(old), &old.resumed())?;
+            }
+            let claimed = ops::claim(tx, now, ask, by);
+            if let (Some(old), Some(new)) = (known, tx.agent(agent)?) {
+                let aside = Agent { aside: old.aside, ..new.clone() };
+                tx.put_agent(Some(&new), &aside)?;
+            }
+            claimed
+        }
         _ => ops::claim(tx, now, ask, by),
     }
+}
+
+pub(super) fn post_result(
+    sabotage: Option<Sabotage>,
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+    id: JobId,
+    posted: &Posted,
+    by: &By,
+) -> Result<(), ops::Error> {
+    ops::post_result(tx, now, id, posted, by)?;
+    if sabotage == Some(Sabotage::SameAgain)
+        && let Some(old) = tx.job(id)?.filter(|job| job.state.is_waiting())
+    {
+        tx.update_job(&old, &Job { tried: Vec::new(), ..old.clone() })?;
+    }
+    Ok(())
+}
+
+pub(super) fn retries(sabotage: Option<Sabotage>, wished: u32) -> u32 {
+    wished + u32::from(sabotage == Some(Sabotage::OnceTooOften))
+}
+
+pub(super) fn post_provision(
+    sabotage: Option<Sabotage>,
+    tx: &mut WriteTx<'_>,
+    now: Timestamp,
+    name: &AgentName,
+    entry: &Provision,
+    after: u64,
+) -> Result<(), ops::Error> {
+    ops::post_provision(tx, now, name, entry, after)?;
+    if sabotage == Some(Sabotage::RashQuarantine) && entry.exit_code != 0 {
+        ops::drain_agent(tx, now, name, "", &crate::support::by(None))?;
+    }
+    Ok(())
 }
 
 /// A claim of somebody whose name is written down only afterwards, so that the server cannot know what it has already.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use testflinger_server::domain::{AgentName, Clock, Job, JobId, JobState};
+use testflinger_server::domain::{AgentName, AgentPost, Clock, Job, JobId, JobState, Provision};
 use testflinger_server::ops::{self, Claimed, Posted, Submission};
-use testflinger_server::store::{Ask, WriteTx};
+use testflinger_server::store::{AgentReads, Ask, WriteTx};
 
 use super::ledger::{Entry, Kind, Verdict, violation};
-use super::plan::{CALLERS, Fate, Plan, QUEUES, Queues, Step, Wish};
+use super::plan::{AGENTS, CALLERS, End, Fate, Plan, QUEUES, Queues, Step, Wish};
 use super::sabotage::{self, Sabotage};
 use super::world::{Outcome, PATIENCE, World};
 use crate::support::disk::next;
@@ -16,6 +16,8 @@ use crate::support::{by, queues as names, submission};
 
 /// How long a job in a hurry may wait.
 const HURRY: Duration = Duration::from_mins(10);
+/// So many failures in a row set an agent aside.
+const QUARANTINE: u64 = 2;
 
 fn nothing_ends(_: &Job) -> bool {
     false
@@ -30,11 +32,12 @@ impl World<'_> {
     pub(super) fn live(&mut self, plan: &Plan) -> Verdict {
         self.disk.arm(plan.blank);
         self.start()?;
+        self.enrol()?;
         for &step in &plan.steps {
             self.take(step)?;
         }
         self.settle(plan)?;
-        self.drain()
+        self.take_all()
     }
 
     fn take(&mut self, step: Step) -> Verdict {
@@ -45,9 +48,9 @@ impl World<'_> {
                 id.map_or(Ok(()), |id| self.submit(Some(id), wish))
             }
             Step::Cancel(job) => self.ledger.any(job).map_or(Ok(()), |id| self.cancel(id)),
-            Step::Turn { caller, queues, hold, fate, complete } => {
+            Step::Turn { caller, queues, hold, fate, end } => {
                 if let Some(id) = self.has[caller] {
-                    self.report(caller, id, complete)
+                    self.report(caller, id, end)
                 } else if self.has_held(caller) {
                     self.held.retain(|held| held.caller != caller);
                     Ok(())
@@ -62,6 +65,9 @@ impl World<'_> {
                 Ok(())
             }
             Step::Watch => self.watch(),
+            Step::Drain(drained) => self.set_drained(drained),
+            Step::Aside(agent, aside) => self.set_aside(agent, aside),
+            Step::Provision(agent, passed) => self.provision(agent, passed),
             Step::Clock(seconds) => {
                 let now = self.clock.now();
                 let span = Duration::from_secs(seconds.unsigned_abs());
@@ -91,11 +97,12 @@ impl World<'_> {
             JobId::from_bytes(bytes)
         });
         let body = format!("{{\"submission\":{place}}}");
-        let entry = Entry { id, wish, place, body: body.clone() };
+        let entry = Entry { id, wish, place, body: body.clone(), failed: Vec::new() };
         let job = Submission {
             id: Some(id.to_string()),
             priority: wish.priority,
             queue_timeout: wish.hurry.then_some(HURRY),
+            retries: Some(sabotage::retries(self.sabotage, wish.retries)),
             body,
             ..submission(wish.queue)
         };
@@ -144,7 +151,7 @@ impl World<'_> {
         let run = move |tx: &mut WriteTx<'_>, now| sabotage::claim(sabotage, tx, now, &ask, &who);
         match self.write(had, run)? {
             Outcome::Done(Some(claimed)) => self.answer(caller, queues, fate, &claimed),
-            Outcome::Done(None) => self.ledger.found_nothing(queues, &self.picture),
+            Outcome::Done(None) => self.ledger.found_nothing(caller, queues, &self.picture),
             _ => Ok(()),
         }
     }
@@ -165,7 +172,7 @@ impl World<'_> {
             self.answer(held.caller, held.queues, held.fate, &claimed)?;
         }
         for held in &self.held {
-            self.ledger.found_nothing(held.queues, &self.picture)?;
+            self.ledger.found_nothing(held.caller, held.queues, &self.picture)?;
         }
         Ok(())
     }
@@ -189,24 +196,129 @@ impl World<'_> {
     }
 
     /// A caller reports a phase, or the end.
-    fn report(&mut self, caller: usize, id: JobId, complete: bool) -> Verdict {
+    fn report(&mut self, caller: usize, id: JobId, end: End) -> Verdict {
         self.hear(CALLERS[caller]);
         let who = by(CALLERS[caller]);
+        let complete = end != End::NotYet;
         let word = if complete { JobState::COMPLETE } else { "test" };
-        let posted = Posted { state: Some(JobState::new(word)), ..Posted::default() };
+        let mut posted = Posted { state: Some(JobState::new(word)), ..Posted::default() };
+        if complete {
+            let code = if end == End::Failed { "1" } else { "0" };
+            posted.members.insert("provision_status".to_owned(), code.to_owned());
+        }
         let before = self.picture.clone();
         let ends = |job: &Job| complete && job.id == id;
-        let run = move |tx: &mut WriteTx<'_>, now| ops::post_result(tx, now, id, &posted, &who);
-        if let Outcome::Undone = self.write(ends, run)? {
+        let sabotage = self.sabotage;
+        let run = move |tx: &mut WriteTx<'_>, now| {
+            sabotage::post_result(sabotage, tx, now, id, &posted, &who)
+        };
+        let is_late = self.ledger.has_failed(caller, id);
+        let outcome = self.write(ends, run)?;
+        if let Outcome::Undone = outcome {
             return Ok(());
         }
         self.ledger.reported(caller, id, &before)?;
+        if end == End::Failed {
+            let after = self.picture.clone();
+            self.ledger.failed(caller, id, &before, &after)?;
+        }
+        if let Outcome::Done(()) = outcome {
+            // A job that goes to another agent may go to a request that is held.
+            self.serve()?;
+        }
         // Agents look what has become of their job.
         let finished = self.picture.job(id).is_none_or(|job| job.state.is_finished());
-        if complete || finished {
+        if complete || finished || is_late {
             self.has[caller] = None;
         }
         Ok(())
+    }
+
+    /// The agents say once which queues they serve.
+    pub(super) fn enrol(&mut self) -> Verdict {
+        for agent in &CALLERS[..AGENTS] {
+            let who = by(*agent);
+            let Some(name) = who.agent.clone() else { continue };
+            loop {
+                let known = self.store().read().and_then(|tx| tx.agent(&name));
+                if matches!(known, Ok(Some(_))) {
+                    break;
+                }
+                let (name, who) = (name.clone(), who.clone());
+                let post = AgentPost { queues: Some(names(&QUEUES)), ..AgentPost::default() };
+                let run =
+                    move |tx: &mut WriteTx<'_>, now| ops::post_agent(tx, now, &name, &post, &who);
+                self.write(nothing_ends, run)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The administrator drains the server, or lets it hand out jobs again.
+    fn set_drained(&mut self, drained: bool) -> Verdict {
+        let run = move |tx: &mut WriteTx<'_>, now| {
+            if drained { ops::drain(tx, now).map(drop) } else { ops::resume(tx).map(drop) }
+        };
+        // Before the write, because held requests are answered in the same one.
+        let before = std::mem::replace(&mut self.ledger.drained, drained);
+        match self.write(nothing_ends, run)? {
+            Outcome::Done(()) => self.serve(),
+            Outcome::Landed => Ok(()),
+            Outcome::Undone | Outcome::Refused => {
+                self.ledger.drained = before;
+                Ok(())
+            }
+        }
+    }
+
+    /// The administrator drains an agent, or lets it have jobs again.
+    fn set_aside(&mut self, agent: usize, aside: bool) -> Verdict {
+        let who = by(CALLERS[agent]);
+        let Some(name) = who.agent.clone() else { return Ok(()) };
+        let run = move |tx: &mut WriteTx<'_>, now| {
+            if aside {
+                ops::drain_agent(tx, now, &name, "", &who)
+            } else {
+                ops::resume_agent(tx, now, &name, &who)
+            }
+        };
+        if let Outcome::Undone | Outcome::Refused = self.write(nothing_ends, run)? {
+            return Ok(());
+        }
+        self.ledger.aside[agent] = aside;
+        if !aside {
+            if !self.ledger.streaks[agent].0 {
+                self.ledger.streaks[agent].1 = 0;
+            }
+            // As the server does: the agent shall ask anew.
+            self.held.retain(|held| held.caller != agent);
+        }
+        Ok(())
+    }
+
+    /// An agent reports how a provisioning ended.
+    fn provision(&mut self, agent: usize, passed: bool) -> Verdict {
+        let Some(name) = by(CALLERS[agent]).agent else { return Ok(()) };
+        let sabotage = self.sabotage;
+        let entry = Provision {
+            at: self.clock.now(),
+            job_id: String::new(),
+            exit_code: i64::from(!passed),
+            detail: String::new(),
+            submitted_by: None,
+        };
+        let reported = name.clone();
+        let run = move |tx: &mut WriteTx<'_>, now| {
+            sabotage::post_provision(sabotage, tx, now, &reported, &entry, QUARANTINE)
+        };
+        if let Outcome::Undone | Outcome::Refused = self.write(nothing_ends, run)? {
+            return Ok(());
+        }
+        let aside = self.ledger.provisioned(agent, passed, QUARANTINE);
+        if aside == self.picture.aside.contains(&name) {
+            return Ok(());
+        }
+        violation(Kind::Quarantined, format!("agent {name} is wrongly set aside, or not"))
     }
 
     fn watch(&mut self) -> Verdict {
@@ -251,10 +363,14 @@ impl World<'_> {
     fn settle(&mut self, plan: &Plan) -> Verdict {
         self.disk.arm(None);
         self.again = None;
+        self.set_drained(false)?;
+        for agent in 0..AGENTS {
+            self.set_aside(agent, false)?;
+        }
         for caller in 0..CALLERS.len() {
             self.held.retain(|held| held.caller != caller);
             match self.has[caller].filter(|_| plan.survivors[caller]) {
-                Some(id) => self.report(caller, id, true)?,
+                Some(id) => self.report(caller, id, End::Complete)?,
                 None => self.crash(caller),
             }
         }
@@ -270,25 +386,29 @@ impl World<'_> {
             let leased = job.agent.is_some() || self.ledger.is_acknowledged(job.id);
             !job.state.is_finished() && !job.state.is_waiting() && leased
         };
-        match self.picture.0.iter().find(stuck) {
+        match self.picture.jobs.iter().find(stuck) {
             Some(job) => violation(Kind::Stuck, format!("nobody ends {job:#?}")),
             None => Ok(()),
         }
     }
 
-    /// One agent takes all that waits, each job once and in its turn.
-    fn drain(&mut self) -> Verdict {
-        let waiting = self.picture.0.iter().filter(|job| job.state.is_waiting()).count();
-        for _ in 0..waiting {
-            self.ask(0, &QUEUES, Fate::Told)?;
-            match self.has[0] {
-                Some(id) => self.report(0, id, true)?,
-                None => return violation(Kind::Stuck, "a job waits and nobody gets it"),
+    /// The agents take all that waits, one agent after the other, each job once and in its turn.
+    fn take_all(&mut self) -> Verdict {
+        let is_waiting = |job: &&Job| job.state.is_waiting();
+        let mut waiting = self.picture.jobs.iter().filter(is_waiting).count();
+        for agent in 0..AGENTS {
+            self.ask(agent, &QUEUES, Fate::Told)?;
+            while let Some(id) = self.has[agent] {
+                if waiting == 0 {
+                    return violation(Kind::TwoOwners, format!("job {id} is there once too often"));
+                }
+                waiting -= 1;
+                self.report(agent, id, End::Complete)?;
+                self.ask(agent, &QUEUES, Fate::Told)?;
             }
         }
-        self.ask(0, &QUEUES, Fate::Told)?;
-        if let Some(id) = self.has[0] {
-            return violation(Kind::TwoOwners, format!("job {id} is there once too often"));
+        if waiting > 0 {
+            return violation(Kind::Stuck, "a job waits and nobody gets it");
         }
         self.stop()?;
         self.start()?;
