@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use testflinger_server::auth::Identity;
 use testflinger_server::domain::{Access, AgentPost, Guarded, JobId, SystemClock, Timestamp};
 use testflinger_server::ops::{self, By, Claimed, Submission};
-use testflinger_server::store::{Ask, Options, Store, WriteTx};
+use testflinger_server::store::{Ask, JobReads, Options, Store, WriteTx};
 
 /// How many queues the jobs are spread over.
 pub(crate) const QUEUES: u64 = 1000;
@@ -26,6 +26,8 @@ pub(crate) const LISTED_JOBS: usize = 1100;
 pub(crate) const SHUNNED: &str = "shunned";
 /// As many jobs as exclude that agent.
 pub(crate) const SHUNNED_JOBS: usize = 1000;
+/// How many agents serve each of the [`QUEUES`] queues.
+pub(crate) const AGENTS: u64 = 10;
 /// A queue as deep as [`SHUNNED`] whose jobs exclude nobody.
 pub(crate) const PLAIN: &str = "plain";
 
@@ -41,6 +43,7 @@ pub(crate) struct Fixture {
     pub(crate) store: Arc<Store>,
     submitted: u64,
     claimed: u64,
+    looked: u64,
     // Removed when dropped, after the store.
     _dir: TempDir,
 }
@@ -57,8 +60,9 @@ impl Fixture {
             on_fatal: Box::new(|error| panic!("{error}")),
         };
         let store = Arc::new(Store::open(dir.path(), options).unwrap());
-        let mut fixture = Self { jobs, store, submitted: 0, claimed: 0, _dir: dir };
+        let mut fixture = Self { jobs, store, submitted: 0, claimed: 0, looked: 0, _dir: dir };
         fixture.fill_special(rounds);
+        fixture.enrol();
         while fixture.submitted < jobs as u64 {
             fixture.submit_many((jobs as u64 - fixture.submitted).min(50_000));
             let rate = fixture.submitted as f64 / begin.elapsed().as_secs_f64();
@@ -68,6 +72,23 @@ impl Fixture {
         // Claims follow half a walk behind, so that they do not find in the cache what was just submitted.
         fixture.claimed = fixture.submitted + QUEUES / 2;
         fixture
+    }
+
+    /// Makes the agents known that serve the queues.
+    fn enrol(&self) {
+        for number in 0..QUEUES {
+            let enrolled = self.store.write(move |tx, now| {
+                for agent in 0..AGENTS {
+                    let fields = [("state".to_owned(), "\"waiting\"".to_owned())].into();
+                    let queues = Some(vec![name(&queue(number))]);
+                    let post = AgentPost { fields, queues, ..AgentPost::default() };
+                    let agent = name(&format!("agent-{number}-{agent}"));
+                    ops::post_agent(tx, now, &agent, &post, &by())?;
+                }
+                Ok::<_, ops::Error>(())
+            });
+            enrolled.unwrap();
+        }
     }
 
     fn fill_special(&mut self, rounds: usize) {
@@ -108,6 +129,18 @@ impl Fixture {
             tags,
             ..submission(&queue(number))
         }
+    }
+
+    /// A job that waits first or near the front in one of the queues, another each time.
+    pub(crate) fn waiting(&mut self) -> JobId {
+        let queue = name(&queue(self.somewhere(QUEUES)));
+        self.store.read().unwrap().first_waiting(&queue, 1).unwrap()[0]
+    }
+
+    /// A number below `end`, another each time.
+    pub(crate) fn somewhere(&mut self, end: u64) -> u64 {
+        self.looked += 1;
+        self.looked.wrapping_mul(2_654_435_761) % end
     }
 
     /// The next queue of the walk, asked for by an agent that has no job.

@@ -3,11 +3,13 @@
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use testflinger_server::ops::{self, Search};
+use testflinger_server::domain::{AgentName, Clock, SystemClock};
+use testflinger_server::ops::{self, Cursor, Hearing, JobFilter, Search};
 use testflinger_server::store::JobReads;
 
 use crate::fixture::{
-    COMMON, Fixture, LISTED, PLAIN, RARE, SHUNNED, SHUNNED_JOBS, ask, by, claim, name,
+    AGENTS, COMMON, Fixture, LISTED, PLAIN, QUEUES, RARE, SHUNNED, SHUNNED_JOBS, ask, by, claim,
+    name,
 };
 use crate::load;
 
@@ -26,7 +28,11 @@ const LIST: usize = 6;
 const COMMON_TAG: usize = 7;
 const RARE_TAG: usize = 8;
 const PEEK: usize = 9;
-const ROWS: [&str; 10] = [
+const STATUS: usize = 10;
+const STREAM: usize = 11;
+const AGENTS_PAGE: usize = 12;
+const JOBS_PAGE: usize = 13;
+const ROWS: [&str; 14] = [
     "durable submit",
     "durable claim",
     "claim before commit",
@@ -37,6 +43,10 @@ const ROWS: [&str; 10] = [
     "search by common tag (100 jobs)",
     "search by rare tag (100 jobs)",
     "look of a poll that skips 1,000 jobs, no write",
+    "status of a job that waits",
+    "start of a stream of a job",
+    "a page of 100 of 10,000 agents",
+    "the newest 50 jobs",
 ];
 
 /// What was measured of one row on one store, round by round.
@@ -63,7 +73,7 @@ pub(crate) fn run(fixtures: &mut [Fixture], rounds: usize) {
 /// Measures one operation; several rows when it has several parts.
 type Operation = fn(&mut Fixture) -> Vec<(usize, Duration)>;
 
-const OPERATIONS: [Operation; 8] = [
+const OPERATIONS: [Operation; 12] = [
     |fixture| vec![(SUBMIT, fixture.submit())],
     |fixture| {
         let (whole, within) = fixture.claim();
@@ -106,6 +116,44 @@ const OPERATIONS: [Operation; 8] = [
         let spent = begin.elapsed();
         std::hint::black_box(found);
         vec![(PEEK, spent)]
+    },
+    |fixture| {
+        let hearing =
+            Hearing { heard: |_: &AgentName| SystemClock.now(), silence: Duration::from_mins(2) };
+        let (id, now) = (fixture.waiting(), SystemClock.now());
+        let begin = Instant::now();
+        let tx = fixture.store.read().unwrap();
+        let status = ops::job_status(&tx, fixture.store.lines(), id, now, &hearing).unwrap();
+        let spent = begin.elapsed();
+        assert_eq!(status.waiting.unwrap().counts.free, AGENTS);
+        vec![(STATUS, spent)]
+    },
+    |fixture| {
+        let id = fixture.waiting();
+        let begin = Instant::now();
+        let tx = fixture.store.read().unwrap();
+        let followed = ops::follow(&tx, id, Cursor::default()).unwrap();
+        let spent = begin.elapsed();
+        assert_eq!(followed.changes.len(), 1);
+        vec![(STREAM, spent)]
+    },
+    |fixture| {
+        let after = fixture.somewhere(QUEUES * AGENTS - 200);
+        let begin = Instant::now();
+        let tx = fixture.store.read().unwrap();
+        let first = ops::agents(&tx, None, 1).unwrap().items[0].agent.seq;
+        let agents = ops::agents(&tx, Some(first + after), 100).unwrap().items;
+        let spent = begin.elapsed();
+        assert_eq!(agents.len(), 100);
+        vec![(AGENTS_PAGE, spent)]
+    },
+    |fixture| {
+        let begin = Instant::now();
+        let tx = fixture.store.read().unwrap();
+        let jobs = JobFilter::default().page(&tx, None, 50).unwrap().items;
+        let spent = begin.elapsed();
+        assert_eq!(jobs.len(), 50);
+        vec![(JOBS_PAGE, spent)]
     },
 ];
 
