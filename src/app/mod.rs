@@ -15,12 +15,14 @@ mod ready;
 mod recent;
 mod secrets;
 mod session;
+mod shares;
 mod status;
 mod watch;
 mod watch_job;
 mod watch_lab;
 
 use std::io::Write;
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -38,6 +40,7 @@ pub use presence::Presence;
 pub use ready::Unready;
 pub use secrets::{KeyFile, Masks, SecretKeys, SecretValues};
 pub use session::SESSION_LIFETIME;
+pub use shares::{Share, Shares};
 pub use status::{Status, Warning, version};
 pub use watch_job::{JobNews, JobWatch};
 pub use watch_lab::{LabNews, LabWatch, Told};
@@ -96,6 +99,13 @@ pub struct Auth {
 }
 
 impl Auth {
+    /// Whether an address is a proxy whose `X-Forwarded-For` is believed.
+    #[must_use]
+    pub fn is_proxy(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.proxies.iter().any(|net| net.contains(&address))
+    }
+
     /// Identifies this incarnation of the client: another client may have had its name before.
     #[must_use]
     pub fn incarnation(&self, client: &Client) -> Incarnation {

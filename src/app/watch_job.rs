@@ -1,11 +1,12 @@
 //! Somebody watches a job.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::Notify;
 
-use super::{App, Error, Masks, Result};
+use super::{App, Error, Masks, Result, Share};
 use crate::domain::{Event, JobId, JobState, Log, LogKind, Phase};
 use crate::ops::{self, Cursor, Followed, Piece};
 use crate::secrets::Masked;
@@ -34,7 +35,7 @@ pub struct JobWatch {
     told: Cursor,
     texts: [Text; 2],
     is_over: bool,
-    _place: OwnedSemaphorePermit,
+    _place: Share,
 }
 
 /// The text of a log on its way to the watcher.
@@ -47,13 +48,18 @@ struct Text {
 }
 
 impl App {
-    /// Watches a job, from its beginning or from a place on. `None` when nothing will ever be told: the job has ended
+    /// Watches a job, from its beginning or from a place on, for somebody at this address. `None` when nothing will ever be told: the job has ended
     /// and was told to its end.
     ///
     /// # Errors
     /// [`Error::TooManyWatchers`], [`ops::Error::NoJob`].
-    pub fn watch_job(&self, id: JobId, from: Option<Cursor>) -> Result<Option<JobWatch>> {
-        let place = self.publisher().place()?;
+    pub fn watch_job(
+        &self,
+        id: JobId,
+        from: Option<Cursor>,
+        address: Option<IpAddr>,
+    ) -> Result<Option<JobWatch>> {
+        let place = self.publisher().place(address)?;
         let read = from.unwrap_or_default();
         let found = self.read(|tx| ops::follow(tx, id, read))?;
         if from.is_some() && found.is_empty() && found.job.state.is_finished() {

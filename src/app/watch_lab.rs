@@ -4,12 +4,13 @@
 //! arrived. Who watches the lab reads from one ring of the newest changes, and is sent away when it lags behind the ring.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
 use super::bells::Bells;
-use super::{App, Error, Result};
+use super::{App, Error, Result, Share, Shares};
 use crate::domain::{Change, Event, JobId, Subject};
 use crate::store::News;
 
@@ -49,7 +50,8 @@ pub(super) struct Publisher {
     ring: Mutex<Ring>,
     lab: Notify,
     jobs: Bells<JobId>,
-    places: Arc<Semaphore>,
+    places: usize,
+    taken: Shares,
 }
 
 /// The newest changes of the lab.
@@ -91,7 +93,8 @@ impl Publisher {
             ring: Mutex::default(),
             lab: Notify::new(),
             jobs: Bells::default(),
-            places: Arc::new(Semaphore::new(watchers.min(Semaphore::MAX_PERMITS))),
+            places: watchers,
+            taken: Shares::default(),
         }
     }
 
@@ -124,9 +127,10 @@ impl Publisher {
         &self.jobs
     }
 
-    /// A place for one more watcher.
-    pub(super) fn place(&self) -> Result<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::TooManyWatchers)
+    /// A place for one more watcher. No address gets more than half of them.
+    pub(super) fn place(&self, address: Option<IpAddr>) -> Result<Share> {
+        let share = self.taken.take(address, self.places, self.places.div_ceil(2));
+        share.ok_or(Error::TooManyWatchers)
     }
 }
 
@@ -135,7 +139,7 @@ pub struct LabWatch {
     app: App,
     at: u64,
     missed: bool,
-    _place: OwnedSemaphorePermit,
+    _place: Share,
 }
 
 /// What a watcher of the lab is told.
@@ -154,12 +158,12 @@ impl App {
         self.publisher().ring().told.back().map_or(0, |told| told.number)
     }
 
-    /// Watches the lab, from now on or from after the change with this number.
+    /// Watches the lab, from now on or from after the change with this number, for somebody at this address.
     ///
     /// # Errors
     /// [`Error::TooManyWatchers`].
-    pub fn watch_lab(&self, after: Option<u64>) -> Result<LabWatch> {
-        let place = self.publisher().place()?;
+    pub fn watch_lab(&self, after: Option<u64>, address: Option<IpAddr>) -> Result<LabWatch> {
+        let place = self.publisher().place(address)?;
         let ring = self.publisher().ring();
         let known = after.map(|after| ring.told.iter().rposition(|told| told.number == after));
         let (at, missed) = match known {

@@ -195,7 +195,7 @@ settings! {
              allows; an eighth of them is kept for known callers, and one address gets at most half";
         max_watchers: Count as usize = "1000", "NUMBER",
             "How many callers may watch a job or the lab at the same time, each over a connection of \
-             its own; more are refused with status 503";
+             its own; one address gets at most half, and more are refused with status 503";
         trusted_proxies: Proxies as Vec<IpNet> = "", "CIDR,..",
             "The networks of proxies whose X-Forwarded-For header is believed, separated by commas";
         allowed_hosts: Hosts as Vec<String> = "", "NAME,..",

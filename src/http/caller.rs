@@ -259,7 +259,6 @@ fn identity(app: &App, headers: &HeaderMap) -> app::Result<Identity> {
 /// right, the first address that is not one of theirs.
 fn address(app: &App, request: &Request) -> Option<IpAddr> {
     let mut address = request.extensions().get::<Peer>()?.0.to_canonical();
-    let trusted = |address: &IpAddr| app.auth().proxies.iter().any(|net| net.contains(address));
     let headers = request.headers().get_all("x-forwarded-for");
     let said: Vec<&str> = headers
         .iter()
@@ -267,7 +266,7 @@ fn address(app: &App, request: &Request) -> Option<IpAddr> {
         .flat_map(|value| value.split(','))
         .collect();
     for hop in said.iter().rev() {
-        if !trusted(&address) {
+        if !app.auth().is_proxy(address) {
             break;
         }
         match hop.trim().parse::<IpAddr>() {

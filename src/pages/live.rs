@@ -19,7 +19,7 @@ use super::visitor::Visitor;
 use crate::app::{JobNews, JobWatch, LabNews, LabWatch};
 use crate::domain::{Change, JobId};
 use crate::http::stream::Broken;
-use crate::http::{ApiError, JobPath, events, json};
+use crate::http::{ApiError, Caller, JobPath, events, json};
 use crate::ops::{BadCursor, Cursor};
 
 /// A page is out of date after so long although nothing was told: times and silences grow without a change.
@@ -29,11 +29,13 @@ const TICK: Duration = Duration::from_mins(1);
 pub(super) async fn lab(
     State(pages): State<Pages>,
     visitor: Visitor,
+    caller: Caller,
     headers: HeaderMap,
     query: Query,
 ) -> Shown {
     let last = events::last_id(&headers, Some(query.get("last_event_id"))).map(str::parse::<u64>);
-    let lab = pages.app.watch_lab(last.transpose().map_err(|_| bad_place())?)?;
+    let last = last.transpose().map_err(|_| bad_place())?;
+    let lab = pages.app.watch_lab(last, caller.address)?;
     Ok(tell(pages, visitor, None, Some(lab)))
 }
 
@@ -41,16 +43,18 @@ pub(super) async fn lab(
 pub(super) async fn job(
     State(pages): State<Pages>,
     visitor: Visitor,
+    caller: Caller,
     JobPath(id): JobPath,
     headers: HeaderMap,
     query: Query,
 ) -> Shown {
     let last = events::last_id(&headers, Some(query.get("last_event_id")));
     let place = last.map(str::parse::<Cursor>).transpose().map_err(|_: BadCursor| bad_place())?;
-    let Some(job) = pages.app.watch_job(id, place)? else {
+    let Some(job) = pages.app.watch_job(id, place, caller.address)? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    let lab = if waits(&pages, id)? { Some(pages.app.watch_lab(None)?) } else { None };
+    let watch = || pages.app.watch_lab(None, caller.address);
+    let lab = if waits(&pages, id)? { Some(watch()?) } else { None };
     Ok(tell(pages, visitor, Some(job), lab))
 }
 

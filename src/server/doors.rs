@@ -1,13 +1,11 @@
 //! How many connections are served at the same time, and for whom.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::app::App;
-use crate::domain::network;
+use crate::app::{App, Share, Shares};
 
 /// Open files that are no connections: the database, blobs, webhooks, backups.
 const OTHER_FILES: u64 = 512;
@@ -19,18 +17,12 @@ pub(super) struct Doors(Arc<Inner>);
 struct Inner {
     app: App,
     places: usize,
-    taken: Mutex<Taken>,
-}
-
-#[derive(Default)]
-struct Taken {
-    all: usize,
-    by_network: HashMap<IpAddr, usize>,
+    taken: Shares,
 }
 
 /// A place for one connection; free again when it is dropped.
 pub(super) struct Place {
-    doors: Doors,
+    _share: Share,
     pub(super) peer: SocketAddr,
 }
 
@@ -39,53 +31,24 @@ impl Doors {
     pub(super) fn new(app: App, places: usize) -> Self {
         let files = usize::try_from(open_files().saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
         let places = places.min(files.max(1));
-        Self(Arc::new(Inner { app, places, taken: Mutex::default() }))
+        Self(Arc::new(Inner { app, places, taken: Shares::default() }))
     }
 
     /// A place for a connection; `None` when there is none for its peer. The last eighth is kept for addresses from which
     /// somebody has called whom this server knows, and no address but a trusted proxy's gets more than half.
     pub(super) fn enter(&self, peer: SocketAddr) -> Option<Place> {
-        let Inner { app, places, .. } = &*self.0;
-        let address = network(peer.ip());
-        let is_proxy = app.auth().proxies.iter().any(|net| net.contains(&peer.ip().to_canonical()));
-        let is_known = is_proxy || app.presence().is_known(address);
+        let Inner { app, places, taken } = &*self.0;
+        let is_proxy = app.auth().is_proxy(peer.ip());
+        let is_known = is_proxy || app.presence().is_known(peer.ip());
         let open = if is_known { *places } else { places - places / 8 };
         let share = if is_proxy { *places } else { places.div_ceil(2) };
-        let mut taken = self.lock();
-        let own = taken.by_network.get(&address).copied().unwrap_or(0);
-        if taken.all >= open || own >= share {
-            return None;
-        }
-        taken.all += 1;
-        taken.by_network.insert(address, own + 1);
-        drop(taken);
-        Some(Place { doors: self.clone(), peer })
+        let share = taken.take(Some(peer.ip()), open, share)?;
+        Some(Place { _share: share, peer })
     }
 
     /// Counts a connection for which there was no place.
     pub(super) fn refused(&self) {
         self.0.app.metrics().refused("connections");
-    }
-
-    fn leave(&self, address: IpAddr) {
-        let mut taken = self.lock();
-        taken.all -= 1;
-        if let Some(own) = taken.by_network.get_mut(&address) {
-            *own -= 1;
-            if *own == 0 {
-                taken.by_network.remove(&address);
-            }
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Taken> {
-        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.doors.leave(network(self.peer.ip()));
     }
 }
 

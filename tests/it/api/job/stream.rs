@@ -139,8 +139,8 @@ fn a_long_log_arrives_whole_and_in_order() {
 }
 
 #[test]
-fn as_many_watch_as_the_setting_says() {
-    let server = TestServer::with(Raw { max_watchers: Some(Count(2)), ..Raw::default() });
+fn one_address_gets_half_of_the_places_of_watchers() {
+    let server = TestServer::with(Raw { max_watchers: Some(Count(4)), ..Raw::default() });
     let job = server.anonymous().submit(&json!({ "job_queue": "q" }));
     let (first, _second) = (watch(&server, &job), watch(&server, &job));
     let answer = server.anonymous().get(&format!("/v1/job/{job}/stream"));
@@ -164,7 +164,7 @@ fn a_server_that_stops_ends_its_streams() {
 
 #[test]
 fn a_thousand_watchers_are_told_the_same() {
-    let server = TestServer::start();
+    let server = TestServer::with(Raw { max_watchers: Some(Count(2000)), ..Raw::default() });
     let job = server.anonymous().submit(&json!({ "job_queue": "q" }));
     let agent = server.agent("rig");
     assert_eq!(agent.claim("q").as_ref(), Some(&job));
