@@ -28,12 +28,11 @@ first_version!(HistoryV1, 6);
 const JOB: u8 = b'j';
 const AGENT: u8 = b'a';
 
-impl Subject {
-    fn key(&self) -> Key {
-        match self {
-            Self::Job(id) => Key::new().byte(JOB).raw(id.as_bytes()),
-            Self::Agent(name) => Key::new().byte(AGENT).name(name.as_str()),
-        }
+/// How the keys of a subject's history begin.
+pub(crate) fn key(subject: &Subject) -> Key {
+    match subject {
+        Subject::Job(id) => Key::new().byte(JOB).raw(id.as_bytes()),
+        Subject::Agent(name) => Key::new().byte(AGENT).name(name.as_str()),
     }
 }
 
@@ -61,7 +60,7 @@ pub trait HistoryReads {
 
 impl<R: Rows> HistoryReads for R {
     fn history(&self, subject: &Subject) -> Result<Vec<Event>, Error> {
-        self.list(Table::History, &subject.key(), ALL, event)
+        self.list(Table::History, &key(subject), ALL, event)
     }
 
     fn events_after(
@@ -70,14 +69,14 @@ impl<R: Rows> HistoryReads for R {
         after: u64,
         limit: usize,
     ) -> Result<Vec<(u64, Event)>, Error> {
-        self.list(Table::History, &subject.key(), (Some(after), limit), |key, value| {
-            Ok((Tail(key).number(), event(key, value)?))
+        self.list(Table::History, &key(subject), (Some(after), limit), |row, value| {
+            Ok((Tail(row).number(), event(row, value)?))
         })
     }
 
     fn newest_events(&self, subject: &Subject, limit: usize) -> Result<Vec<(u64, Event)>, Error> {
         let mut found = Vec::new();
-        self.scan_back(Table::History, &subject.key(), &mut |key, value| {
+        self.scan_back(Table::History, &key(subject), &mut |key, value| {
             if found.len() == limit {
                 return Ok(ControlFlow::Break(()));
             }
@@ -95,7 +94,7 @@ impl<R: Rows> HistoryReads for R {
         limit: usize,
     ) -> Result<Option<Timestamp>, Error> {
         let (mut seen, mut found) = (0, None);
-        self.scan_back(Table::History, &subject.key(), &mut |_, value| {
+        self.scan_back(Table::History, &key(subject), &mut |_, value| {
             let record: HistoryV1 = codec::decode(value)?;
             seen += 1;
             if record.what == member {
@@ -108,17 +107,44 @@ impl<R: Rows> HistoryReads for R {
     }
 }
 
+/// How many changes of a subject are kept.
+const KEPT: usize = 1000;
+/// A history is cut after so many changes on average, because that reads all that is kept ..
+const CUT_AFTER: u64 = 64;
+/// .. and by at most so many changes at a time, because every other write waits for it.
+const CUT: usize = 256;
+
+/// Whether a history is cut after the change with this number. Numbers are spread out first: those of one subject may
+/// grow in steps, such as from one even number to the next.
+const fn is_cut(number: u64) -> bool {
+    number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32 & (CUT_AFTER - 1) == 0
+}
+
 impl WriteTx<'_> {
-    /// Adds a change to the history of a subject.
+    /// Adds a change to the history of a subject, and now and then forgets all but the newest [`KEPT`].
     pub fn append_history(&mut self, subject: &Subject, event: &Event) -> Result<(), Error> {
         let number = self.next_seq()?;
         self.note_news(News::Changed(subject.clone(), number, event.clone()));
-        self.put_record(Table::History, &subject.key().number(number), &record(event))
+        let prefix = key(subject);
+        self.put_record(Table::History, &prefix.clone().number(number), &record(event))?;
+        if is_cut(number) { self.cut_history(&prefix) } else { Ok(()) }
+    }
+
+    fn cut_history(&mut self, prefix: &Key) -> Result<(), Error> {
+        let newest =
+            self.newest(Table::History, prefix, (None, KEPT), |row, _| Ok(Tail(row).number()))?;
+        let Some(first) = newest.get(KEPT - 1) else { return Ok(()) };
+        let oldest =
+            self.list(Table::History, prefix, (None, CUT), |row, _| Ok(Tail(row).number()))?;
+        for number in oldest.into_iter().filter(|number| number < first) {
+            self.remove(Table::History, &prefix.clone().number(number))?;
+        }
+        Ok(())
     }
 
     /// Removes the history of a subject.
     pub fn remove_history(&mut self, subject: &Subject) -> Result<(), Error> {
-        self.remove_prefix(Table::History, &subject.key())
+        self.remove_prefix(Table::History, &key(subject))
     }
 }
 

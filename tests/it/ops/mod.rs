@@ -1,6 +1,7 @@
 mod agent;
 mod clock;
 mod delivery;
+mod history;
 mod lease;
 mod model;
 mod priority;
