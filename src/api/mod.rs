@@ -64,6 +64,7 @@ fn table(routes: Routes) -> Routes {
             may(UseLab, post(job::attachments::post)),
         ])
         .at("/v1/job/{id}/events", [may(WorkJob, post(job::events::post))])
+        .at("/v1/job/{id}/pin", [may(UseLab, put(job::pin::put).delete(job::pin::delete))])
         .at("/v1/job/{id}/position", [may(UseLab, get(job::position::get))])
         .at("/v1/events/job/{id}", [may(ReadState, get(events::job::get))])
         .at("/v1/job/{id}/status", [may(UseLab, get(job::status::get))])
@@ -146,5 +147,6 @@ fn table(routes: Routes) -> Routes {
         ])
         .at("/admin/queues", [may(LocalOnly, get(admin::queues::list))])
         .at("/admin/queues/{queue}", [may(LocalOnly, put(admin::queues::set))])
+        .at("/admin/gc", [may(LocalOnly, get(admin::gc::list)), may(LocalOnly, post(admin::gc::post))])
         .at("/admin/restricted-queues/{queue}", [may(LocalOnly, delete(admin::queue::open))])
 }

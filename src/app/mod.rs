@@ -13,6 +13,7 @@ mod masking;
 mod presence;
 mod ready;
 mod recent;
+mod retention;
 mod secrets;
 mod session;
 mod shares;
@@ -38,6 +39,7 @@ pub use error::{Error, Result};
 pub use login::TOKEN_LIFETIME;
 pub use presence::Presence;
 pub use ready::Unready;
+pub use retention::{Collected, Retention};
 pub use secrets::{KeyFile, Masks, SecretKeys, SecretValues};
 pub use session::SESSION_LIFETIME;
 pub use shares::{Share, Shares};
@@ -127,6 +129,8 @@ fn generation(secret_hash: &str) -> u32 {
 pub struct Parts {
     /// How large requests may be at the start.
     pub limits: Limits,
+    /// What is kept at the start.
+    pub retention: Retention,
     /// How long a request for a job may be held; zero for not at all.
     pub longest_hold: Duration,
     /// How many may watch a job or the lab at the same time.
@@ -154,6 +158,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     parts: Parts,
     limits: RwLock<Limits>,
+    retention: RwLock<Retention>,
+    collecting: tokio::sync::Mutex<()>,
     budget: Budget,
     judged: Notify,
     turns: Semaphore,
@@ -178,6 +184,8 @@ impl App {
             store,
             clock,
             limits: RwLock::new(parts.limits),
+            retention: RwLock::new(parts.retention.clone()),
+            collecting: tokio::sync::Mutex::default(),
             parts,
             turns: Semaphore::new(WEBHOOKS),
             large: Semaphore::new(LARGE),

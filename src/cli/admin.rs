@@ -36,6 +36,12 @@ impl Place {
     pub(super) fn settings(self) -> Result<Settings, Failure> {
         Ok(Settings::of_data(self.data_dir, self.config.as_deref(), &environment())?)
     }
+
+    /// All settings of the server there.
+    fn all_settings(self) -> Result<Settings, Failure> {
+        let flags = Raw { data_dir: self.data_dir, ..Raw::default() };
+        Ok(Settings::load(flags, self.config.as_deref(), &environment())?)
+    }
 }
 
 /// What to do when there is no data.
@@ -66,13 +72,20 @@ impl Admin {
         Self::open_with(&place.settings()?, missing, |_| no_secrets())
     }
 
+    /// The same for a command that needs what the server's settings say of more than the place.
+    ///
+    /// # Errors
+    /// Exit code 2 for a setting; also what [`Self::open`] says.
+    pub(super) fn open_with_settings(place: Place, missing: Missing) -> Result<Self, Failure> {
+        Self::open_with(&place.all_settings()?, missing, |_| no_secrets())
+    }
+
     /// The same for a command that seals secrets: on a stopped server it needs the keys that the server's settings name.
     ///
     /// # Errors
     /// Exit code 2 for a setting; also what [`Self::open`] says.
     pub(super) fn open_with_keys(place: Place) -> Result<Self, Failure> {
-        let flags = Raw { data_dir: place.data_dir, ..Raw::default() };
-        let mut settings = Settings::load(flags, place.config.as_deref(), &environment())?;
+        let mut settings = place.all_settings()?;
         if settings.storage.data_dir == Path::new(SERVICE_DATA) {
             settings.secrets.secrets_key_file.or_credential_of(SERVICE);
             settings.secrets.secrets_old_key_file.or_credential_of(SERVICE);

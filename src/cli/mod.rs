@@ -10,7 +10,9 @@ mod completions;
 mod copy;
 mod demo;
 mod drain;
+mod gc;
 mod interrupt;
+mod job;
 mod man;
 mod output;
 mod progress;
@@ -57,6 +59,11 @@ enum Command {
     Drain(drain::Args),
     /// Hand out jobs again after drain
     Resume(drain::Resume),
+    /// Keep jobs from retention: pin, unpin
+    #[command(name = "job-admin")]
+    JobAdmin(job::Args),
+    /// Remove what retention no longer keeps now, or say what would go
+    Gc(gc::Args),
     /// Say that the clock is right after it jumped, so that retention removes again what is old
     ConfirmClock(clock::Args),
     /// Manage the secrets that jobs of clients use: list, put, delete
@@ -93,6 +100,8 @@ pub fn run() -> ExitCode {
         Command::AgentAdmin(args) => agent::run(args),
         Command::Drain(args) => drain::run(args),
         Command::Resume(args) => drain::resume(args),
+        Command::JobAdmin(args) => job::run(args),
+        Command::Gc(args) => gc::run(args),
         Command::ConfirmClock(args) => clock::run(args),
         Command::SecretAdmin(args) => secrets::run(args),
         Command::RotateSecretsKey(args) => secrets::rotate(args),

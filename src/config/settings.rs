@@ -295,6 +295,9 @@ settings! {
             "How long output that can be read only once waits for its reader";
         keep_refresh_tokens: Span as Duration = "90d", "TIME",
             "How long a refresh token is valid after it was last used";
+        keep_free: Size as u64 = "0", "SIZE",
+            "How much of the disk retention keeps free: while less is free, the oldest files of jobs \
+             that have ended go before their time; those of pinned jobs always stay";
     }
     "Metrics" metrics: Metrics {
         metrics_port: Port as Option<u16> = metrics_port "none", "PORT",

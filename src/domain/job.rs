@@ -59,6 +59,9 @@ pub struct Job {
 }
 
 impl Job {
+    /// What its history calls the change when it is pinned or unpinned.
+    pub const PINNED: &'static str = "pinned";
+
     /// A job that enters its queue now for the first time, with nothing special about it.
     #[must_use]
     pub fn new(id: JobId, seq: u64, queue: QueueName, now: Timestamp) -> Self {
@@ -244,6 +247,12 @@ impl Job {
         job
     }
 
+    /// Retention keeps it whatever its age, or no longer does.
+    #[must_use]
+    pub fn with_pin(&self, pinned: bool) -> Self {
+        Self { pinned, ..self.clone() }
+    }
+
     /// Where it stands, in a word.
     #[must_use]
     pub fn standing(&self) -> Standing {
@@ -280,6 +289,11 @@ impl Job {
             && old.suspect_since.is_some() != self.suspect_since.is_some()
         {
             changes.push(Change::Silence { begins: self.suspect_since.is_some() });
+        }
+        if old.pinned != self.pinned {
+            let word = |pinned: bool| Some(pinned.to_string());
+            let (from, to) = (word(old.pinned), word(self.pinned));
+            changes.push(Change::Member { name: Self::PINNED.to_owned(), from, to });
         }
         if (old.attachments, self.attachments) == (Attachments::Awaited, Attachments::Complete) {
             changes.push(Change::Attachments);

@@ -13,6 +13,7 @@ mod drain;
 mod history;
 mod lease;
 mod log;
+mod pin;
 mod queue;
 mod read;
 mod restriction;
@@ -36,6 +37,7 @@ use history::{change_agent, change_job, hand_over, write_down};
 pub use lease::{Due, Patience, act, overdue, take_back};
 use log::write_line;
 pub use log::{append_fragment, append_text, forget_read};
+pub use pin::pin;
 pub use queue::{advertise, advertise_images};
 pub use read::*;
 pub use restriction::{add_owner, open_queue, remove_owner, restricted_to};
@@ -46,7 +48,7 @@ pub use secret::{
     reseal, secrets, tell_missing,
 };
 pub use submit::{Once, Submission, submit, submit_once};
-pub use sweep::{Sweep, confirm_clock, sweep};
+pub use sweep::{Sweep, Why, confirm_clock, free_files, going, held_since, sweep};
 pub use token::{remember_refresh, revoke_refresh, use_refresh};
 
 use crate::auth::Identity;

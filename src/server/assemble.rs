@@ -5,14 +5,14 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Error, keys};
-use crate::app::{App, Auth, KeyFile, Limits, Parts, SecretKeys};
+use crate::app::{App, Auth, KeyFile, Limits, Parts, Retention, SecretKeys};
 use crate::auth::jwt::SigningKey;
 use crate::auth::passwords::{self, Passwords};
 use crate::auth::throttle::{self, Throttle};
-use crate::config::{GuardedJobs, Mode, Secrets, Settings};
+use crate::config::{self, GuardedJobs, Mode, Secrets, Settings};
 use crate::domain::{Access, Clock, Guarded};
 use crate::secrets::{Keyring, SealingKey};
-use crate::store::Store;
+use crate::store::{Ages, Store};
 use crate::webhook::{Targets, Webhooks};
 
 /// The application on an opened store, without a server around it.
@@ -52,6 +52,7 @@ pub fn app(
     let webhooks = Webhooks::new(targets, secrets.webhook_auth);
     let parts = Parts {
         limits: limits(settings),
+        retention: retention(&settings.retention),
         longest_hold: settings.agents.hold,
         watchers: settings.network.max_watchers,
         silence: settings.agents.suspect_after,
@@ -97,5 +98,19 @@ pub(super) const fn limits(settings: &Settings) -> Limits {
         upload: settings.limits.max_upload_size,
         in_flight: settings.limits.max_in_flight,
         disk_reserve: settings.storage.disk_reserve,
+    }
+}
+
+pub(super) const fn retention(settings: &config::Retention) -> Retention {
+    Retention {
+        ages: Ages {
+            jobs: settings.keep_jobs,
+            files: settings.keep_files,
+            agents: settings.keep_agents,
+            queues: settings.keep_queues,
+            refresh: settings.keep_refresh_tokens,
+            drain: settings.keep_output,
+        },
+        keep_free: settings.keep_free,
     }
 }

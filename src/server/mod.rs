@@ -29,7 +29,7 @@ pub use assemble::app;
 pub use notify::Manager;
 pub use signals::{Asked, Signals};
 
-use self::assemble::limits;
+use self::assemble::{limits, retention};
 use self::connection::{Network, Service};
 use self::doors::Doors;
 use self::tls::Tls;
@@ -40,7 +40,7 @@ use crate::config::{self, Mode, Secrets, Settings, Span};
 use crate::domain::{Clock, SystemClock, Timestamp};
 use crate::ops::{self, Patience};
 use crate::pages::{self, Readers};
-use crate::store::{self, Ages, Options, Store};
+use crate::store::{self, Options, Store};
 
 /// Why a server does not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +98,6 @@ pub struct Server {
     shutdown_timeout: Duration,
     data_dir: PathBuf,
     fatal: watch::Receiver<Option<Fatal>>,
-    ages: watch::Sender<Ages>,
     tls: Option<Tls>,
     app: App,
 }
@@ -177,7 +176,6 @@ impl Server {
             shutdown_timeout: settings.network.shutdown_timeout,
             data_dir: settings.storage.data_dir.clone(),
             fatal,
-            ages: watch::Sender::new(ages(&settings.retention)),
             tls: tls.clone(),
             app: app.clone(),
         };
@@ -214,8 +212,7 @@ impl Server {
         ));
         warn_of_strangers(settings.auth.access, addr);
         log_retention(&settings.retention);
-        let ages = server.ages.subscribe();
-        server.tasks.spawn(sweeper::sweep(app, ages, server.stop.clone()));
+        server.tasks.spawn(sweeper::sweep(app, server.stop.clone()));
         Ok(server)
     }
 
@@ -245,7 +242,7 @@ impl Server {
             Some(Err(error)) => tracing::error!("the certificate stays as it is: {error}"),
         }
         self.app.set_limits(limits(settings));
-        self.ages.send_replace(ages(&settings.retention));
+        self.app.set_retention(retention(&settings.retention));
         log_retention(&settings.retention);
     }
 
@@ -340,6 +337,7 @@ fn log_retention(settings: &config::Retention) {
         queues = %Span(settings.keep_queues),
         output = %Span(settings.keep_output),
         refresh_tokens = %Span(settings.keep_refresh_tokens),
+        keep_free = settings.keep_free,
         "retention in force"
     );
 }
@@ -408,16 +406,5 @@ const fn patience(settings: &config::Agents, began: Timestamp) -> Patience {
         acknowledge: settings.acknowledge_within,
         suspect: settings.suspect_after,
         lost: settings.lost_after,
-    }
-}
-
-const fn ages(settings: &config::Retention) -> Ages {
-    Ages {
-        jobs: settings.keep_jobs,
-        files: settings.keep_files,
-        agents: settings.keep_agents,
-        queues: settings.keep_queues,
-        refresh: settings.keep_refresh_tokens,
-        drain: settings.keep_output,
     }
 }

@@ -25,12 +25,14 @@ pub use engine::writer::OnFatal;
 pub use engine::{BLOBS, DATABASE, Error, KEYS, ReadTx, WriteTx};
 use engine::{Database, StorageBackend, meta, writer};
 use nouns::job::lines::Follower;
+pub use nouns::aging::Kind as Class;
 pub use nouns::{
     AgentReads, Ask, BlobReads, CHUNK, ClientReads, HistoryReads, JobCounts, JobReads, JobsOf,
     Lines, Listed, LogReads, Member, QueueReads, ResultReads, RuleReads, SecretReads, WaitReads,
 };
 pub use upkeep::check;
-pub use upkeep::expiry::{Ages, Swept};
+pub use upkeep::due::{Due, DueAfter, DuePage, DueReads};
+pub use upkeep::expiry::{Ages, Freed, Swept};
 use upkeep::pace::Gentle;
 use upkeep::schema;
 

@@ -4,6 +4,7 @@ pub(super) mod action;
 pub(super) mod attachments;
 pub(super) mod claim;
 pub(super) mod events;
+pub(super) mod pin;
 pub(super) mod position;
 pub(super) mod search;
 pub(super) mod show;

@@ -84,6 +84,13 @@ fn told(job: &Job, event: &Event) -> Vec<Told> {
         Change::Silence { begins: false } => {
             vec![one("agent_heard", format!("Agent {} was heard again", event.why), None)]
         }
+        Change::Member { name, to, .. } if name == Job::PINNED => {
+            let (name, what) = match to.as_deref() {
+                Some("true") => ("pinned", "Pinned"),
+                _ => ("unpinned", "Unpinned"),
+            };
+            vec![one(name, format!("{what} by {by}"), None)]
+        }
         Change::Member { name, to, .. } => {
             let status = to.as_deref().and_then(|to| to.parse().ok());
             match (phase_of_status(name), status) {

@@ -8,6 +8,7 @@ pub(super) mod check;
 pub(super) mod client;
 pub(super) mod drain;
 pub(super) mod event;
+pub(super) mod gc;
 pub(super) mod history;
 pub(super) mod job;
 pub(super) mod log;

@@ -6,7 +6,7 @@ use super::change::Changed;
 use super::{ID, TIME};
 use crate::domain::wait::Estimate;
 use crate::domain::{AgentName, ClientId, EndedBy, JobId, QueueName, Timestamp, Tried};
-use crate::http::shape::kind::{INTEGER, TEXT, at_least, list, one_of};
+use crate::http::shape::kind::{BOOLEAN, INTEGER, TEXT, at_least, list, one_of};
 use crate::http::shape::{Kind, Others, Output, Shape, may, must};
 use crate::ops::{AgentCondition, Condition, Counts, JobStatus, Reason, Waiting};
 
@@ -28,6 +28,7 @@ pub(in crate::api) struct Status {
     job_priority: i64,
     job_queue: QueueName,
     job_state: String,
+    pinned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reservation: Option<Reservation>,
     retries: u32,
@@ -62,6 +63,7 @@ static STATUS: Shape = Shape {
         must("job_priority", INTEGER, "Its priority."),
         must("job_queue", TEXT, "Its queue."),
         must("job_state", TEXT, "Its state."),
+        must("pinned", BOOLEAN, "Whether retention keeps it whatever its age."),
         may(
             "reservation",
             Kind::Object(&RESERVATION),
@@ -258,6 +260,7 @@ impl Status {
             job_priority: job.priority,
             job_queue: job.queue,
             job_state: job.state.to_string(),
+            pinned: job.pinned,
             reservation: reserved_until
                 .map(|until| Reservation { seconds_left: until.since(now).as_secs(), until }),
             retries: job.retries,

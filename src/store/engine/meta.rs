@@ -42,18 +42,18 @@ pub(crate) fn seq(rows: &impl Rows) -> Result<u64, Error> {
     Ok(number(rows, SEQ)?.unwrap_or(0))
 }
 
+/// When retention last looked at everything, to the hour.
+pub(crate) fn last_sweep(rows: &impl Rows) -> Result<Option<Timestamp>, Error> {
+    let micros = number(rows, SWEPT)?;
+    Ok(micros.map(|micros| Timestamp::from_micros(micros.cast_signed())))
+}
+
 impl WriteTx<'_> {
     /// The next number of the store's one counter: grows with every use, never repeats.
     pub(crate) fn next_seq(&mut self) -> Result<u64, Error> {
         let next = seq(self)? + 1;
         self.set_seq(next)?;
         Ok(next)
-    }
-
-    /// When retention last looked at everything, to the hour.
-    pub fn last_sweep(&self) -> Result<Option<Timestamp>, Error> {
-        let micros = number(self, SWEPT)?;
-        Ok(micros.map(|micros| Timestamp::from_micros(micros.cast_signed())))
     }
 
     /// Notes that retention looked at everything.

@@ -5,13 +5,20 @@ use crate::store::engine::Key;
 
 /// What has an age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// A job that has ended.
     Job,
+    /// What was posted for a job that is unknown.
     Result,
+    /// An artifact or attachments.
     Blob,
+    /// An agent.
     Agent,
+    /// An advertised queue.
     Queue,
+    /// A refresh token.
     Refresh,
+    /// The text of a log that can be read only once.
     Drain,
     /// Its time is when it ends, because each secret has an age of its own.
     Secret,

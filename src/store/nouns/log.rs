@@ -29,7 +29,8 @@ pub(super) struct LogTailV1 {
 first_version!(LogTailV1, 9);
 
 impl Log {
-    fn key(self) -> Key {
+    /// How the keys of its rows begin.
+    pub(crate) fn key(self) -> Key {
         let kind = match self.1 {
             LogKind::Output => b'o',
             LogKind::Serial => b's',

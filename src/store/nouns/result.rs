@@ -36,6 +36,12 @@ fn since_row(since: Timestamp, job: &[u8]) -> IndexRow {
     (Table::Expiry, Kind::Result.key(since, job), Vec::new())
 }
 
+/// When a result was last posted for a job that is unknown.
+pub(crate) fn since(rows: &impl Rows, job: JobId) -> Result<Option<Timestamp>, Error> {
+    let value = rows.get(Table::ResultSince, &job.key())?;
+    Ok(value.map(|bytes| since_in(&bytes)))
+}
+
 fn since_in(value: &[u8]) -> Timestamp {
     Timestamp::from_micros(Tail(value).number().cast_signed())
 }
@@ -154,14 +160,8 @@ impl WriteTx<'_> {
         self.replace_rows(&[], &[since_row(now, job.as_bytes())])
     }
 
-    /// When a result was last posted for a job that is unknown.
-    pub(crate) fn result_since(&self, job: JobId) -> Result<Option<Timestamp>, Error> {
-        let value = self.get(Table::ResultSince, &job.key())?;
-        Ok(value.map(|bytes| since_in(&bytes)))
-    }
-
     fn remove_result_since(&mut self, job: JobId) -> Result<(), Error> {
-        if let Some(since) = self.result_since(job)? {
+        if let Some(since) = since(self, job)? {
             self.replace_rows(&[since_row(since, job.as_bytes())], &[])?;
             self.remove(Table::ResultSince, &job.key())?;
         }

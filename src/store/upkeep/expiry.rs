@@ -3,18 +3,18 @@
 //! An expiry row says from when on the age of a thing counts, not when it ends: a changed setting then holds at once
 //! for everything that is there. Rows sort by kind and time, so a sweep reads only what is due.
 
-use std::ops::Bound;
 use std::time::Duration;
 
-use crate::domain::{
-    Advertised, Agent, AgentName, BlobKind, Job, JobId, Log, QueueName, Refresh, Secret, Subject,
-    Timestamp,
-};
-use crate::store::engine::{Direction, Error, Key, Rows, Table, WriteTx};
+use super::due::{self, DueAfter, Thing, due, file_bytes, keeps_files};
+use crate::domain::{AgentName, BlobKind, JobId, Log, LogKind, Subject, Timestamp};
+use crate::store::engine::{Error, Key, Rows, Table, WriteTx};
 use crate::store::nouns::aging::{Kind, split};
-use crate::store::nouns::{
-    AgentReads, BlobReads, ClientReads, JobReads, LogReads, QueueReads, SecretReads, blob, secret,
-};
+use crate::store::nouns::{AgentReads, JobReads, LogReads, blob, history};
+
+/// About how many rows one batch removes, because every other write waits for it. What has more rows goes in pieces.
+const ROWS: usize = 512;
+/// For how many rows something counts besides its logs, results and history.
+const THING: usize = 16;
 
 /// How old each class may get.
 #[derive(Clone, Debug)]
@@ -33,15 +33,17 @@ pub struct Ages {
     pub refresh: Duration,
 }
 
-const fn age(kind: Kind, ages: &Ages) -> Duration {
-    match kind {
-        Kind::Job | Kind::Result => ages.jobs,
-        Kind::Blob => ages.files,
-        Kind::Agent => ages.agents,
-        Kind::Queue => ages.queues,
-        Kind::Refresh => ages.refresh,
-        Kind::Drain => ages.drain,
-        Kind::Secret => Duration::ZERO,
+impl Ages {
+    pub(super) const fn of(&self, kind: Kind) -> Duration {
+        match kind {
+            Kind::Job | Kind::Result => self.jobs,
+            Kind::Blob => self.files,
+            Kind::Agent => self.agents,
+            Kind::Queue => self.queues,
+            Kind::Refresh => self.refresh,
+            Kind::Drain => self.drain,
+            Kind::Secret => Duration::ZERO,
+        }
     }
 }
 
@@ -50,143 +52,206 @@ const fn age(kind: Kind, ages: &Ages) -> Duration {
 pub struct Swept {
     /// How many things were removed.
     pub removed: usize,
+    /// How many bytes of files went with them.
+    pub bytes: u64,
     /// There was more than one batch holds: sweep again.
     pub more: bool,
 }
 
+/// Which files were removed before their time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Freed {
+    /// How many.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Where to go on; `None` when there are no more.
+    pub next: Option<DueAfter>,
+}
+
+/// What became of something that was due.
+#[derive(PartialEq, Eq)]
+enum Outcome {
+    Gone,
+    /// Something of it is still there.
+    Partly,
+    /// Nothing was due.
+    Stays,
+}
+
 impl WriteTx<'_> {
-    /// Removes up to `limit` things that are older than `ages` allow.
+    /// Removes up to `limit` things of each kind that are older than `ages` allow, and fewer when they have many rows.
     pub fn sweep(&mut self, ages: &Ages, now: Timestamp, limit: usize) -> Result<Swept, Error> {
-        let mut swept = Swept::default();
+        let (mut swept, mut room) = (Swept::default(), ROWS);
         for kind in Kind::ALL {
-            let before = now.minus(age(kind, ages));
-            let due = self.due(kind, before, limit + 1)?;
+            let before = now.minus(ages.of(kind));
+            let due = due::rows(self, kind, None, kind.key(before, &[]).as_slice(), limit + 1)?;
             swept.more |= due.len() > limit;
-            for (row, key) in due.into_iter().take(limit) {
-                self.remove(Table::Expiry, &row)?;
-                if self.expire(kind, &key, before)? {
-                    swept.removed += 1;
-                } else if self.is_kept(kind, &key)? {
-                    // Looked at again when another age has passed.
-                    self.put(Table::Expiry, &kind.key(now, &key), &[])?;
+            for row in due.into_iter().take(limit) {
+                if room == 0 {
+                    swept.more = true;
+                    return Ok(swept);
                 }
+                let key = split(&row).1;
+                let (outcome, bytes) = self.expire(kind, key, before, &mut room)?;
+                if outcome == Outcome::Partly {
+                    swept.more = true;
+                    return Ok(swept);
+                }
+                self.remove(Table::Expiry, &Key::new().raw(&row))?;
+                if outcome == Outcome::Gone {
+                    swept.removed += 1;
+                    swept.bytes += bytes;
+                } else if self.is_kept(kind, key)? {
+                    // Looked at again when another age has passed.
+                    self.put(Table::Expiry, &kind.key(now, key), &[])?;
+                }
+                room = room.saturating_sub(THING);
             }
         }
         Ok(swept)
     }
 
-    fn due(
-        &self,
-        kind: Kind,
-        before: Timestamp,
+    /// Removes the oldest files of jobs that have ended and are not pinned, whatever their age, until they have `needed`
+    /// bytes. Looks at up to `limit` files from `after` on.
+    pub fn free_files(
+        &mut self,
+        needed: u64,
+        after: Option<&DueAfter>,
         limit: usize,
-    ) -> Result<Vec<(Key, Vec<u8>)>, Error> {
-        let (from, to) = (Key::new().byte(kind.byte()), kind.key(before, &[]));
-        let range = (Bound::Included(from.as_slice()), Bound::Excluded(to.as_slice()));
-        self.collect(Table::Expiry, (range, Direction::Forward), limit, |key, _| {
-            Ok((Key::new().raw(key), split(key).1.to_vec()))
-        })
+    ) -> Result<Freed, Error> {
+        let end = Key::new().byte(Kind::Blob.byte()).after_prefix().unwrap_or_default();
+        let mut freed = Freed::default();
+        for row in due::rows(self, Kind::Blob, after, &end, limit)? {
+            if freed.bytes >= needed {
+                break;
+            }
+            if let Some(Thing::Blob(id, which, blob)) =
+                due(self, Kind::Blob, split(&row).1, Timestamp::from_micros(i64::MAX))?
+            {
+                self.remove_blob(id, which)?;
+                freed.files += 1;
+                freed.bytes += blob.size;
+            }
+            freed.next = Some(DueAfter::of(row));
+        }
+        Ok(freed)
     }
 
     /// Whether something that is old enough must stay for now, and so be looked at again.
     fn is_kept(&self, kind: Kind, key: &[u8]) -> Result<bool, Error> {
-        let id = match kind {
-            Kind::Job => Some(JobId::stored(key)?),
-            Kind::Blob => blob::parse_key(key).map(|(id, _)| id),
+        Ok(match kind {
+            Kind::Job => self.job(JobId::stored(key)?)?.is_some_and(|job| job.pinned),
+            Kind::Blob => match blob::parse_key(key) {
+                Some((id, _)) => keeps_files(self.job(id)?.as_ref()),
+                None => false,
+            },
             Kind::Agent => {
                 let agent = self.agent(&AgentName::stored(key)?)?;
-                return Ok(agent.is_some_and(|agent| agent.is_out_of_service()));
+                agent.is_some_and(|agent| agent.is_out_of_service())
             }
-            Kind::Result | Kind::Queue | Kind::Refresh | Kind::Secret => None,
+            Kind::Result | Kind::Queue | Kind::Refresh | Kind::Secret => false,
             // More may be written as long as the log is there.
             Kind::Drain => {
                 let written = Log::parse(key).map(|log| self.log_written(log)).transpose()?;
-                return Ok(written.flatten().is_some());
+                written.flatten().is_some()
             }
-        };
-        let job = id.map(|id| self.job(id)).transpose()?.flatten();
-        Ok(job.is_some_and(|job| job.pinned || (kind == Kind::Blob && !job.state.is_finished())))
+        })
     }
 
-    /// Removes one thing if it is older than `before` and not needed; says whether it went. The row that was due may
-    /// be a stray one, so the thing itself is asked for its age.
-    fn expire(&mut self, kind: Kind, key: &[u8], before: Timestamp) -> Result<bool, Error> {
-        match kind {
-            Kind::Job => {
-                let due = |job: &Job| {
-                    let ended = job.finished_at.unwrap_or(job.created_at);
-                    job.state.is_finished() && !job.pinned && ended < before
-                };
-                let Some(job) = self.job(JobId::stored(key)?)?.filter(due) else {
-                    return Ok(false);
-                };
-                self.forget(job.id)?;
+    /// Removes one thing if it is due; gives the bytes of its files.
+    fn expire(
+        &mut self,
+        kind: Kind,
+        key: &[u8],
+        before: Timestamp,
+        room: &mut usize,
+    ) -> Result<(Outcome, u64), Error> {
+        let Some(thing) = due(self, kind, key, before)? else {
+            return Ok((Outcome::Stays, 0));
+        };
+        let mut bytes = 0;
+        match thing {
+            Thing::Job(job) => {
+                let tried = job.tried.iter().map(|tried| tried.kept);
+                let ids: Vec<_> = tried.chain([job.id]).collect();
+                for id in &ids {
+                    bytes += file_bytes(self, *id)?;
+                    for kind in BlobKind::ALL {
+                        self.remove_blob(*id, kind)?;
+                    }
+                }
+                self.remove_job_secrets(job.id)?;
                 self.remove_job(&job)?;
-                self.remove_history(&Subject::Job(job.id))?;
+                for id in ids {
+                    if !self.remove_posted(id, room)? {
+                        // Nobody sees the rest any more: it goes as what was posted for an unknown job.
+                        self.expire_result(id, job.finished_at.unwrap_or(job.created_at))?;
+                    }
+                }
             }
-            Kind::Result => {
-                let id = JobId::stored(key)?;
-                let old = self.result_since(id)?.is_some_and(|since| since < before);
-                if !old || self.job(id)?.is_some() {
-                    return Ok(false);
+            Thing::Result(id, _) => {
+                if !self.remove_posted(id, room)? {
+                    return Ok((Outcome::Partly, 0));
                 }
                 self.remove_result(id)?;
-                self.remove_logs(id)?;
             }
-            Kind::Blob => {
-                let Some((id, which)) = blob::parse_key(key) else {
-                    return Err(Error::Corrupt("expiry row of a file".to_owned()));
-                };
-                let old = self.blob(id, which)?.is_some_and(|blob| blob.created_at < before);
-                if !old || self.is_kept(kind, key)? {
-                    return Ok(false);
-                }
+            Thing::Blob(id, which, blob) => {
+                bytes = blob.size;
                 self.remove_blob(id, which)?;
             }
-            Kind::Agent => {
-                let agent = self.agent(&AgentName::stored(key)?)?;
-                let due = |agent: &Agent| agent.updated_at < before && !agent.is_out_of_service();
-                let Some(agent) = agent.filter(due) else {
-                    return Ok(false);
-                };
-                self.remove_agent(&agent)?;
-                self.remove_history(&Subject::Agent(agent.name))?;
-            }
-            Kind::Queue => {
-                let queue = self.advertised(&QueueName::stored(key)?)?;
-                let due = |queue: &Advertised| queue.updated_at.is_some_and(|at| at < before);
-                let Some(queue) = queue.filter(due) else {
-                    return Ok(false);
-                };
-                self.remove_advertised(&queue)?;
-            }
-            Kind::Refresh => {
-                let digest = key.try_into().unwrap_or_default();
-                let due = |token: &Refresh| token.used_at < before;
-                let Some(token) = self.refresh(&digest)?.filter(due) else {
-                    return Ok(false);
-                };
-                self.remove_refresh(&digest, &token)?;
-            }
-            Kind::Secret => {
-                let (client, path) = secret::parse_key(key)?;
-                let due = |secret: &Secret| secret.expires_at.is_some_and(|end| end < before);
-                let Some(secret) = self.secret(&client, &path)?.filter(due) else {
-                    return Ok(false);
-                };
-                self.remove_secret(&secret)?;
-            }
-            Kind::Drain => {
-                let Some(log) = Log::parse(key) else {
-                    return Err(Error::Corrupt("expiry row of a log".to_owned()));
-                };
-                if self.log_written(log)?.is_some_and(|at| at < before) {
-                    self.forget_drained(log, u64::MAX)?;
+            Thing::Agent(agent) => {
+                let history = history::key(&Subject::Agent(agent.name.clone()));
+                if !self.remove_some(Table::History, &history, room)? {
+                    return Ok((Outcome::Partly, 0));
                 }
+                self.remove_agent(&agent)?;
+            }
+            Thing::Queue(queue) => self.remove_advertised(&queue)?,
+            Thing::Refresh(digest, token) => self.remove_refresh(&digest, &token)?,
+            Thing::Secret(secret) => self.remove_secret(&secret)?,
+            Thing::Drain(log, _) => {
+                if !self.remove_some(Table::Drain, &log.key(), room)? {
+                    return Ok((Outcome::Partly, 0));
+                }
+                return Ok((Outcome::Stays, 0));
+            }
+        }
+        Ok((Outcome::Gone, bytes))
+    }
+
+    /// Removes results, logs and history of a job that is gone, as far as there is room; says whether that was all.
+    fn remove_posted(&mut self, id: JobId, room: &mut usize) -> Result<bool, Error> {
+        let history = history::key(&Subject::Job(id));
+        // Members before their chunks: a check misses chunks of a member that is there.
+        let mut parts = vec![
+            (Table::Result, id.key()),
+            (Table::ResultChunk, id.key()),
+            (Table::History, history),
+        ];
+        for kind in LogKind::ALL {
+            let key = Log(id, kind).key();
+            parts.extend(
+                [Table::Fragment, Table::Drain, Table::LogTail].map(|table| (table, key.clone())),
+            );
+        }
+        for (table, prefix) in parts {
+            if !self.remove_some(table, &prefix, room)? {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Removes the rows whose keys begin with `prefix`, as far as there is room; says whether that was all.
+    fn remove_some(&mut self, table: Table, prefix: &Key, room: &mut usize) -> Result<bool, Error> {
+        let keys = self.list(table, prefix, (None, *room + 1), |key, _| Ok(Key::new().raw(key)))?;
+        for key in keys.iter().take(*room) {
+            self.remove(table, key)?;
+        }
+        let whole = keys.len() <= *room;
+        *room = room.saturating_sub(keys.len());
+        Ok(whole)
     }
 
     /// Removes what belongs to a job id besides the job and its history, and what is kept of the tries of the job.

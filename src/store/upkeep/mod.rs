@@ -2,6 +2,7 @@
 
 pub(crate) mod census;
 pub mod check;
+pub(crate) mod due;
 pub(crate) mod expiry;
 mod fault;
 pub(crate) mod index;

@@ -36,6 +36,8 @@ const TABLE: &[(&str, &str, Verdicts, Verdicts, Verdicts)] = &[
     ("GET",    "/v1/job/{id}/attachments",                  "++++++3+", "33+3333+", "13+3333+"),
     ("POST",   "/v1/job/{id}/attachments",                  "++++++3+", "+33+++3+", "133+++3+"),
     ("POST",   "/v1/job/{id}/events",                       "++++++3+", "33+3333+", "13+3333+"),
+    ("PUT",    "/v1/job/{id}/pin",                          "++++++3+", "+33+++3+", "133+++3+"),
+    ("DELETE", "/v1/job/{id}/pin",                          "++++++3+", "+33+++3+", "133+++3+"),
     ("GET",    "/v1/job/{id}/position",                     "++++++3+", "+33+++3+", "133+++3+"),
     ("GET",    "/v1/events/job/{id}",                       "++++++3+", "+3++++3+", "13++++3+"),
     ("GET",    "/v1/job/{id}/status",                       "++++++3+", "+33+++3+", "133+++3+"),
@@ -98,6 +100,8 @@ const TABLE: &[(&str, &str, Verdicts, Verdicts, Verdicts)] = &[
     ("DELETE", "/admin/drain",                              "4444444+", "4444444+", "4444444+"),
     ("GET",    "/admin/queues",                             "4444444+", "4444444+", "4444444+"),
     ("PUT",    "/admin/queues/{queue}",                     "4444444+", "4444444+", "4444444+"),
+    ("GET",    "/admin/gc",                                 "4444444+", "4444444+", "4444444+"),
+    ("POST",   "/admin/gc",                                 "4444444+", "4444444+", "4444444+"),
     ("DELETE", "/admin/restricted-queues/{queue}",          "4444444+", "4444444+", "4444444+"),
 ];
 

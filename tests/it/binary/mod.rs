@@ -6,6 +6,7 @@ mod crash;
 mod demo;
 mod drain;
 mod frozen;
+mod gc;
 mod import;
 mod keys;
 mod logging;

@@ -1,9 +1,12 @@
 use std::time::Duration;
 
-use testflinger_server::domain::{AgentPost, BlobKind, Clock, Job, JobId, Subject};
-use testflinger_server::ops::{self, Posted, Submission};
+use testflinger_server::domain::{
+    AgentPost, BlobKind, Clock, Fragment, JobId, Log, LogKind, Phase, Subject,
+};
+use testflinger_server::ops::{self, Posted, Submission, Why};
 use testflinger_server::store::{
-    AgentReads, Ages, BlobReads, HistoryReads, JobReads, QueueReads, ResultReads, Swept,
+    AgentReads, Ages, BlobReads, Class, HistoryReads, JobReads, LogReads, QueueReads, ResultReads,
+    Swept, WriteTx,
 };
 
 use crate::support::{Lab, agents, queues, submission};
@@ -11,15 +14,19 @@ use crate::support::{Lab, agents, queues, submission};
 const DAY: Duration = Duration::from_hours(24);
 const WEEK: Duration = Duration::from_hours(7 * 24);
 
-fn sweep(lab: &Lab, limit: usize) -> Swept {
-    let ages = Ages {
+fn ages() -> Ages {
+    Ages {
         jobs: WEEK,
         files: WEEK,
         agents: WEEK,
         queues: WEEK,
         refresh: WEEK,
         drain: Duration::from_hours(4),
-    };
+    }
+}
+
+fn sweep(lab: &Lab, limit: usize) -> Swept {
+    let ages = ages();
     lab.store.write::<_, ops::Error>(move |tx, now| Ok(tx.sweep(&ages, now, limit)?)).unwrap()
 }
 
@@ -61,9 +68,8 @@ fn left(lab: &Lab, id: JobId) -> [bool; 6] {
 }
 
 fn pin(lab: &Lab, id: JobId, pinned: bool) {
-    let old = lab.job(id).unwrap();
-    let new = Job { pinned, ..old.clone() };
-    lab.store.write::<_, ops::Error>(move |tx, _| Ok(tx.update_job(&old, &new)?)).unwrap();
+    let who = crate::support::by(None);
+    lab.store.write(move |tx, now| ops::pin(tx, now, id, pinned, &who)).unwrap();
 }
 
 #[test]
@@ -118,7 +124,6 @@ fn a_pinned_job_never_goes_until_it_is_unpinned() {
         assert_eq!(left(&lab, id), [true; 6]);
     }
     pin(&lab, id, false);
-    lab.clock.advance(DAY * 8);
     sweep(&lab, 100);
     assert_eq!(left(&lab, id), [false; 6]);
 }
@@ -132,7 +137,7 @@ fn a_sweep_removes_no_more_than_it_may_and_says_that_there_is_more() {
     }
     lab.clock.advance(DAY * 8);
     let swept: Vec<Swept> = (0..4).map(|_| sweep(&lab, 2)).collect();
-    let expect = |removed, more| Swept { removed, more };
+    let expect = |removed, more| Swept { removed, more, bytes: 0 };
     assert_eq!(swept, [expect(2, true), expect(2, true), expect(1, false), expect(0, false)]);
 }
 
@@ -216,7 +221,7 @@ fn silent_agents_and_queues_that_nobody_advertises_go() {
         })
         .unwrap();
     lab.clock.advance(DAY * 3);
-    assert_eq!(sweep(&lab, 100), Swept { removed: 2, more: false });
+    assert_eq!(sweep(&lab, 100), Swept { removed: 2, ..Swept::default() });
     let tx = lab.store.read().unwrap();
     let left: Vec<String> =
         tx.agents_after(0, 10).unwrap().iter().map(|agent| agent.name.to_string()).collect();
@@ -227,4 +232,96 @@ fn silent_agents_and_queues_that_nobody_advertises_go() {
         tx.advertised_after(None, 10).unwrap().iter().map(|queue| queue.name.to_string()).collect();
     // What only has images is not advertised, so it has no age.
     assert_eq!(left, ["images", "kept"]);
+}
+
+#[test]
+fn a_job_with_many_lines_goes_in_pieces_and_is_gone_for_everybody_with_the_first() {
+    let lab = Lab::new();
+    let id = lab.submit(submission("q")).unwrap();
+    let output = Log(id, LogKind::Output);
+    let append = move |tx: &mut WriteTx<'_>, at| {
+        for number in 0..1500 {
+            let text = "line\n".to_owned();
+            let fragment = Fragment { number: Some(number), phase: Phase::Test, at, text };
+            tx.append_log(output, &fragment, at)?;
+        }
+        Ok::<_, ops::Error>(())
+    };
+    lab.store.write(append).unwrap();
+    lab.cancel(id).unwrap();
+    lab.clock.advance(WEEK + Duration::from_secs(1));
+    let first = sweep(&lab, 100);
+    assert!(first.more);
+    assert!(lab.job(id).is_none());
+    let left = |lab: &Lab| {
+        let tx = lab.store.read().unwrap();
+        tx.fragments(output, Phase::Test, 0, None).unwrap().len()
+    };
+    let mut before = left(&lab);
+    assert!(before > 0, "one batch must not remove everything");
+    let mut batches = 1;
+    while sweep(&lab, 100).more {
+        let now = left(&lab);
+        assert!(before - now <= 512, "{before} {now}");
+        before = now;
+        batches += 1;
+    }
+    assert_eq!(left(&lab), 0);
+    assert!(batches > 4, "{batches}");
+}
+
+#[test]
+fn files_of_ended_jobs_go_before_their_time_while_too_little_is_free() {
+    let lab = Lab::new();
+    let ids: Vec<JobId> = (0..5).map(|_| job(&lab)).collect();
+    for id in &ids[..4] {
+        lab.cancel(*id).unwrap();
+    }
+    pin(&lab, ids[1], true);
+    let has_files = |id| left(&lab, id)[3] || left(&lab, id)[4];
+    let all: Vec<bool> = ids.iter().map(|id| has_files(*id)).collect();
+    assert_eq!(all, [true; 5]);
+    let free = |needed| {
+        let freed = lab.store.write(move |tx, _| ops::free_files(tx, needed, None, 100)).unwrap();
+        freed.files
+    };
+    assert_eq!(free(0), 0);
+    // The oldest first, and no more than is needed.
+    assert_eq!(free(1), 1);
+    assert!(free(u64::MAX) > 1);
+    let all: Vec<bool> = ids.iter().map(|id| has_files(*id)).collect();
+    assert_eq!(all, [false, true, false, false, true]);
+    // Results stay as long as keep_jobs says.
+    assert!(left(&lab, ids[0])[2]);
+}
+
+#[test]
+fn what_would_go_is_what_goes() {
+    let lab = Lab::new();
+    let (old, pinned, running) = (job(&lab), job(&lab), job(&lab));
+    for id in [old, pinned] {
+        lab.cancel(id).unwrap();
+    }
+    pin(&lab, pinned, true);
+    lab.post_state(running, "test", None);
+    lab.clock.advance(WEEK + DAY);
+    let fresh = job(&lab);
+    lab.cancel(fresh).unwrap();
+    let tx = lab.store.read().unwrap();
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let now = lab.clock.now();
+        let page = ops::going(&tx, now, (&ages(), u64::MAX), after, 1).unwrap();
+        found.extend(page.items.into_iter().map(|(due, why)| (due.kind, due.name, why)));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let file = |kind: &str| (Class::Blob, format!("{fresh} {kind}"), Why::Room);
+    let due = (Class::Job, old.to_string(), Why::Age);
+    assert_eq!(found, [due, file("artifact"), file("attachments")]);
+    sweep(&lab, 100);
+    let there: Vec<bool> = [old, pinned, running, fresh].map(|id| lab.job(id).is_some()).into();
+    assert_eq!(there, [false, true, true, true]);
 }

@@ -118,6 +118,13 @@ impl WriteTx<'_> {
         self.put_record(Table::Job, &new.id.key(), &JobV3::from(new))
     }
 
+    /// Lets retention look at a job at its own age again: while the job was pinned, its row was moved on.
+    pub fn age_again(&mut self, job: &Job) -> Result<(), Error> {
+        let mut rows = job.index_rows();
+        rows.retain(|(table, ..)| *table == Table::Expiry);
+        self.replace_rows(&[], &rows)
+    }
+
     /// Tells whoever watches of a change, and offers a job that became claimable to whoever waits for its queue.
     fn tell(&mut self, old: Option<&Job>, new: Option<&Job>) {
         let Some(job) = new.or(old) else { return };

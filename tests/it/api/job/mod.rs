@@ -6,6 +6,7 @@ mod events;
 mod hold;
 mod lease;
 mod lists;
+mod pin;
 mod redelivery;
 mod retry;
 mod search;

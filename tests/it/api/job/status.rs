@@ -56,7 +56,7 @@ fn a_job_waits_for_an_agent_then_for_its_turn() {
                 "to": "waiting", "why": "submitted",
             }],
             "job_id": job, "job_priority": 0, "job_queue": "q", "job_state": "waiting",
-            "retries": 0, "since": "2026-11-23T12:00:00Z",
+            "pinned": false, "retries": 0, "since": "2026-11-23T12:00:00Z",
             "waiting": {
                 "agents": [],
                 "counts": { "busy": 0, "excluded": 0, "free": 0, "offline": 0, "restricted": 0 },
