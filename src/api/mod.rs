@@ -148,5 +148,10 @@ fn table(routes: Routes) -> Routes {
         .at("/admin/queues", [may(LocalOnly, get(admin::queues::list))])
         .at("/admin/queues/{queue}", [may(LocalOnly, put(admin::queues::set))])
         .at("/admin/gc", [may(LocalOnly, get(admin::gc::list)), may(LocalOnly, post(admin::gc::post))])
+        .at("/admin/notices", [may(LocalOnly, get(admin::notices::list))])
+        .at("/admin/notices/{number}", [
+            may(LocalOnly, post(admin::notices::retry)),
+            may(LocalOnly, delete(admin::notices::drop)),
+        ])
         .at("/admin/restricted-queues/{queue}", [may(LocalOnly, delete(admin::queue::open))])
 }

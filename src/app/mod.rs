@@ -10,6 +10,7 @@ mod claim;
 mod error;
 mod login;
 mod masking;
+mod outbox;
 mod presence;
 mod ready;
 mod recent;
@@ -51,7 +52,7 @@ use crate::auth::jwt::{Incarnation, SigningKey};
 use crate::auth::passwords::Passwords;
 use crate::auth::refresh::RefreshToken;
 use crate::auth::throttle::Throttle;
-use crate::domain::{Access, AgentName, Client, Clock, Guarded, Timestamp};
+use crate::domain::{Access, AgentName, Client, Clock, Form, Guarded, Message, Timestamp};
 use crate::ops::{self, Hearing};
 use crate::store::{self, ReadTx, Store, WriteTx};
 use crate::webhook::{self, Webhooks};
@@ -143,6 +144,10 @@ pub struct Parts {
     pub auth: Auth,
     /// Where events go.
     pub webhooks: Webhooks,
+    /// Whether events are written down and sent until they are taken.
+    pub keep_events: bool,
+    /// Where alerts go.
+    pub alerts: Webhooks,
     /// Seals secrets.
     pub secrets: SecretKeys,
     /// How many queues have metrics of their own.
@@ -163,6 +168,7 @@ struct Shared {
     budget: Budget,
     judged: Notify,
     turns: Semaphore,
+    notices: Notify,
     large: Semaphore,
     presence: Presence,
     publisher: Arc<Publisher>,
@@ -188,6 +194,7 @@ impl App {
             collecting: tokio::sync::Mutex::default(),
             parts,
             turns: Semaphore::new(WEBHOOKS),
+            notices: Notify::new(),
             large: Semaphore::new(LARGE),
             stopping: CancellationToken::new(),
             backup: Arc::new(Semaphore::new(1)),
@@ -372,16 +379,20 @@ impl App {
         Ok(self.blocking(move || app.store().note_backup(note)).await??)
     }
 
-    /// Sends a body to a webhook. Only so many are asked at a time: a slow webhook must not take the threads that files
-    /// and passwords need.
-    pub async fn webhook(
+    /// Sends an event to a webhook, or an alert to where the site wants it. Only so many are asked at a time: a slow webhook
+    /// must not take the threads that files and passwords need.
+    pub async fn send(
         &self,
-        url: String,
-        body: String,
+        Message { form, url, body }: Message,
     ) -> Result<std::result::Result<webhook::Answer, webhook::Error>> {
         let _turn = self.0.turns.acquire().await;
         let app = self.clone();
-        self.blocking(move || app.0.parts.webhooks.put(&url, &body)).await
+        let send = move || match (form, &app.0.parts) {
+            (Form::Event, parts) => parts.webhooks.put(&url, &body),
+            (Form::Json, parts) => parts.alerts.post(&url, "application/json", &body),
+            (Form::Text, parts) => parts.alerts.post(&url, "text/plain; charset=utf-8", &body),
+        };
+        self.blocking(send).await
     }
 
     /// Runs something that blocks (files) away from the threads that serve requests. Fails only when it panics.

@@ -14,6 +14,7 @@ mod gc;
 mod interrupt;
 mod job;
 mod man;
+mod notice;
 mod output;
 mod progress;
 mod queue;
@@ -64,6 +65,9 @@ enum Command {
     JobAdmin(job::Args),
     /// Remove what retention no longer keeps now, or say what would go
     Gc(gc::Args),
+    /// Look after what webhooks have not taken: list, retry, drop
+    #[command(name = "notice-admin")]
+    NoticeAdmin(notice::Args),
     /// Say that the clock is right after it jumped, so that retention removes again what is old
     ConfirmClock(clock::Args),
     /// Manage the secrets that jobs of clients use: list, put, delete
@@ -102,6 +106,7 @@ pub fn run() -> ExitCode {
         Command::Resume(args) => drain::resume(args),
         Command::JobAdmin(args) => job::run(args),
         Command::Gc(args) => gc::run(args),
+        Command::NoticeAdmin(args) => notice::run(args),
         Command::ConfirmClock(args) => clock::run(args),
         Command::SecretAdmin(args) => secrets::run(args),
         Command::RotateSecretsKey(args) => secrets::rotate(args),

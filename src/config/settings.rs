@@ -236,6 +236,9 @@ settings! {
             "any host in open mode, otherwise none", "URL,..",
             "The origins (scheme, host and port) that job events may be sent to, separated by \
              commas. The variable WEBHOOK_URL may hold them instead";
+        webhook_keep: Switch as bool = "false", "true|false",
+            "Whether job events are written down, answered with 202 at once and sent in order until \
+             the webhook takes them, for a day at most";
         webhook_auth_file: PathBuf as Secret = webhook_auth "no token", "FILE",
             "A file with the bearer token that is sent to webhooks. The variable WEBHOOK_AUTH or \
              the systemd credential webhook_auth may hold the token instead";

@@ -59,6 +59,8 @@ pub fn app(
         quarantine_after: settings.agents.quarantine_after as u64,
         auth,
         webhooks,
+        keep_events: settings.webhooks.webhook_keep,
+        alerts: Webhooks::new(Targets::Origins(Vec::new()), None),
         secrets: secret_keys(settings, secrets.secrets_key, secrets.secrets_old_key)?,
         metrics_queues: settings.metrics.metrics_queues,
     };

@@ -212,6 +212,8 @@ impl Server {
         ));
         warn_of_strangers(settings.auth.access, addr);
         log_retention(&settings.retention);
+        let sender = app.clone();
+        server.tasks.spawn(async move { sender.send_notices().await });
         server.tasks.spawn(sweeper::sweep(app, server.stop.clone()));
         Ok(server)
     }

@@ -24,11 +24,12 @@ pub use engine::operation::HeldRequest;
 pub use engine::writer::OnFatal;
 pub use engine::{BLOBS, DATABASE, Error, KEYS, ReadTx, WriteTx};
 use engine::{Database, StorageBackend, meta, writer};
-use nouns::job::lines::Follower;
 pub use nouns::aging::Kind as Class;
+use nouns::job::lines::Follower;
 pub use nouns::{
     AgentReads, Ask, BlobReads, CHUNK, ClientReads, HistoryReads, JobCounts, JobReads, JobsOf,
-    Lines, Listed, LogReads, Member, QueueReads, ResultReads, RuleReads, SecretReads, WaitReads,
+    Lines, Listed, LogReads, Member, NoticeReads, QueueReads, ResultReads, RuleReads, SecretReads,
+    Tray, WaitReads,
 };
 pub use upkeep::check;
 pub use upkeep::due::{Due, DueAfter, DuePage, DueReads};

@@ -11,6 +11,7 @@ mod target;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use ureq::http::request::Builder;
 use ureq::http::{Request, Uri};
 use ureq::unversioned::transport::DefaultConnector;
 
@@ -70,11 +71,32 @@ impl Webhooks {
         Self { targets, bearer, agent }
     }
 
-    /// Puts `body`, which is JSON, to `url`.
-    pub fn put(&self, url: &str, body: &str) -> Result<Answer, Error> {
+    /// Whether the site allows a URL, as far as that can be said without looking up its name.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn allows(&self, url: &str) -> Result<(), Error> {
+        self.allowed(url).map(|_| ())
+    }
+
+    fn allowed(&self, url: &str) -> Result<Uri, Error> {
         let uri: Uri = url.parse().map_err(|_| Error::Refused("Not a valid URL."))?;
         self.targets.check(&uri)?;
-        let mut request = Request::put(uri).header("Content-Type", "application/json");
+        Ok(uri)
+    }
+
+    /// Puts `body`, which is JSON, to `url`.
+    pub fn put(&self, url: &str, body: &str) -> Result<Answer, Error> {
+        self.send(Request::put(self.allowed(url)?), "application/json", body)
+    }
+
+    /// Posts `body`, which is of this content type, to `url`.
+    pub fn post(&self, url: &str, kind: &str, body: &str) -> Result<Answer, Error> {
+        self.send(Request::post(self.allowed(url)?), kind, body)
+    }
+
+    fn send(&self, request: Builder, kind: &str, body: &str) -> Result<Answer, Error> {
+        let mut request = request.header("Content-Type", kind);
         if let Some(bearer) = &self.bearer {
             request = request.header("Authorization", format!("Bearer {}", bearer.expose_secret()));
         }

@@ -7,6 +7,7 @@ pub(super) mod client;
 pub(super) mod clock;
 pub(super) mod drain;
 pub(super) mod gc;
+pub(super) mod notices;
 pub(super) mod queue;
 pub(super) mod queues;
 pub(super) mod secrets;

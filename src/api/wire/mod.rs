@@ -12,6 +12,7 @@ pub(super) mod gc;
 pub(super) mod history;
 pub(super) mod job;
 pub(super) mod log;
+pub(super) mod notice;
 pub(super) mod queue;
 pub(super) mod result;
 pub(super) mod search;

@@ -224,7 +224,9 @@ fn shown<'v>(
         Table::Meta if key == JOURNAL.as_bytes() => None,
         _ if what.secrets => Some(Cow::Borrowed(value)),
         Table::Client => Some(Cow::Owned(client::without_secret(value)?)),
-        Table::Refresh | Table::RefreshByClient | Table::Secret | Table::JobSecret => None,
+        Table::Refresh | Table::RefreshByClient | Table::Secret | Table::JobSecret
+        // The URL that gets alerts may be a secret.
+        | Table::Notice | Table::DeadNotice => None,
         Table::Expiry if OF_SECRETS.iter().any(|kind| kind.owns(key)) => None,
         _ => Some(Cow::Borrowed(value)),
     })

@@ -17,7 +17,8 @@ pub(crate) fn meta(name: &str) -> Key {
     Key::new().text(name)
 }
 
-fn number(rows: &impl Rows, name: &str) -> Result<Option<u64>, Error> {
+/// A number that the database keeps under a name.
+pub(crate) fn number(rows: &impl Rows, name: &str) -> Result<Option<u64>, Error> {
     let value = rows.get(Table::Meta, &meta(name))?;
     Ok(value.map(|bytes| Tail(&bytes).number()))
 }
@@ -59,6 +60,11 @@ impl WriteTx<'_> {
     /// Notes that retention looked at everything.
     pub fn set_last_sweep(&mut self, now: Timestamp) -> Result<(), Error> {
         self.put(Table::Meta, &meta(SWEPT), &now.as_micros().to_be_bytes())
+    }
+
+    /// Keeps a number under a name.
+    pub(crate) fn set_number(&mut self, name: &str, number: u64) -> Result<(), Error> {
+        self.put(Table::Meta, &meta(name), &number.to_be_bytes())
     }
 
     pub(crate) fn set_seq(&mut self, last: u64) -> Result<(), Error> {

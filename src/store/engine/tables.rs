@@ -102,6 +102,11 @@ tables! {
     /// `id | variable` -> `JobSecretV1`: a secret that a job uses, sealed, as its agent got it
     JobSecret = "job-secret-1",
 
+    /// `number` -> `NoticeV1`: what is sent until it is taken
+    Notice = "notice-1",
+    /// `number` -> `NoticeV1`: what was given up
+    DeadNotice = "dead-notice-1",
+
     /// `subject | seq` -> `HistoryV1`
     History = "history-1",
     /// `kind | since | key` -> nothing: what retention will look at, by the time its age counts from

@@ -13,6 +13,7 @@ use super::client::{ClientV1, ClientV2, RefreshV1};
 use super::history::HistoryV1;
 use super::job::{JobV1, JobV2, JobV3};
 use super::log::LogTailV1;
+use super::notice::NoticeV1;
 use super::queue::QueueV1;
 use super::secret::{JobSecretV1, SecretV1};
 use crate::domain::{AgentName, ClientId, Tag};
@@ -138,6 +139,21 @@ fn the_bytes_of_a_history_never_change() {
         why: "w".to_owned(),
     };
     assert_eq!(hex(&history), "0601fd0060a0aae0c10c00010161057374617465000777616974696e670177");
+}
+
+#[test]
+fn the_bytes_of_a_notice_never_change() {
+    let notice = NoticeV1 {
+        form: 2,
+        url: "u".to_owned(),
+        body: "b".to_owned(),
+        at: MOMENT,
+        tries: 3,
+        next_at: MOMENT,
+        error: String::new(),
+    };
+    let moment = "fd0060a0aae0c10c00";
+    assert_eq!(hex(&notice), format!("0f010201750162{moment}03{moment}00"));
 }
 
 #[test]
@@ -325,6 +341,9 @@ proptest! {
         let (actor_name, what, from, to, why) = texts;
         reads_back(&BlobV1 { name, size, sha256, created_at: at })?;
         reads_back(&QueueV1 { description: what.clone(), updated_at })?;
+        let (url, body, error) = (what.clone(), from.clone(), to.clone());
+        let (form, tries, next_at) = (actor, u32::from(actor), at);
+        reads_back(&NoticeV1 { form, url, body, at, tries, next_at, error })?;
         reads_back(&HistoryV1 { at, actor, actor_name, what, from, to, why })?;
     }
 

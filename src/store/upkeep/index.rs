@@ -5,7 +5,7 @@
 use serde::de::IgnoredAny;
 
 use crate::store::engine::{Error, IndexRow, Table, Tail};
-use crate::store::nouns::{agent, blob, client, history, job, log, queue, result, secret};
+use crate::store::nouns::{agent, blob, client, history, job, log, notice, queue, result, secret};
 
 /// Reads a row as what its table says that it is, and gives the index rows that follow from it.
 ///
@@ -32,6 +32,7 @@ pub(crate) fn index_of(table: Table, key: &[u8], value: &[u8]) -> Result<Vec<Ind
         Table::Drain => text(value)?,
         Table::AgentLog => drop(agent::read_log(value)?),
         Table::ProvisionLog => drop(agent::read_provision(value)?),
+        Table::Notice | Table::DeadNotice => drop(notice::stored(key, value)?),
         Table::History => drop(history::event(key, value)?),
         Table::Wait | Table::Run => length(value, value.len() / 4 * 4)?,
         Table::Meta | Table::Restricted => text(key)?,
@@ -43,8 +44,15 @@ pub(crate) fn index_of(table: Table, key: &[u8], value: &[u8]) -> Result<Vec<Ind
 
 /// The place in the store's one counter that a row uses up, if it does.
 pub(crate) fn seq_of(table: Table, key: &[u8]) -> Option<u64> {
-    let used =
-        matches!(table, Table::JobBySeq | Table::AgentBySeq | Table::History | Table::ProvisionLog);
+    let used = matches!(
+        table,
+        Table::JobBySeq
+            | Table::AgentBySeq
+            | Table::History
+            | Table::ProvisionLog
+            | Table::Notice
+            | Table::DeadNotice
+    );
     used.then(|| Tail(key).number())
 }
 

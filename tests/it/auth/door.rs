@@ -102,6 +102,9 @@ const TABLE: &[(&str, &str, Verdicts, Verdicts, Verdicts)] = &[
     ("PUT",    "/admin/queues/{queue}",                     "4444444+", "4444444+", "4444444+"),
     ("GET",    "/admin/gc",                                 "4444444+", "4444444+", "4444444+"),
     ("POST",   "/admin/gc",                                 "4444444+", "4444444+", "4444444+"),
+    ("GET",    "/admin/notices",                            "4444444+", "4444444+", "4444444+"),
+    ("POST",   "/admin/notices/{number}",                   "4444444+", "4444444+", "4444444+"),
+    ("DELETE", "/admin/notices/{number}",                   "4444444+", "4444444+", "4444444+"),
     ("DELETE", "/admin/restricted-queues/{queue}",          "4444444+", "4444444+", "4444444+"),
 ];
 

@@ -13,6 +13,7 @@ mod logging;
 mod login;
 mod manual;
 mod memory;
+mod notices;
 mod prompt;
 mod readme;
 mod reload;

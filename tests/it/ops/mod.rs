@@ -4,5 +4,6 @@ mod delivery;
 mod history;
 mod lease;
 mod model;
+mod notice;
 mod priority;
 mod retention;

@@ -10,7 +10,17 @@ pub(crate) struct Hook {
 
 /// Listens for events until the test ends.
 pub(crate) fn hook() -> Hook {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    hook_on("127.0.0.1:0")
+}
+
+/// An address at which nobody listens yet.
+pub(crate) fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// The same at this address.
+pub(crate) fn hook_on(address: &str) -> Hook {
+    let listener = TcpListener::bind(address).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (sender, asked) = channel();
     std::thread::spawn(move || {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use caller::{Answer, Caller, Part};
 pub(crate) use events::Events;
-pub(crate) use hook::{Hook, hook};
+pub(crate) use hook::{Hook, free_address, hook, hook_on};
 pub(crate) use lab::{Lab, agents, by, queues, submission};
 pub(crate) use program::{Program, program, run, run_with_input};
 pub(crate) use raw::{BOUNDARY, Connection, part_head};

@@ -1,9 +1,11 @@
 //! Events and the webhooks that they go to.
 
-use serde_json::{Value, json};
-use testflinger_server::config::{Mode, Raw};
+use std::time::Duration;
 
-use crate::support::{Hook, TestServer, ZERO, hook};
+use serde_json::{Value, json};
+use testflinger_server::config::{Mode, Raw, Switch};
+
+use crate::support::{Hook, TestServer, ZERO, free_address, hook, hook_on, until};
 
 /// A webhook, and a server that lists it: this machine itself is asked only where it is listed.
 fn listed() -> (TestServer, Hook) {
@@ -172,4 +174,46 @@ fn where_tokens_are_needed_only_listed_webhooks_are_asked_and_get_the_sites_toke
     let none = TestServer::with(Raw { access: Some(Mode::Locked), ..Raw::default() });
     let refused = none.client("rig", "agent").post(&path(), &event(&format!("{}/200", hook.url)));
     assert_eq!(refused.status, 400);
+}
+
+fn keeping(origin: &str) -> TestServer {
+    let webhook_url = Some(origin.parse().unwrap());
+    TestServer::with(Raw { webhook_url, webhook_keep: Some(Switch(true)), ..Raw::default() })
+}
+
+#[test]
+fn kept_events_are_sent_in_order_once_their_webhook_is_back_and_over_a_restart() {
+    let address = free_address();
+    let mut server = keeping(&format!("http://{address}"));
+    let send = |server: &TestServer, n: usize| {
+        let event = event(&format!("http://{address}/n{n}/200"));
+        assert_eq!(server.anonymous().post(&path(), &event).seen(), (202, "Accepted".to_owned()));
+    };
+    (0..5).for_each(|n| send(&server, n));
+    server.restart();
+    let hook = hook_on(&address);
+    (5..8).for_each(|n| send(&server, n));
+    let mut heads = Vec::new();
+    until("all have come", || {
+        server.pass(Duration::from_mins(1));
+        heads.extend(hook.asked.try_iter().map(|(head, _)| head));
+        heads.len() == 8
+    });
+    for (n, head) in heads.iter().enumerate() {
+        assert!(head.starts_with(&format!("PUT /n{n}/200 ")), "{n}: {head}");
+    }
+}
+
+#[test]
+fn a_webhook_that_is_down_holds_up_no_other_and_the_guard_holds_for_kept_events() {
+    let (down, up) = (free_address(), hook());
+    let server = keeping(&format!("http://{down},{}", up.url));
+    for url in [format!("http://{down}/200"), format!("{}/200", up.url)] {
+        assert_eq!(server.anonymous().post(&path(), &event(&url)).status, 202);
+    }
+    assert!(up.asked.recv().unwrap().0.starts_with("PUT /200 "));
+    let other = hook();
+    let refused = server.anonymous().post(&path(), &event(&format!("{}/200", other.url)));
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("not on the list"), "{}", refused.text());
 }
