@@ -3,6 +3,7 @@
 //! Everything that serves somebody uses an [`App`]: the API, and the tasks that look after leases and retention. What went
 //! wrong is an [`Error`]; the HTTP layer alone turns that into an answer.
 
+mod alerts;
 pub mod audit;
 mod bells;
 pub mod budget;
@@ -34,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use self::watch::Watch;
+pub use alerts::Alerts;
 pub use budget::Budget;
 pub use claim::Delivery;
 pub use error::{Error, Result};
@@ -146,7 +148,7 @@ pub struct Parts {
     pub webhooks: Webhooks,
     /// Whether events are written down and sent until they are taken.
     pub keep_events: bool,
-    /// Where alerts go.
+    /// Sends alerts.
     pub alerts: Webhooks,
     /// Seals secrets.
     pub secrets: SecretKeys,
@@ -161,6 +163,7 @@ pub struct App(Arc<Shared>);
 struct Shared {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
+    began: Timestamp,
     parts: Parts,
     limits: RwLock<Limits>,
     retention: RwLock<Retention>,
@@ -182,6 +185,7 @@ impl App {
     #[must_use]
     pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, parts: Parts) -> Self {
         Self(Arc::new(Shared {
+            began: clock.now(),
             presence: Presence::new(clock.now()),
             publisher: Arc::new(Publisher::new(parts.watchers)),
             budget: Budget::new(parts.limits.in_flight),

@@ -19,12 +19,12 @@ use serde::de::DeserializeOwned;
 
 pub use secret::Secret;
 pub use settings::{
-    Agents, Auth, Limits, Logging, Metrics, Network, Raw, Retention, Settings, Storage, WebPages,
-    Webhooks,
+    Agents, Alerts, Auth, Limits, Logging, Metrics, Network, Raw, Retention, Settings, Storage,
+    WebPages, Webhooks,
 };
 pub use value::{
-    Address, Count, Filter, GuardedJobs, Hosts, LogFormat, Mode, Origins, Pages, Port, Proxies,
-    Size, Span, Switch,
+    Address, AlertForm, Count, Filter, GuardedJobs, Hosts, Link, LogFormat, Mode, Origins, Pages,
+    Port, Proxies, Size, Span, Switch,
 };
 
 /// The environment.

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use super::found::{data_dir, file, metrics_port, webhook_origins};
 use super::secret::{Secret, jwt_signing_key, secrets_key, secrets_old_key, webhook_auth};
 use super::value::{
-    Address, Count, Filter, GuardedJobs, Hosts, LogFormat, Mode, Origins, Pages, Port, Proxies,
-    Size, Span, Switch,
+    Address, AlertForm, Count, Filter, GuardedJobs, Hosts, Link, LogFormat, Mode, Origins, Pages,
+    Port, Proxies, Size, Span, Switch,
 };
 use super::{Env, Error};
 
@@ -242,6 +242,17 @@ settings! {
         webhook_auth_file: PathBuf as Secret = webhook_auth "no token", "FILE",
             "A file with the bearer token that is sent to webhooks. The variable WEBHOOK_AUTH or \
              the systemd credential webhook_auth may hold the token instead";
+    }
+    "Alerts" alerts: Alerts {
+        alert_url: Link as Link = "", "URL",
+            "Where alerts are sent with POST: that agents are lost, that queues with jobs have no agent, \
+             that the disk fills up, that the last backup is too old, that the clock jumped. Each is \
+             sent once when it begins and once when it ends";
+        alert_form: AlertForm as AlertForm = "json", "FORM",
+            "What is sent: json (an object whose member text is the sentence, as chats expect it) or \
+             text (the sentence alone)";
+        alert_backup_age: Span as Duration = "0s", "TIME",
+            "How old the last backup may become before that is an alert; 0s for any age";
     }
     "Secrets in jobs" secrets: JobSecrets {
         secrets_key_file: PathBuf as Secret = secrets_key

@@ -176,6 +176,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// How alerts are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum AlertForm {
+    /// A JSON object.
+    #[default]
+    Json,
+    /// A sentence.
+    Text,
+}
+
 /// Who may look at the pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -238,6 +249,7 @@ macro_rules! words {
     };
 }
 
+words!(AlertForm: "json" => Json, "text" => Text);
 words!(LogFormat: "text" => Text, "json" => Json);
 words!(GuardedJobs: "restricted" => Restricted, "all" => All);
 words!(Pages: "auto" => Auto, "login" => Login, "read-only" => ReadOnly, "off" => Off);
@@ -271,6 +283,40 @@ impl FromStr for Origins {
 }
 
 impl TryFrom<String> for Origins {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// A URL; empty for none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Link(pub String);
+
+impl Link {
+    /// Its scheme, host and port.
+    #[must_use]
+    pub fn origin(&self) -> Vec<String> {
+        self.0.parse::<Origins>().unwrap_or_default().0
+    }
+}
+
+impl FromStr for Link {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        match text.parse::<Origins>() {
+            Ok(Origins(origins)) if origins.len() <= 1 => Ok(Self(text.to_owned())),
+            // It may hold a secret, so it is not repeated.
+            _ => Err("it is not a URL (example: https://ntfy.example.com/lab)".to_owned()),
+        }
+    }
+}
+
+impl TryFrom<String> for Link {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {

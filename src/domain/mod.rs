@@ -3,6 +3,7 @@
 //! Nothing here reads a clock (except [`clock`]), a file or a socket.
 
 pub mod agent;
+pub mod alert;
 pub mod blob;
 pub mod client;
 pub mod clock;
@@ -24,6 +25,7 @@ pub mod tried;
 pub mod wait;
 
 pub use agent::{Agent, AgentPost, Aside, Cause, Provision};
+pub use alert::{Alert, Trouble};
 pub use blob::{Blob, BlobKind, BlobName};
 pub use client::Client;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};

@@ -4,6 +4,7 @@
 //! of HTTP or threads; [`Error`] says what went wrong in the words of the field, and `http` alone turns it into a status.
 
 mod agent;
+mod alert;
 mod artifact;
 mod aside;
 mod cancel;
@@ -26,6 +27,7 @@ mod sweep;
 mod token;
 
 pub use agent::{post_agent, post_provision};
+pub use alert::{Told, lab_troubles, settle_alerts};
 pub use artifact::{awaiting_attachments, put_artifact, put_attachments};
 pub use aside::{drain_agent, resume_agent};
 pub use cancel::cancel;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Error, keys};
-use crate::app::{App, Auth, KeyFile, Limits, Parts, Retention, SecretKeys};
+use crate::app::{Alerts, App, Auth, KeyFile, Limits, Parts, Retention, SecretKeys};
 use crate::auth::jwt::SigningKey;
 use crate::auth::passwords::{self, Passwords};
 use crate::auth::throttle::{self, Throttle};
-use crate::config::{self, GuardedJobs, Mode, Secrets, Settings};
-use crate::domain::{Access, Clock, Guarded};
+use crate::config::{self, AlertForm, GuardedJobs, Mode, Secrets, Settings};
+use crate::domain::{Access, Clock, Form, Guarded};
 use crate::secrets::{Keyring, SealingKey};
 use crate::store::{Ages, Store};
 use crate::webhook::{Targets, Webhooks};
@@ -60,7 +60,7 @@ pub fn app(
         auth,
         webhooks,
         keep_events: settings.webhooks.webhook_keep,
-        alerts: Webhooks::new(Targets::Origins(Vec::new()), None),
+        alerts: Webhooks::new(Targets::Origins(settings.alerts.alert_url.origin()), None),
         secrets: secret_keys(settings, secrets.secrets_key, secrets.secrets_old_key)?,
         metrics_queues: settings.metrics.metrics_queues,
     };
@@ -115,4 +115,18 @@ pub(super) const fn retention(settings: &config::Retention) -> Retention {
         },
         keep_free: settings.keep_free,
     }
+}
+
+/// Where alerts go, if anywhere.
+pub(super) fn alerts(settings: &Settings) -> Option<Alerts> {
+    let config::Alerts { alert_url, alert_form, alert_backup_age } = &settings.alerts;
+    (!alert_url.0.is_empty()).then(|| Alerts {
+        url: alert_url.0.clone(),
+        form: match alert_form {
+            AlertForm::Json => Form::Json,
+            AlertForm::Text => Form::Text,
+        },
+        lost_after: settings.agents.lost_after,
+        backup_age: *alert_backup_age,
+    })
 }

@@ -2,6 +2,7 @@
 
 pub mod activation;
 mod admin;
+mod alarm;
 mod assemble;
 mod connection;
 mod doors;
@@ -29,7 +30,7 @@ pub use assemble::app;
 pub use notify::Manager;
 pub use signals::{Asked, Signals};
 
-use self::assemble::{limits, retention};
+use self::assemble::{alerts, limits, retention};
 use self::connection::{Network, Service};
 use self::doors::Doors;
 use self::tls::Tls;
@@ -214,6 +215,9 @@ impl Server {
         log_retention(&settings.retention);
         let sender = app.clone();
         server.tasks.spawn(async move { sender.send_notices().await });
+        if let Some(alerts) = alerts(settings) {
+            server.tasks.spawn(alarm::watch(app.clone(), alerts, server.stop.clone()));
+        }
         server.tasks.spawn(sweeper::sweep(app, server.stop.clone()));
         Ok(server)
     }

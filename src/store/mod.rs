@@ -27,8 +27,9 @@ use engine::{Database, StorageBackend, meta, writer};
 pub use nouns::aging::Kind as Class;
 use nouns::job::lines::Follower;
 pub use nouns::{
-    AgentReads, Ask, BlobReads, CHUNK, ClientReads, HistoryReads, JobCounts, JobReads, JobsOf,
-    Lines, Listed, LogReads, Member, NoticeReads, QueueReads, ResultReads, RuleReads, SecretReads,
+    AgentReads, AlertReads, Ask, BlobReads, CHUNK, ClientReads, HistoryReads, JobCounts, JobReads,
+    JobsOf, Lines, Listed, LogReads, Member, NoticeReads, QueueReads, ResultReads, RuleReads,
+    SecretReads,
     Tray, WaitReads,
 };
 pub use upkeep::check;

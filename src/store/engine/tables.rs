@@ -106,6 +106,8 @@ tables! {
     Notice = "notice-1",
     /// `number` -> `NoticeV1`: what was given up
     DeadNotice = "dead-notice-1",
+    /// `kind | subject` -> since when, microseconds: the alerts that have begun and not ended
+    Alert = "alert-1",
 
     /// `subject | seq` -> `HistoryV1`
     History = "history-1",

@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod aging;
+pub(crate) mod alert;
 pub(crate) mod blob;
 pub(crate) mod client;
 pub(crate) mod history;
@@ -18,6 +19,7 @@ mod tests;
 mod wait;
 
 pub use agent::AgentReads;
+pub use alert::AlertReads;
 pub use blob::BlobReads;
 pub use client::ClientReads;
 pub use history::HistoryReads;

@@ -5,7 +5,9 @@
 use serde::de::IgnoredAny;
 
 use crate::store::engine::{Error, IndexRow, Table, Tail};
-use crate::store::nouns::{agent, blob, client, history, job, log, notice, queue, result, secret};
+use crate::store::nouns::{
+    agent, alert, blob, client, history, job, log, notice, queue, result, secret,
+};
 
 /// Reads a row as what its table says that it is, and gives the index rows that follow from it.
 ///
@@ -34,6 +36,7 @@ pub(crate) fn index_of(table: Table, key: &[u8], value: &[u8]) -> Result<Vec<Ind
         Table::ProvisionLog => drop(agent::read_provision(value)?),
         Table::Notice | Table::DeadNotice => drop(notice::stored(key, value)?),
         Table::History => drop(history::event(key, value)?),
+        Table::Alert => drop(alert::stored(key, value)?),
         Table::Wait | Table::Run => length(value, value.len() / 4 * 4)?,
         Table::Meta | Table::Restricted => text(key)?,
         // Index rows, and pieces of text of which only the whole can be read.

@@ -1,4 +1,5 @@
 mod agents;
+mod alerts;
 mod client_permissions;
 mod conventions;
 mod deviations;

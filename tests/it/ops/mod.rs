@@ -1,4 +1,5 @@
 mod agent;
+mod alert;
 mod clock;
 mod delivery;
 mod history;

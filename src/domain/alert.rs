@@ -1,0 +1,85 @@
+//! Alerts: what is wrong with the lab, until it no longer is.
+
+use std::fmt;
+
+use super::Timestamp;
+
+/// What an alert is about. Its words are on disk and on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Trouble {
+    /// An agent that is in service was not heard for long.
+    AgentLost,
+    /// Jobs wait in a queue that no agent in service serves.
+    QueueUnserved,
+    /// An agent was set aside because its provisionings fail.
+    AgentQuarantined,
+    /// Less of the disk is free than uploads must leave.
+    DiskReserve,
+    /// The last backup is too old.
+    BackupOld,
+    /// The clock jumped ahead, so retention rests.
+    ClockJumped,
+}
+
+impl Trouble {
+    /// All kinds.
+    pub const ALL: [Self; 6] = [
+        Self::AgentLost,
+        Self::QueueUnserved,
+        Self::AgentQuarantined,
+        Self::DiskReserve,
+        Self::BackupOld,
+        Self::ClockJumped,
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AgentLost => "agent_lost",
+            Self::QueueUnserved => "queue_unserved",
+            Self::AgentQuarantined => "agent_quarantined",
+            Self::DiskReserve => "disk_reserve",
+            Self::BackupOld => "backup_old",
+            Self::ClockJumped => "clock_jumped",
+        }
+    }
+
+    /// What is said when it begins, and when it ends.
+    #[must_use]
+    pub const fn sentences(self) -> (&'static str, &'static str) {
+        match self {
+            Self::AgentLost => ("Agents are lost", "Agents are back"),
+            Self::QueueUnserved => {
+                ("Jobs wait in queues without agents", "Queues have agents, or no jobs, again")
+            }
+            Self::AgentQuarantined => ("Agents are set aside", "Agents are no longer set aside"),
+            Self::DiskReserve => (
+                "Less of the disk is free than disk_reserve, so uploads are refused",
+                "More of the disk is free than disk_reserve again",
+            ),
+            Self::BackupOld => ("The last backup is too old", "There is a new backup"),
+            Self::ClockJumped => (
+                "The clock jumped ahead, so retention rests until it is set right or confirmed",
+                "The clock is believed again",
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An alert that has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// What it is about.
+    pub trouble: Trouble,
+    /// Which agent or queue; empty when it is about the server.
+    pub name: String,
+    /// Since when.
+    pub since: Timestamp,
+}

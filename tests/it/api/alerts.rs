@@ -1,0 +1,45 @@
+//! Alerts go to the place that the site has set.
+
+use serde_json::{Value, json};
+use testflinger_server::config::{AlertForm, Raw, Size};
+
+use crate::support::{TestServer, hook};
+
+#[test]
+fn an_alert_is_said_once_when_it_begins_and_once_when_it_ends_over_restarts() {
+    let hook = hook();
+    let alert_url = Some(format!("{}/200", hook.url).parse().unwrap());
+    let alert_form = Some(AlertForm::Text);
+    let mut server = TestServer::with(Raw { alert_url, alert_form, ..Raw::default() });
+    server.anonymous().submit(&json!({ "job_queue": "q" }));
+    // It looks when it starts, and then every 15 seconds.
+    server.restart();
+    let (head, body) = hook.asked.recv().unwrap();
+    assert!(head.starts_with("POST /200 ") && head.contains("text/plain"), "{head}");
+    assert_eq!(body, "Jobs wait in queues without agents: q");
+    server.restart();
+    server.agent("a").post("/v1/agents/data/a", &json!({ "state": "waiting", "queues": ["q"] }));
+    server.restart();
+    assert_eq!(hook.asked.recv().unwrap().1, "Queues have agents, or no jobs, again: q");
+}
+
+#[test]
+fn an_alert_in_json_has_its_sentence_and_what_programs_need() {
+    let hook = hook();
+    let alert_url = Some(format!("{}/200", hook.url).parse().unwrap());
+    let disk_reserve = Some(Size(u64::MAX));
+    let _server = TestServer::with(Raw { alert_url, disk_reserve, ..Raw::default() });
+    let (head, body) = hook.asked.recv().unwrap();
+    assert!(head.starts_with("POST /200 ") && head.contains("application/json"), "{head}");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        body,
+        json!({
+            "alert": "disk_reserve",
+            "at": "2026-11-23T12:00:00Z",
+            "names": [],
+            "state": "begins",
+            "text": "Less of the disk is free than disk_reserve, so uploads are refused",
+        })
+    );
+}
