@@ -5,7 +5,7 @@
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `TESTFLINGER_BENCH` | which parts run: some of `paired,position,group-commit,groups` (all four, the default), `sync-1`, `sync-64` |
+//! | `TESTFLINGER_BENCH` | which parts run: some of `paired,position,group-commit,groups` (all four, the default), `retention`, `sync-1`, `sync-64` |
 //! | `TESTFLINGER_BENCH_JOBS` | how many jobs wait, default `10000,100000,1000000` |
 //! | `TESTFLINGER_BENCH_ROUNDS` | how often each pair is measured, default 400 |
 //! | `TESTFLINGER_BENCH_DIR` | where the stores are made and removed, default below the target directory |
@@ -20,6 +20,7 @@ mod fixture;
 mod groups;
 mod paired;
 mod position;
+mod retention;
 
 use std::path::PathBuf;
 
@@ -51,6 +52,11 @@ fn main() {
         }
         if wanted("groups") {
             groups::run(&mut fixtures);
+        }
+    }
+    if wanted("retention") {
+        for &jobs in &sizes {
+            retention::run(&fixture::Fixture::new(&below, jobs, 0), rounds);
         }
     }
     let fresh = || fixture::Fixture::new(&below, sizes[0], 0);
