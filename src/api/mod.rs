@@ -46,7 +46,7 @@ fn health(routes: Routes) -> Routes {
 
 #[rustfmt::skip]
 fn table(routes: Routes) -> Routes {
-    health(routes)
+    local(health(routes))
         .at("/docs", [may(Greet, get(docs::page))])
         .at("/docs/{file}", [may(Greet, get(docs::file))])
         .at("/openapi.json", [may(Greet, get(openapi::get))])
@@ -128,6 +128,12 @@ fn table(routes: Routes) -> Routes {
         .at("/v1/secrets/{client}/{*path}", [
             may(KeepSecrets, put(secrets::put).delete(secrets::delete)),
         ])
+}
+
+/// What the commands of the local administrator ask for, over the socket or in their own process.
+#[rustfmt::skip]
+fn local(routes: Routes) -> Routes {
+    routes
         .at("/admin/secrets", [may(LocalOnly, get(admin::secrets::list))])
         .at("/admin/secrets-key", [may(LocalOnly, post(admin::secrets::replace_key))])
         .at("/admin/backup", [may(LocalOnly, post(admin::backup::post).put(admin::backup::put))])

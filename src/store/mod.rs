@@ -29,8 +29,7 @@ use nouns::job::lines::Follower;
 pub use nouns::{
     AgentReads, AlertReads, Ask, BlobReads, CHUNK, ClientReads, HistoryReads, JobCounts, JobReads,
     JobsOf, Lines, Listed, LogReads, Member, NoticeReads, QueueReads, ResultReads, RuleReads,
-    SecretReads,
-    Tray, WaitReads,
+    SecretReads, Tray, WaitReads,
 };
 pub use upkeep::check;
 pub use upkeep::due::{Due, DueAfter, DuePage, DueReads};
