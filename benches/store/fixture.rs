@@ -45,7 +45,7 @@ pub(crate) struct Fixture {
     claimed: u64,
     looked: u64,
     // Removed when dropped, after the store.
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Fixture {
@@ -54,13 +54,8 @@ impl Fixture {
     pub(crate) fn new(below: &Path, jobs: usize, rounds: usize) -> Self {
         let begin = Instant::now();
         let dir = TempDir::new_in(below).unwrap();
-        let options = Options {
-            cache: 64 << 20,
-            clock: Arc::new(SystemClock),
-            on_fatal: Box::new(|error| panic!("{error}")),
-        };
-        let store = Arc::new(Store::open(dir.path(), options).unwrap());
-        let mut fixture = Self { jobs, store, submitted: 0, claimed: 0, looked: 0, _dir: dir };
+        let mut fixture =
+            Self { jobs, store: open(&dir), submitted: 0, claimed: 0, looked: 0, dir };
         fixture.fill_special(rounds);
         fixture.enrol();
         while fixture.submitted < jobs as u64 {
@@ -89,6 +84,14 @@ impl Fixture {
             });
             enrolled.unwrap();
         }
+    }
+
+    /// Closes the store and says how long it takes to open it again.
+    pub(crate) fn reopen(&mut self) -> Duration {
+        self.store.close().unwrap();
+        let begin = Instant::now();
+        self.store = open(&self.dir);
+        begin.elapsed()
     }
 
     fn fill_special(&mut self, rounds: usize) {
@@ -214,6 +217,15 @@ impl Fixture {
         let within = claim(&self.store, ask).1;
         (begin.elapsed(), within)
     }
+}
+
+fn open(dir: &TempDir) -> Arc<Store> {
+    let options = Options {
+        cache: 64 << 20,
+        clock: Arc::new(SystemClock),
+        on_fatal: Box::new(|error| panic!("{error}")),
+    };
+    Arc::new(Store::open(dir.path(), options).unwrap())
 }
 
 pub(crate) fn submit(store: &Store, submission: Submission) -> JobId {

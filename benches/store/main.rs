@@ -5,7 +5,7 @@
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `TESTFLINGER_BENCH` | which parts run: some of `paired,position,group-commit,groups` (all four, the default), `retention`, `sync-1`, `sync-64` |
+//! | `TESTFLINGER_BENCH` | which parts run: some of `paired,opening,position,group-commit,groups` (all five, the default), `retention`, `sync-1`, `sync-64` |
 //! | `TESTFLINGER_BENCH_JOBS` | how many jobs wait, default `10000,100000,1000000` |
 //! | `TESTFLINGER_BENCH_ROUNDS` | how often each pair is measured, default 400 |
 //! | `TESTFLINGER_BENCH_DIR` | where the stores are made and removed, default below the target directory |
@@ -30,7 +30,7 @@ const TMPFS: i64 = 0x0102_1994;
 fn main() {
     // `cargo test --benches` only asks whether it works.
     let real = std::env::args().any(|argument| argument == "--bench");
-    let parts = setting("TESTFLINGER_BENCH", "paired,position,group-commit,groups");
+    let parts = setting("TESTFLINGER_BENCH", "paired,opening,position,group-commit,groups");
     let sizes =
         setting("TESTFLINGER_BENCH_JOBS", if real { "10000,100000,1000000" } else { "1000" });
     let sizes: Vec<usize> = sizes.split(',').map(|size| size.trim().parse().unwrap()).collect();
@@ -44,11 +44,14 @@ fn main() {
     let parts: Vec<&str> = parts.split(',').map(str::trim).collect();
     let wanted = |part: &str| parts.contains(&part);
 
-    if wanted("paired") || wanted("groups") {
+    if wanted("paired") || wanted("opening") || wanted("groups") {
         let fixture = |&jobs: &usize| fixture::Fixture::new(&below, jobs, rounds);
         let mut fixtures: Vec<_> = sizes.iter().map(fixture).collect();
         if wanted("paired") {
             paired::run(&mut fixtures, rounds);
+        }
+        if wanted("opening") {
+            position::opening(&mut fixtures);
         }
         if wanted("groups") {
             groups::run(&mut fixtures);

@@ -1,4 +1,5 @@
-//! What it costs to say how many jobs stand before one, A-B-C-A-B-C: behind none, behind some, behind many.
+//! What it costs to say how many jobs stand before one, A-B-C-A-B-C: behind none, behind some, behind many. And what it
+//! costs to begin: the places of all waiting jobs are read when a store is opened.
 
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,21 @@ pub(crate) fn run(fixture: &mut Fixture, depths: &[u64], rounds: usize) {
         let [p50, p99] = [0.5, 0.99].map(|part| quantile(asked, part));
         let (ratio, walk) = (ratio(asked, &jobs[0].asked), quantile(walked, 0.5));
         println!("| {depth} | {p50:.1} / {p99:.1} | {ratio} | {walk:.1} |");
+    }
+}
+
+/// Opens stores of several sizes again and again.
+pub(crate) fn opening(fixtures: &mut [Fixture]) {
+    const ROUNDS: usize = 9;
+    let mut times = vec![Vec::new(); fixtures.len()];
+    for _ in 0..ROUNDS {
+        for (fixture, times) in fixtures.iter_mut().zip(&mut times) {
+            times.push(fixture.reopen());
+        }
+    }
+    println!("\n## Opening a store\n\n| waiting jobs | p50, milliseconds |\n|---|---|");
+    for (fixture, times) in fixtures.iter().zip(&times) {
+        println!("| {} | {:.1} |", fixture.jobs, quantile(times, 0.5) / 1000.0);
     }
 }
 
