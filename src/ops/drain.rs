@@ -35,7 +35,7 @@ pub fn drained(tx: &(impl JobReads + RuleReads)) -> Result<Drain, Error> {
     let mut running = 0;
     for word in tx.job_states()? {
         if word != JobState::WAITING && !JobState::is_finished_word(&word) {
-            running += tx.count_in_state(&word, usize::MAX)?;
+            running += tx.count_in_state(&word)?;
         }
     }
     Ok(Drain { since: tx.drained_since()?, running })

@@ -8,7 +8,7 @@ use super::Pages;
 use super::agents::AgentLine;
 use super::filter::Query;
 use super::shell::{Failure, Shell, Shown, live};
-use super::show::{Badge, Told, When, counted};
+use super::show::{Badge, Told, When};
 use super::visitor::Visitor;
 use crate::domain::{JobId, Provision, Subject, Timestamp};
 use crate::http::AgentPath;
@@ -60,9 +60,10 @@ pub(super) async fn get(
 ) -> Shown {
     let (now, hearing, shell) =
         (app.now(), app.hearing(), Shell::of(&visitor, name.to_string(), "/agents"));
+    let lines = app.store().lines().clone();
     let (from, to) = (query.get("from").to_owned(), query.get("to").to_owned());
     let read = move |tx: &crate::store::ReadTx| {
-        let lab = Lab::now(tx, now, &hearing)?;
+        let lab = Lab::now(tx, &lines, now, &hearing)?;
         let Some(glance) = lab.agents.iter().find(|agent| agent.view.agent.name == name) else {
             return Ok::<_, ops::Error>(None);
         };
@@ -71,7 +72,7 @@ pub(super) async fn get(
         for queue in &agent.queues {
             let glance = lab.queue(tx, queue)?;
             let (restricted, agents) = (glance.restricted, glance.agents);
-            let waiting = counted(glance.waiting);
+            let waiting = glance.waiting.to_string();
             queues.push(QueueLine { name: queue.to_string(), restricted, waiting, agents });
         }
         let provisions = ops::provisions(tx, &name)?;

@@ -116,8 +116,8 @@ pub(super) async fn get(
     headers: HeaderMap,
     query: Query,
 ) -> Shown {
-    let (now, hearing) = (app.now(), app.hearing());
-    let lab = app.scan(move |tx| Lab::now(tx, now, &hearing)).await?;
+    let (now, hearing, lines) = (app.now(), app.hearing(), app.store().lines().clone());
+    let lab = app.scan(move |tx| Lab::now(tx, &lines, now, &hearing)).await?;
     let (text, state, sort) = (query.get("text"), query.get("state"), query.get("sort"));
     let needle = text.to_lowercase();
     let total = lab.agents.len();

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 
 use super::Pages;
 use super::shell::{Shell, Shown, live};
-use super::show::{Badge, Line, When, counted};
+use super::show::{Badge, Line, When};
 use super::visitor::Visitor;
 use crate::app::{App, Unready, Warning};
 use crate::domain::{AgentName, Timestamp};
@@ -50,10 +50,10 @@ pub(super) async fn get(
     let (now, hearing, shell) = (app.now(), app.hearing(), Shell::of(&visitor, "Home", "/"));
     let backup = app.backups().into_iter().find(|note| note.verified);
     let backup = backup.map(|note| When::at(note.at(), now));
-    let mut troubles = unready(&app);
+    let (mut troubles, lines) = (unready(&app), app.store().lines().clone());
     troubles.extend(of_backup(&app));
     let read = move |tx: &ReadTx| {
-        let lab = Lab::now(tx, now, &hearing)?;
+        let lab = Lab::now(tx, &lines, now, &hearing)?;
         troubles.extend(of_lab(tx, &lab, now)?);
         let count = |such| lab.agents.iter().filter(|agent| agent.doing == such).count();
         Ok::<_, ops::Error>(Page {
@@ -62,7 +62,7 @@ pub(super) async fn get(
             busy: count(Doing::Busy),
             idle: count(Doing::Idle),
             offline: count(Doing::Offline) + count(Doing::Silent),
-            waiting: counted(ops::count_all_waiting(tx)?),
+            waiting: lab.waiting().to_string(),
             running: Line::all(&lab.running, now),
             oldest: Line::all(&ops::longest_waiting(tx, NAMED)?, now),
             troubles,

@@ -42,10 +42,10 @@ pub(super) async fn get(
     headers: HeaderMap,
     QueuePath(name): QueuePath,
 ) -> Shown {
-    let (now, hearing) = (app.now(), app.hearing());
+    let (now, hearing, lines) = (app.now(), app.hearing(), app.store().lines().clone());
     let shell = Shell::of(&visitor, name.to_string(), "/queues");
     let read = move |tx: &crate::store::ReadTx| {
-        let lab = Lab::now(tx, now, &hearing)?;
+        let lab = Lab::now(tx, &lines, now, &hearing)?;
         let glance = lab.queue(tx, &name)?;
         let filter = JobFilter { queue: Some(name.clone()), ..JobFilter::default() };
         let jobs = filter.page(tx, None, NAMED)?.items;

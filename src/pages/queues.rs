@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use super::Pages;
 use super::filter::Query;
 use super::shell::{Shell, Shown, live};
-use super::show::{counted, span};
+use super::show::span;
 use super::visitor::Visitor;
 use crate::ops::{self, Lab, QueueGlance};
 
@@ -41,7 +41,7 @@ impl QueueLine {
             description: glance.description.clone(),
             restricted: glance.restricted,
             stuck: glance.agents == 0 && glance.waiting > 0,
-            waiting: counted(glance.waiting),
+            waiting: glance.waiting.to_string(),
             running: glance.running,
             agents: glance.agents,
             idle: glance.idle,
@@ -58,9 +58,9 @@ pub(super) async fn get(
     headers: HeaderMap,
     query: Query,
 ) -> Shown {
-    let (now, hearing) = (app.now(), app.hearing());
+    let (now, hearing, lines) = (app.now(), app.hearing(), app.store().lines().clone());
     let read = move |tx: &crate::store::ReadTx| {
-        let lab = Lab::now(tx, now, &hearing)?;
+        let lab = Lab::now(tx, &lines, now, &hearing)?;
         lab.queues(tx)
     };
     let mut queues: Vec<QueueGlance> = app.scan::<_, ops::Error>(read).await?;

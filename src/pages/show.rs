@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::{Actor, Change, Event, Job, JobState, LogKind, Phase, Timestamp};
-use crate::ops::{AgentGlance, COUNTED, Doing, JobGlance};
+use crate::ops::{AgentGlance, Doing, JobGlance};
 
 /// A moment: how long ago, and exactly.
 #[derive(Clone)]
@@ -69,11 +69,6 @@ pub(super) fn size(bytes: u64) -> String {
         tenths /= 1024;
     }
     String::new()
-}
-
-/// A number that was counted up to a limit.
-pub(super) fn counted(number: usize) -> String {
-    if number >= COUNTED { format!("{COUNTED}+") } else { number.to_string() }
 }
 
 /// A word in the colour of what it means.

@@ -10,16 +10,14 @@ use crate::domain::{
     Agent, AgentName, Event, Job, JobId, JobState, Provision, QueueName, Subject, Timestamp,
 };
 use crate::store::{
-    AgentReads, ClientReads, HistoryReads, JobReads, JobsOf, QueueReads, ResultReads, RuleReads,
-    WaitReads,
+    AgentReads, ClientReads, HistoryReads, JobReads, JobsOf, Lines, QueueReads, ResultReads,
+    RuleReads, WaitReads,
 };
 
 /// The most agents, and the most queues, of which there is a list.
 const MOST: usize = 2000;
 /// The waits of a queue that its median is taken of.
 const WAITS: usize = 256;
-/// Up to so many jobs are counted.
-pub const COUNTED: usize = 1000;
 /// The newest events of an agent that are looked at.
 const EVENTS: usize = 50;
 
@@ -83,7 +81,7 @@ pub struct QueueGlance {
     pub description: String,
     /// Only its owners may use it.
     pub restricted: bool,
-    /// The jobs in it, at most [`COUNTED`].
+    /// The jobs in it.
     pub waiting: usize,
     /// Its jobs that agents have.
     pub running: usize,
@@ -104,12 +102,14 @@ pub struct Lab {
     pub agents: Vec<AgentGlance>,
     /// The jobs that are with agents, known ones or not, by time of their start.
     pub running: Vec<JobGlance>,
+    lines: Lines,
 }
 
 impl Lab {
     /// The lab now.
     pub fn now(
         tx: &impl LabReads,
+        lines: &Lines,
         now: Timestamp,
         hearing: &Hearing<impl Fn(&AgentName) -> Timestamp>,
     ) -> Result<Self, Error> {
@@ -122,7 +122,7 @@ impl Lab {
         running.sort_by_key(|glance| glance.job.started_at);
         let agents = agents(tx, None, MOST)?.items.into_iter();
         let agents = agents.map(|view| glance(view, &running, now, hearing)).collect();
-        Ok(Self { agents, running })
+        Ok(Self { agents, running, lines: lines.clone() })
     }
 
     /// What the agents and jobs of a queue come to.
@@ -135,7 +135,7 @@ impl Lab {
         Ok(QueueGlance {
             description: tx.advertised(name)?.map(|it| it.description).unwrap_or_default(),
             restricted: tx.is_restricted(name)?,
-            waiting: tx.count_waiting(name, COUNTED)?,
+            waiting: self.lines.length(name),
             running: self.running.iter().filter(|glance| glance.job.queue == *name).count(),
             agents: agents.len(),
             idle: count(&[Doing::Idle]),
@@ -143,6 +143,12 @@ impl Lab {
             median,
             name: name.clone(),
         })
+    }
+
+    /// How many jobs wait in all queues.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.lines.total()
     }
 
     /// The agents that serve a queue.
@@ -228,11 +234,6 @@ pub fn newest_events(
 ) -> Result<Vec<Event>, Error> {
     let events = tx.newest_events(subject, limit)?;
     Ok(events.into_iter().rev().map(|(_, event)| event).collect())
-}
-
-/// How many jobs wait in all queues, at most [`COUNTED`].
-pub fn count_all_waiting(tx: &impl JobReads) -> Result<usize, Error> {
-    Ok(tx.count_in_state(JobState::WAITING, COUNTED)?)
 }
 
 /// The jobs that have waited longest.

@@ -18,9 +18,8 @@ pub use follow::{BadCursor, Cursor, Followed, Piece, follow, text_before};
 pub use glance::{JobFilter, JobGlance, Stage};
 pub use job::{blob, job_history, position, queue_jobs, submitted};
 pub use lab::{
-    AgentGlance, COUNTED, Doing, Lab, LabReads, QueueGlance, agent_log, agent_since,
-    count_all_waiting, ended_since, longest_waiting, newest_events, newest_waits, provisions,
-    waiting_in, waits,
+    AgentGlance, Doing, Lab, LabReads, QueueGlance, agent_log, agent_since, ended_since,
+    longest_waiting, newest_events, newest_waits, provisions, waiting_in, waits,
 };
 pub use log::{PhaseLog, fragment_texts, log, unread, unread_piece};
 pub use queue::{

@@ -15,7 +15,7 @@ use crate::store::engine::{Error, Rows, Table, Tail};
 const BLOCK: usize = 512;
 
 /// The waiting jobs of all queues as of the last commit. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Lines(Arc<Mutex<HashMap<QueueName, Line>>>);
 
 impl Lines {
@@ -49,6 +49,18 @@ impl Lines {
     #[must_use]
     pub fn before(&self, job: &Job) -> u64 {
         self.lock().get(&job.queue).map_or(0, |line| line.before(&job.place()) as u64)
+    }
+
+    /// How many jobs wait in a queue.
+    #[must_use]
+    pub fn length(&self, queue: &QueueName) -> usize {
+        self.lock().get(queue).map_or(0, Line::length)
+    }
+
+    /// How many jobs wait in all queues.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.lock().values().map(Line::length).sum()
     }
 
     /// How many jobs each queue could hand out, where there are any.
@@ -97,7 +109,7 @@ impl Observer for Follower {
 }
 
 /// The waiting jobs of one queue.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Line {
     /// Their places in order, cut into blocks, none of which is empty or larger than [`BLOCK`].
     blocks: Vec<Vec<Place>>,
@@ -117,9 +129,12 @@ impl Line {
         self.awaiting = self.awaiting.saturating_sub(one);
     }
 
+    fn length(&self) -> usize {
+        self.blocks.iter().map(Vec::len).sum()
+    }
+
     fn claimable(&self) -> usize {
-        let all: usize = self.blocks.iter().map(Vec::len).sum();
-        all.saturating_sub(self.awaiting)
+        self.length().saturating_sub(self.awaiting)
     }
 
     /// In which block a place stands, or would stand, and where within.

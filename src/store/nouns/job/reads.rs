@@ -87,10 +87,8 @@ pub trait JobReads {
     fn queues_with_jobs(&self) -> Result<Vec<QueueName>, Error>;
     /// The queues in which jobs wait that an agent could have.
     fn queues_with_waiting(&self) -> Result<Vec<QueueName>, Error>;
-    /// How many jobs wait in a queue, at most `most`.
-    fn count_waiting(&self, queue: &QueueName, most: usize) -> Result<usize, Error>;
-    /// How many jobs are in a state, at most `most`.
-    fn count_in_state(&self, word: &str, most: usize) -> Result<usize, Error>;
+    /// How many jobs are in a state. Reads an index row of each.
+    fn count_in_state(&self, word: &str) -> Result<usize, Error>;
     /// The first `limit` claimable jobs of a queue, in the order in which they are handed out.
     fn first_waiting(&self, queue: &QueueName, limit: usize) -> Result<Vec<JobId>, Error>;
     /// The job that `ask` would get now: highest priority over all its queues, then submit order.
@@ -194,17 +192,9 @@ impl<R: Rows> JobReads for R {
         Ok(names(self, Table::Waiting)?.into_iter().map(QueueName::trusted).collect())
     }
 
-    fn count_waiting(&self, queue: &QueueName, most: usize) -> Result<usize, Error> {
-        let mut count = 0;
-        for table in [Table::Waiting, Table::AwaitingAttachments] {
-            count += self.list(table, &queue.prefix(), (None, most), |_, _| Ok(()))?.len();
-        }
-        Ok(count.min(most))
-    }
-
-    fn count_in_state(&self, word: &str, most: usize) -> Result<usize, Error> {
-        let rows = self.list(Table::JobByState, &by_state(word), (None, most), |_, _| Ok(()))?;
-        Ok(rows.len())
+    fn count_in_state(&self, word: &str) -> Result<usize, Error> {
+        let every = (None, usize::MAX);
+        Ok(self.list(Table::JobByState, &by_state(word), every, |_, _| Ok(()))?.len())
     }
 
     fn first_waiting(&self, queue: &QueueName, limit: usize) -> Result<Vec<JobId>, Error> {
