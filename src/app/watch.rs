@@ -95,6 +95,7 @@ impl Watch {
     fn count(&self, what: &Committed<'_>) {
         let metrics = self.metrics();
         metrics.committed(what.operations, what.took);
+        metrics.journalled(what.journal_bytes, what.checkpoint);
         let mut counts = self.counts();
         counts.blob_bytes += what.blob_bytes;
         for change in what.jobs {

@@ -119,6 +119,11 @@ metrics! {
         "testflinger_commit_seconds", "How long the disk took to make a batch durable";
     batch: Histogram = Histogram::new(BATCH),
         "testflinger_commit_operations", "How many operations shared a commit";
+    journal: Counter = Counter::default(),
+        "testflinger_journal_bytes", "Bytes that were written to the journal";
+    checkpoint: Histogram = Histogram::new(COMMIT),
+        "testflinger_checkpoint_seconds",
+        "How long the disk took to make the database durable, while the server went on";
     refused: Family<Label, Counter> = Family::default(),
         "testflinger_refused", "Requests and connections that were refused, by the limit";
     pub held: Gauge = Gauge::default(),
@@ -196,6 +201,14 @@ impl Metrics {
     pub fn committed(&self, operations: usize, took: Duration) {
         self.commit.observe(took.as_secs_f64());
         self.batch.observe(u32::try_from(operations).unwrap_or(u32::MAX).into());
+    }
+
+    /// So many bytes went to the journal, and a checkpoint has ended that took so long.
+    pub fn journalled(&self, bytes: u64, checkpoint: Option<Duration>) {
+        self.journal.inc_by(bytes);
+        if let Some(took) = checkpoint {
+            self.checkpoint.observe(took.as_secs_f64());
+        }
     }
 
     /// A job ended.

@@ -10,6 +10,7 @@ use std::ops::{Bound, ControlFlow};
 use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::Duration;
 
 pub(crate) use redb::StorageBackend;
 use redb::backends::FileBackend;
@@ -106,6 +107,11 @@ impl Backend {
     /// Whether a checkpoint is under way.
     pub(super) fn is_unsettled(&self) -> bool {
         self.file.is_unsettled()
+    }
+
+    /// How long the disk took for the last checkpoint, once it is noticed that it has ended, and then told once.
+    pub(super) fn checkpoint_took(&self) -> Option<Duration> {
+        self.file.took()
     }
 
     /// Gives space that no row needs back to the file system.

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::backend::{self, Backend, StorageBackend};
 use super::disk::{partial, restrict_mode, sync_dir};
@@ -185,6 +186,11 @@ impl Database {
         }
     }
 
+    /// How long the disk took for the last checkpoint, once it is noticed that it has ended, and then told once.
+    pub(super) fn checkpoint_took(&self) -> Option<Duration> {
+        self.backend.checkpoint_took()
+    }
+
     fn journal(&self) -> Option<MutexGuard<'_, Journal>> {
         self.journal.as_ref().map(lock)
     }
@@ -224,11 +230,11 @@ impl Transaction {
         }
     }
 
-    /// Makes durable what the writer changed, wherever that is done soonest.
-    pub(super) fn commit_batch(self, changes: Changes, now: Timestamp) -> Result<(), Error> {
+    /// Makes durable what the writer changed, wherever that is done soonest. Gives the bytes that the journal took.
+    pub(super) fn commit_batch(self, changes: Changes, now: Timestamp) -> Result<u64, Error> {
         match &self.journal {
             Some(journal) => lock(journal).commit(self.txn, changes, now),
-            None => self.txn.commit(),
+            None => self.txn.commit().map(|()| 0),
         }
     }
 

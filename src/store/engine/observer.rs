@@ -33,6 +33,10 @@ pub struct Committed<'a> {
     pub operations: usize,
     /// How long the disk took.
     pub took: Duration,
+    /// Bytes of its entry in the journal; zero when it went to the database itself.
+    pub journal_bytes: u64,
+    /// How long the disk took for a checkpoint that has ended meanwhile.
+    pub checkpoint: Option<Duration>,
     /// What became of jobs, in order.
     pub jobs: &'a [JobChange],
     /// How many bytes of blobs came, less those that went.

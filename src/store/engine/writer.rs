@@ -194,11 +194,13 @@ impl Thread {
         let (changes, effects) = tx.done();
         if wrote {
             let begun = Instant::now();
-            txn.commit_batch(changes, now)?;
+            let journal_bytes = txn.commit_batch(changes, now)?;
             if let Some(observer) = self.observed.get() {
                 observer.committed(&Committed {
                     operations: batch.len(),
                     took: begun.elapsed(),
+                    journal_bytes,
+                    checkpoint: self.db.checkpoint_took(),
                     jobs: &effects.jobs,
                     blob_bytes: effects.blob_bytes,
                     news: &effects.news,

@@ -158,6 +158,11 @@ fn blobs_commits_refusals_and_failed_logins_are_counted() {
     for bytes in [b"12345".as_slice(), b"123"] {
         assert_eq!(anyone.upload(&path, &[Part("file", bytes)]).status, 200);
     }
+    // The first one begins a checkpoint, the second one begins the next second, and the third one notices that it ended.
+    for _ in 0..3 {
+        server.pass(Duration::from_secs(1));
+        anyone.submit(&json!({ "job_queue": "a" }));
+    }
     let large = json!({ "job_queue": "q", "x": "x".repeat(2000) });
     assert_eq!(anyone.post("/v1/job", &large).status, 413);
     assert_eq!(server.log_in("nobody", "guess").status, 401);
@@ -174,6 +179,8 @@ fn blobs_commits_refusals_and_failed_logins_are_counted() {
     for series in [
         "testflinger_commit_seconds_count",
         "testflinger_commit_operations_sum",
+        "testflinger_journal_bytes_total",
+        "testflinger_checkpoint_seconds_count",
         "testflinger_database_bytes",
         "testflinger_disk_free_bytes",
     ] {

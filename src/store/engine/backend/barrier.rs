@@ -15,6 +15,7 @@ use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use redb::{BackendError, StorageBackend};
 
@@ -39,6 +40,7 @@ struct Shared {
     is_deferring: AtomicBool,
     sync: Mutex<Sync>,
     failure: OnceLock<Failure>,
+    took: Mutex<Option<Duration>>,
 }
 
 /// What the disk said, in parts that can be copied.
@@ -49,7 +51,7 @@ type Failure = (io::ErrorKind, Option<i32>);
 enum Sync {
     Done,
     Owed,
-    UnderWay(JoinHandle<io::Result<()>>),
+    UnderWay(JoinHandle<io::Result<Duration>>),
     /// Nobody knows what the file holds. A later sync may succeed all the same, so it must not be tried.
     Failed,
 }
@@ -62,6 +64,7 @@ impl Barrier {
             is_deferring: AtomicBool::new(false),
             sync: Mutex::new(Sync::Done),
             failure: OnceLock::new(),
+            took: Mutex::new(None),
         }))
     }
 
@@ -94,6 +97,11 @@ impl Barrier {
         Some(code.map_or_else(|| (*kind).into(), io::Error::from_raw_os_error))
     }
 
+    /// How long the sync took that was deferred last, told once.
+    pub(super) fn took(&self) -> Option<Duration> {
+        self.0.took.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     fn noted<T>(&self, done: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &done {
             self.0.failure.get_or_init(|| (error.kind(), error.raw_os_error()));
@@ -111,7 +119,11 @@ impl Barrier {
             Sync::Done => Ok(()),
             Sync::Owed => self.0.file.sync_data(),
             Sync::UnderWay(thread) => {
-                thread.join().unwrap_or_else(|_| Err(io::Error::other("a sync panicked")))
+                let done =
+                    thread.join().unwrap_or_else(|_| Err(io::Error::other("a sync panicked")));
+                done.map(|took| {
+                    *self.0.took.lock().unwrap_or_else(PoisonError::into_inner) = Some(took);
+                })
             }
             Sync::Failed => {
                 Err(self.failure().unwrap_or_else(|| io::Error::other("a sync has failed before")))
@@ -128,7 +140,11 @@ impl Barrier {
         }
         let file = Arc::clone(&self.0.file);
         let thread = std::thread::Builder::new().name("checkpoint".to_owned());
-        thread.spawn(move || file.sync_data()).map_or(Sync::Owed, Sync::UnderWay)
+        let sync = move || {
+            let begun = Instant::now();
+            file.sync_data().map(|()| begun.elapsed())
+        };
+        thread.spawn(sync).map_or(Sync::Owed, Sync::UnderWay)
     }
 }
 

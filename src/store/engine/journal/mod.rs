@@ -157,19 +157,19 @@ impl Journal {
         }
     }
 
-    /// Makes a batch that was run in `txn` durable, and then shows it to readers.
+    /// Makes a batch that was run in `txn` durable, and then shows it to readers. Gives the bytes that it took here.
     pub(super) fn commit(
         &mut self,
         txn: Transaction,
         changes: Changes,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<u64, Error> {
         let Some(running) = &mut self.running else {
             self.begin()?;
-            return self.checkpoint(txn);
+            return self.checkpoint(txn).map(|()| 0);
         };
         let Place::Open(media) = &self.place else { return Err(Error::Closed) };
-        let Some(size) = changes.size() else { return self.checkpoint(txn) };
+        let Some(size) = changes.size() else { return self.checkpoint(txn).map(|()| 0) };
         let mut due = running.is_due(now);
         if running.room.start + size > running.room.end {
             // What is in the other half is in the checkpoint that was begun when it was full.
@@ -180,13 +180,18 @@ impl Journal {
                 running.turn();
             }
             if !running.fits(size) {
-                return self.checkpoint(txn);
+                return self.checkpoint(txn).map(|()| 0);
             }
             due = true;
         }
         running.since.get_or_insert(now);
         self.append(changes)?;
-        if due { self.checkpoint_deferred(txn) } else { txn.commit_in_memory() }
+        if due {
+            self.checkpoint_deferred(txn)?;
+        } else {
+            txn.commit_in_memory()?;
+        }
+        Ok(size)
     }
 
     fn append(&mut self, changes: Changes) -> Result<(), Error> {
