@@ -89,6 +89,12 @@ impl Agent {
         self.aside.is_some() || self.says_that_it_is_out_of_service()
     }
 
+    /// Whether it was set aside because its provisionings failed.
+    #[must_use]
+    pub fn is_quarantined(&self) -> bool {
+        self.aside.as_ref().is_some_and(|aside| aside.cause == Cause::Quarantine)
+    }
+
     fn says_that_it_is_out_of_service(&self) -> bool {
         ["state", "mode"].iter().filter_map(|member| text(&self.fields, member)).any(|word| {
             matches!(word.to_ascii_lowercase().as_str(), "offline" | "maintenance" | "restart")

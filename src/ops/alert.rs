@@ -39,6 +39,8 @@ pub fn lab_troubles(
         after = last.seq;
         let silent = agents.iter().filter(|agent| !agent.is_out_of_service() && is_lost(agent));
         found.extend(silent.map(|agent| (Trouble::AgentLost, agent.name.to_string())));
+        let quarantined = agents.iter().filter(|agent| agent.is_quarantined());
+        found.extend(quarantined.map(|agent| (Trouble::AgentQuarantined, agent.name.to_string())));
     }
     for queue in tx.queues_with_waiting()? {
         if !is_served(tx, &queue, is_lost)? {

@@ -1,7 +1,7 @@
 //! Alerts go to the place that the site has set.
 
 use serde_json::{Value, json};
-use testflinger_server::config::{AlertForm, Raw, Size};
+use testflinger_server::config::{AlertForm, Count, Raw, Size};
 
 use crate::support::{TestServer, hook};
 
@@ -21,6 +21,28 @@ fn an_alert_is_said_once_when_it_begins_and_once_when_it_ends_over_restarts() {
     server.agent("a").post("/v1/agents/data/a", &json!({ "state": "waiting", "queues": ["q"] }));
     server.restart();
     assert_eq!(hook.asked.recv().unwrap().1, "Queues have agents, or no jobs, again: q");
+}
+
+#[test]
+fn an_agent_in_quarantine_is_said_until_it_is_resumed() {
+    let hook = hook();
+    let alert_url = Some(format!("{}/200", hook.url).parse().unwrap());
+    let (alert_form, quarantine_after) =
+        (Some(AlertForm::Text), Some("1".parse::<Count>().unwrap()));
+    let mut server =
+        TestServer::with(Raw { alert_url, alert_form, quarantine_after, ..Raw::default() });
+    for (name, code) in [("b", 0), ("a", 1)] {
+        let agent = server.agent(name);
+        let post = json!({ "state": "waiting", "queues": ["q"] });
+        agent.post(&format!("/v1/agents/data/{name}"), &post);
+        let entry = json!({ "job_id": "x", "exit_code": code, "detail": "" });
+        agent.post(&format!("/v1/agents/provision_logs/{name}"), &entry);
+    }
+    server.restart();
+    assert_eq!(hook.asked.recv().unwrap().1, "Agents are set aside: a");
+    server.local().send("DELETE", "/admin/agents/a/aside", None);
+    server.restart();
+    assert_eq!(hook.asked.recv().unwrap().1, "Agents are no longer set aside: a");
 }
 
 #[test]
