@@ -53,6 +53,32 @@ pub enum Error {
     Encoding(#[from] argon2::password_hash::Error),
 }
 
+/// The highest cost of an imported bcrypt hash. Each step doubles the work: 2^16 rounds take seconds at every login.
+const HIGHEST_COST: u32 = 16;
+
+/// Whether a text is a bcrypt hash, `$2b$08$` and 53 characters, that a login can check; else what is wrong with it, without
+/// repeating it.
+///
+/// # Errors
+/// The end of a sentence that begins with the name of the hash.
+pub fn check_bcrypt(hash: &str) -> Result<(), String> {
+    let parts: Vec<&str> = hash.split('$').collect();
+    let ["", kind, cost, rest] = parts[..] else {
+        return Err("is not a bcrypt hash".to_owned());
+    };
+    let cost: u32 = cost.parse().map_err(|_| "is not a bcrypt hash".to_owned())?;
+    if !matches!(kind, "2a" | "2b" | "2y") || rest.len() != 53 {
+        return Err("is not a bcrypt hash".to_owned());
+    }
+    if cost > HIGHEST_COST {
+        return Err(format!(
+            "has the bcrypt cost {cost}, which is above {HIGHEST_COST}, so every login would take minutes: give the client a \
+             new secret"
+        ));
+    }
+    Ok(())
+}
+
 /// Whether a secret is the one that was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -16,9 +16,7 @@ use super::super::admin::{Admin, failure};
 use super::super::output::{say, tell};
 use super::super::queue;
 use super::{admin_path, new_id, public_path};
-
-/// The highest cost of a hash. bcrypt doubles its work with each step: 2^16 rounds take seconds at every login.
-const HIGHEST_COST: u32 = 16;
+use crate::auth::passwords::check_bcrypt;
 
 #[derive(Default)]
 struct Counts {
@@ -130,7 +128,7 @@ fn read(record: &Value) -> Result<Record, String> {
     let id = text("client_id").ok_or("client_id is missing")?.to_owned();
     new_id(&id).map_err(|message| format!("{id}: {message}"))?;
     let Some(hash) = text("client_secret_hash") else { return Ok(Record::NoSecret(id)) };
-    check_hash(hash).map_err(|message| format!("{id}: {message}"))?;
+    check_bcrypt(hash).map_err(|message| format!("{id}: client_secret_hash {message}"))?;
     let mut body = Map::new();
     body.insert("secret_hash".to_owned(), json!(hash));
     for name in ["role", "email", "allowed_queues"] {
@@ -157,25 +155,6 @@ fn numbers(value: &Value) -> Value {
         }
         other => other.clone(),
     }
-}
-
-/// `$2b$08$` and 53 characters.
-fn check_hash(hash: &str) -> Result<(), String> {
-    let parts: Vec<&str> = hash.split('$').collect();
-    let [_, kind, cost, rest] = parts[..] else {
-        return Err("client_secret_hash is not a bcrypt hash".to_owned());
-    };
-    let cost: u32 =
-        cost.parse().map_err(|_| "client_secret_hash is not a bcrypt hash".to_owned())?;
-    if !matches!(kind, "2a" | "2b" | "2y") || rest.len() != 53 {
-        return Err("client_secret_hash is not a bcrypt hash".to_owned());
-    }
-    if cost > HIGHEST_COST {
-        return Err(format!(
-            "bcrypt cost {cost} is above {HIGHEST_COST}, so every login would take minutes: give the client a new secret"
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
