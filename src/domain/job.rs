@@ -116,6 +116,25 @@ impl Job {
         self.tried.last().map_or(i64::MIN, |tried| tried.log_ends[kind as usize])
     }
 
+    /// It comes from another server, where it stood like this. When it ended is not known there, so its age counts from
+    /// its submission, as it did there.
+    #[must_use]
+    pub fn moved_in(
+        &self,
+        state: JobState,
+        started_at: Option<Timestamp>,
+        agent: Option<AgentName>,
+    ) -> Self {
+        let ended_by = match state.as_str() {
+            JobState::CANCELLED => Some(EndedBy::Person),
+            JobState::COMPLETE | JobState::COMPLETED => Some(EndedBy::Agent),
+            _ => None,
+        };
+        // An agent that named itself in the other server's data has acted on the job already.
+        let acknowledged = agent.is_some();
+        Self { state, ended_by, started_at, agent, acknowledged, ..self.clone() }
+    }
+
     /// In its queue and ready to be handed out.
     #[must_use]
     pub fn is_claimable(&self) -> bool {

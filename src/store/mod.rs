@@ -5,6 +5,7 @@
 
 pub mod backup;
 mod blobs;
+mod build;
 mod engine;
 mod nouns;
 mod upkeep;
@@ -16,6 +17,7 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 pub use blobs::{Blobs, Upload};
+pub use build::{Build, Built};
 pub use engine::disk::give_to_owner;
 pub(crate) use engine::disk::{Aside, create_private, restrict_mode, sync_dir};
 use engine::observer::Observed;
@@ -69,6 +71,14 @@ impl Store {
     /// [`Error::Locked`] while another server has it, [`Error::Newer`], [`Error::Missing`], [`Error::Damaged`], or what
     /// the disk says.
     pub fn open(dir: &Path, options: Options) -> Result<Self, Error> {
+        let store = Self::open_aside(dir, options)?;
+        // A restore that ended between its last two steps leaves it; there is nothing left to do.
+        let _ = std::fs::remove_file(dir.join(backup::MARKER));
+        Ok(store)
+    }
+
+    /// The same for a directory that is not in its place yet: its marker stays.
+    pub(crate) fn open_aside(dir: &Path, options: Options) -> Result<Self, Error> {
         let path = dir.join(DATABASE);
         let blobs = Blobs::new(dir.join(BLOBS));
         if !path.exists() && blobs.has_files()? {
@@ -87,8 +97,6 @@ impl Store {
             other => other,
         })?;
         store.dir = Some(dir.to_owned());
-        // A restore that ended between its last two steps leaves it; there is nothing left to do.
-        let _ = std::fs::remove_file(dir.join(backup::MARKER));
         Ok(store)
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::Error;
+
 /// Set once, for the whole process: signals are about processes, too.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -12,4 +14,12 @@ pub fn interrupt() {
 
 pub(super) fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// Fails once a signal has come: whoever writes what must not stay half done asks this on the way.
+///
+/// # Errors
+/// [`Error::Interrupted`].
+pub fn check() -> Result<(), Error> {
+    if is_interrupted() { Err(Error::Interrupted) } else { Ok(()) }
 }

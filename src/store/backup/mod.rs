@@ -23,11 +23,11 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use dump::Origin;
 pub use dump::What;
-pub use interrupted::interrupt;
+pub use interrupted::{check as check_interrupted, interrupt};
 pub use leftovers::sweep;
 pub use note::{Note, Notes};
 pub use read::{manifest, verify};
-pub(super) use restore::MARKER;
+pub(super) use restore::{Aside, MARKER, Place, give};
 pub use restore::{Restored, Target, restore};
 pub use salvage::{Salvaged, salvage};
 pub use save::{save, stream};

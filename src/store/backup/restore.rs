@@ -69,22 +69,23 @@ pub fn restore(
     if target.dry_run {
         return Ok(Restored { manifest, put_aside: None, report });
     }
-    let put_aside = aside.put_in_place(&place, target.now)?;
+    let put_aside = aside.put_in_place(&place, "before-restore", target.now)?;
     Ok(Restored { manifest, put_aside, report })
 }
 
 /// The directory where the data shall be.
-pub(super) struct Place {
-    pub(super) dir: PathBuf,
-    full: bool,
+pub(in crate::store) struct Place {
+    pub(in crate::store) dir: PathBuf,
+    /// There is something in it.
+    pub(in crate::store) full: bool,
     /// Its owner, where that is somebody else.
-    owner: Option<(u32, u32)>,
+    pub(in crate::store) owner: Option<(u32, u32)>,
     /// Keeps a server from starting on what is there.
     _lock: Option<File>,
 }
 
 impl Place {
-    pub(super) fn look(target: &Target) -> Result<Self, Error> {
+    pub(in crate::store) fn look(target: &Target) -> Result<Self, Error> {
         let failed = |source| Error::write(&target.dir, source);
         // systemd makes state directories of dynamic users symbolic links.
         let dir = match fs::canonicalize(&target.dir) {
@@ -126,13 +127,13 @@ fn lock(dir: &Path) -> Result<Option<File>, Error> {
 }
 
 /// The new directory until it is in its place. Dropping it removes it.
-pub(super) struct Aside {
-    pub(super) dir: PathBuf,
+pub(in crate::store) struct Aside {
+    pub(in crate::store) dir: PathBuf,
     _lock: File,
 }
 
 impl Aside {
-    pub(super) fn create(target: &Path) -> Result<Self, Error> {
+    pub(in crate::store) fn create(target: &Path) -> Result<Self, Error> {
         let dir = partial(target);
         let marker = dir.join(MARKER);
         if is_full(&dir) {
@@ -148,15 +149,16 @@ impl Aside {
         Ok(Self { dir, _lock: lock })
     }
 
-    /// Gives it the name of the data directory, and what is there another one.
-    pub(super) fn put_in_place(
+    /// Gives it the name of the data directory, and what is there another one, which begins with `why`.
+    pub(in crate::store) fn put_in_place(
         self,
         place: &Place,
+        why: &str,
         now: Timestamp,
     ) -> Result<Option<PathBuf>, Error> {
         let failed = |source| Error::write(&place.dir, source);
         let put_aside = if place.full {
-            Some(exchange(&self.dir, &place.dir, now).map_err(failed)?)
+            Some(exchange(&self.dir, &place.dir, (why, now)).map_err(failed)?)
         } else {
             fs::rename(&self.dir, &place.dir).map_err(failed)?;
             None
@@ -197,11 +199,11 @@ pub(super) fn remove(dir: &Path) -> io::Result<()> {
 }
 
 /// Exchanges two directories in one step, so that no crash leaves neither; gives the new name of the old one.
-fn exchange(new: &Path, old: &Path, now: Timestamp) -> io::Result<PathBuf> {
+fn exchange(new: &Path, old: &Path, (why, now): (&str, Timestamp)) -> io::Result<PathBuf> {
     let stamp = now.to_string().replace(':', "");
     let named = |number: &str| {
         let mut name = old.as_os_str().to_owned();
-        name.push(format!(".before-restore-{stamp}{number}"));
+        name.push(format!(".{why}-{stamp}{number}"));
         PathBuf::from(name)
     };
     let mut put_aside = named("");
@@ -226,7 +228,7 @@ fn exchange(new: &Path, old: &Path, now: Timestamp) -> io::Result<PathBuf> {
 }
 
 /// Gives everything in a directory to its owner: a server that runs as somebody else could not open files of root.
-pub(super) fn give(dir: &Path, uid: u32, gid: u32) -> Result<(), Error> {
+pub(in crate::store) fn give(dir: &Path, uid: u32, gid: u32) -> Result<(), Error> {
     let failed = |path: &Path, source| Error::write(path, source);
     for entry in fs::read_dir(dir).map_err(|error| failed(dir, error))? {
         let path = entry.map_err(|error| failed(dir, error))?.path();

@@ -100,7 +100,7 @@ fn of_opened(
     if rustix::process::geteuid().is_root() {
         give(&aside.dir, owner.uid(), owner.gid())?;
     }
-    aside.put_in_place(&place, now)?;
+    aside.put_in_place(&place, "before-salvage", now)?;
     Ok(Salvaged { report, lost: lost.named, more: lost.more })
 }
 

@@ -12,6 +12,7 @@ pub(crate) const SCHEMA: &str = "schema";
 pub(crate) const INSTANCE: &str = "instance";
 const SEQ: &str = "seq";
 const SWEPT: &str = "swept";
+const MOVED: &str = "moved-in";
 
 pub(crate) fn meta(name: &str) -> Key {
     Key::new().text(name)
@@ -50,6 +51,17 @@ pub(crate) fn last_sweep(rows: &impl Rows) -> Result<Option<Timestamp>, Error> {
 }
 
 impl WriteTx<'_> {
+    /// What an import from another server wrote down for the next one: any text.
+    pub fn moved_in(&self) -> Result<String, Error> {
+        let value = self.get(Table::Meta, &meta(MOVED))?;
+        Ok(String::from_utf8_lossy(&value.unwrap_or_default()).into_owned())
+    }
+
+    /// Writes that down.
+    pub fn set_moved_in(&mut self, text: &str) -> Result<(), Error> {
+        self.put(Table::Meta, &meta(MOVED), text.as_bytes())
+    }
+
     /// The next number of the store's one counter: grows with every use, never repeats.
     pub(crate) fn next_seq(&mut self) -> Result<u64, Error> {
         let next = seq(self)? + 1;

@@ -233,6 +233,31 @@ impl WriteTx<'_> {
         self.put_record(Table::LogTail, &log.key(), &tail)
     }
 
+    /// Adds pieces to what is read once, and nothing to the fragments: for text whose phase nobody knows any more.
+    pub fn append_drain(
+        &mut self,
+        log: Log,
+        pieces: &[String],
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let old = tail(self, log)?;
+        let mut tail = old.clone().unwrap_or_default();
+        for piece in pieces {
+            self.put(Table::Drain, &log.key().number(tail.next_piece), piece.as_bytes())?;
+            tail.next_piece += 1;
+        }
+        if old.is_none() {
+            self.replace_rows(&[], &[since_row(now, log.key().as_slice())])?;
+        }
+        tail.at = tail.at.max(now.as_micros());
+        self.put_record(Table::LogTail, &log.key(), &tail)
+    }
+
+    /// How many pieces a log ever had.
+    pub fn drained_pieces(&self, log: Log) -> Result<u64, Error> {
+        Ok(tail(self, log)?.map_or(0, |tail| tail.next_piece))
+    }
+
     /// Which copy of its number a fragment would be; `None` when it is there already.
     fn free_copy(&self, log: Log, fragment: &Fragment, number: i64) -> Result<Option<u64>, Error> {
         let prefix = log.phase(fragment.phase).signed(number);
