@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`cli`] | arguments, exit codes |
 //! | [`demo`] | a throw-away server with a simulated lab |
+//! | [`moving`] | data of other servers, which moves in; the only place that names bson |
 //! | [`server`] | listeners, connections, signals, background tasks |
 //! | [`pages`] | what people see in a browser |
 //! | [`api`] | routes, and what goes over the wire |
@@ -30,6 +31,7 @@ pub mod domain;
 pub mod http;
 pub mod logging;
 pub mod metrics;
+pub mod moving;
 pub mod ops;
 pub mod pages;
 pub mod secrets;

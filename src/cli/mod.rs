@@ -11,6 +11,7 @@ mod copy;
 mod demo;
 mod drain;
 mod gc;
+mod import;
 mod interrupt;
 mod job;
 mod man;
@@ -83,6 +84,8 @@ enum Command {
     Verify(verify::Args),
     /// Make a data directory from a backup
     Restore(restore::Args),
+    /// Move in from another server: everything that it keeps
+    Import(import::Args),
     /// Check the data, on a running or a stopped server, and repair the indexes of a stopped one
     Check(check::Args),
     /// Print a script with which a shell completes commands and flags
@@ -114,6 +117,7 @@ pub fn run() -> ExitCode {
         Command::Backup(args) => backup::run(args),
         Command::Verify(args) => verify::run(&args),
         Command::Restore(args) => restore::run(args),
+        Command::Import(args) => import::run(args),
         Command::Check(args) => check::run(args),
         Command::Completions(args) => {
             completions::run(&args, Cli::command());

@@ -99,14 +99,20 @@ pub(super) fn list(text: &str, format: Format, columns: &[&str]) -> Result<(), F
     }
     let rows: Vec<Value> = serde_json::from_str(text)
         .map_err(|error| Failure::new(1, format!("the server's answer is not a list: {error}")))?;
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    table.set_header(columns.iter().map(|name| name.to_uppercase().replace('_', " ")));
+    let mut table = table(columns);
     for row in &rows {
         table.add_row(columns.iter().map(|name| cell(&row[*name])));
     }
     say!("{}", table.trim_fmt());
     Ok(())
+}
+
+/// A table without rows.
+pub(super) fn table(columns: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header(columns.iter().map(|name| name.to_uppercase().replace('_', " ")));
+    table
 }
 
 /// A value as people read it, such as `q=5, *=1` or `a, b`.

@@ -24,12 +24,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "config",
         ],
     ),
+    ("moving", &["store", "auth", "domain"]),
     ("demo", &["server", "http", "store", "auth", "domain", "config"]),
     (
         "cli",
         &[
-            "demo", "server", "api", "http", "app", "ops", "secrets", "store", "auth", "domain",
-            "config", "logging",
+            "demo", "moving", "server", "api", "http", "app", "ops", "secrets", "store", "auth",
+            "domain", "config", "logging",
         ],
     ),
 ];
@@ -56,6 +57,8 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("clap", &["cli", "config"]),
     ("ureq", &["webhook", "demo"]),
     ("prometheus_client", &["metrics"]),
+    ("bson", &["moving/mongodb"]),
+    ("flate2", &["moving/mongodb"]),
     ("rustls", &["server/tls.rs"]),
     ("tokio_rustls", &["server/tls.rs", "server/connection.rs"]),
 ];
