@@ -1,6 +1,6 @@
 //! All that is stored of jobs, at one moment.
 
-use testflinger_server::domain::{AgentName, Job, JobId};
+use testflinger_server::domain::{Agent, AgentName, Job, JobId};
 use testflinger_server::store::{AgentReads, Error, JobReads, Lines, RuleReads};
 
 use super::plan::QUEUES;
@@ -14,6 +14,8 @@ pub(super) struct Picture {
     pub(super) drained: bool,
     /// The agents that get nothing.
     pub(super) aside: Vec<AgentName>,
+    /// The agents that have provisioned, whether the last ones passed, and how many in a row.
+    streaks: Vec<(AgentName, (bool, u64))>,
 }
 
 impl Picture {
@@ -23,10 +25,13 @@ impl Picture {
             let missing = || Error::Corrupt(format!("job {} is listed and not there", row.id));
             jobs.push(tx.job(row.id)?.ok_or_else(missing)?);
         }
-        let agents = tx.agents_after(0, usize::MAX)?.into_iter();
+        let agents = tx.agents_after(0, usize::MAX)?;
+        let streak = |agent: &Agent| Some((agent.name.clone(), agent.streak?));
+        let streaks = agents.iter().filter_map(streak).collect();
+        let agents = agents.into_iter();
         let aside = agents.filter(|agent| agent.aside.is_some()).map(|agent| agent.name);
         let drained = tx.drained_since()?.is_some();
-        Ok(Self { jobs, drained, aside: aside.collect() })
+        Ok(Self { jobs, drained, aside: aside.collect(), streaks })
     }
 
     pub(super) fn job(&self, id: JobId) -> Option<&Job> {

@@ -168,8 +168,13 @@ impl World<'_> {
 
     /// Looks at the held requests after a write that may have given a job to one of them.
     fn serve(&mut self) -> Verdict {
-        for (held, claimed) in self.answered() {
-            self.answer(held.caller, held.queues, held.fate, &claimed)?;
+        // All of them were answered by one write, so all are judged before another one.
+        let answered = self.answered();
+        for (held, claimed) in &answered {
+            self.judge(held.caller, held.queues, held.fate, claimed)?;
+        }
+        for (held, claimed) in &answered {
+            self.take_back(held.fate, claimed)?;
         }
         for held in &self.held {
             self.ledger.found_nothing(held.caller, held.queues, &self.picture)?;
@@ -178,12 +183,21 @@ impl World<'_> {
     }
 
     fn answer(&mut self, caller: usize, queues: Queues, fate: Fate, claimed: &Claimed) -> Verdict {
+        self.judge(caller, queues, fate, claimed)?;
+        self.take_back(fate, claimed)
+    }
+
+    fn judge(&mut self, caller: usize, queues: Queues, fate: Fate, claimed: &Claimed) -> Verdict {
         let told = fate == Fate::Told;
         self.counts.handed_out += 1;
         self.ledger.handed_out(caller, told, queues, claimed, &self.picture)?;
         if told {
             self.has[caller] = Some(claimed.job.id);
         }
+        Ok(())
+    }
+
+    fn take_back(&mut self, fate: Fate, claimed: &Claimed) -> Verdict {
         // As the server does when an answer finds its caller gone.
         if fate == Fate::Gone && claimed.fresh {
             let (job, sabotage) = (claimed.job.clone(), self.sabotage);
