@@ -17,7 +17,7 @@ use crate::store::engine::observer::JobChange;
 use crate::store::engine::{Error, IndexRow, Key, Table, WriteTx, codec};
 use crate::store::nouns::aging::Kind;
 
-/// How many jobs of a queue are offered together.
+/// How often a queue is offered at once.
 const OFFERED: usize = 256;
 
 impl Job {
@@ -142,13 +142,16 @@ impl WriteTx<'_> {
         }
     }
 
-    /// Offers what waits in all queues to the requests that are held for them, up to [`OFFERED`] jobs of each: more
-    /// requests than that are not held, and one that gets nothing is soon made again.
+    /// Offers what waits in all queues to the requests that are held for them, each queue up to [`OFFERED`] times: a
+    /// request that gets nothing is soon made again. Not only as often as jobs wait in a queue, because a request for
+    /// several queues may take a job of another one.
     pub fn offer_waiting(&mut self) -> Result<(), Error> {
-        for queue in self.queues_with_waiting()? {
-            for _ in self.first_waiting(&queue, OFFERED)? {
-                self.wake(queue.clone());
-            }
+        let (queues, mut waiting) = (self.queues_with_waiting()?, 0);
+        for queue in &queues {
+            waiting += self.first_waiting(queue, OFFERED)?.len();
+        }
+        for queue in queues {
+            (0..waiting.min(OFFERED)).for_each(|_| self.wake(queue.clone()));
         }
         Ok(())
     }
