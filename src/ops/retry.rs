@@ -2,7 +2,7 @@
 //!
 //! Agents report the exit code of provisioning before or with the end of the job, and clean up in between. Therefore the
 //! report of the end decides: nothing of the first agent's comes after it, so that the next try has the logs and the result
-//! for itself. See docs/decisions/0011.
+//! for itself. See docs/decisions/0012.
 
 use super::{By, Error, change_job, restricted_to, write_line};
 use crate::domain::member::status_of;
