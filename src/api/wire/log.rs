@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::result::OfTry;
 use super::{TIME, timestamp};
 use crate::domain::{Fragment, Phase, Timestamp};
 use crate::http::error::Place;
@@ -81,7 +82,7 @@ impl Input for Wanted {
             start_fragment: i64,
             start_timestamp: Option<String>,
             phase: Option<String>,
-            r#try: Option<u32>,
+            r#try: Option<i64>,
         }
         let known: Known = members.to()?;
         let phase = known.phase.as_deref().and_then(Phase::parse);
@@ -89,7 +90,7 @@ impl Input for Wanted {
             from: known.start_fragment,
             since: known.start_timestamp.as_deref().and_then(timestamp),
             phases: phase.map_or_else(|| Phase::ALL.to_vec(), |phase| vec![phase]),
-            of_try: known.r#try,
+            of_try: known.r#try.map(OfTry::counted),
         })
     }
 

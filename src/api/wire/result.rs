@@ -83,13 +83,18 @@ static OF_TRY: Shape = Shape {
 /// Which try of a job is meant; without a number the last one.
 #[derive(Deserialize)]
 pub(in crate::api) struct OfTry {
-    r#try: Option<u32>,
+    r#try: Option<i64>,
 }
 
 impl OfTry {
     /// The number of an earlier try.
-    pub(in crate::api) const fn number(&self) -> Option<u32> {
-        self.r#try
+    pub(in crate::api) fn number(&self) -> Option<u32> {
+        self.r#try.map(Self::counted)
+    }
+
+    /// A number that no count reaches stands for a try that was never made.
+    pub(in crate::api) fn counted(number: i64) -> u32 {
+        u32::try_from(number).unwrap_or(u32::MAX)
     }
 }
 

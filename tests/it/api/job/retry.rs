@@ -273,6 +273,17 @@ fn a_number_of_retries_has_a_limit() {
 }
 
 #[test]
+fn a_try_with_a_number_beyond_all_counts_was_never_made() {
+    let server = lab(&["a"]);
+    let anyone = server.anonymous();
+    let job = anyone.submit(&json!({ "job_queue": "q" }));
+    for (part, status) in [("?", 204), ("/artifact?", 204), ("/log/output?", 200)] {
+        let answer = anyone.get(&format!("/v1/result/{job}{part}try=7974034896"));
+        assert_eq!(answer.status, status, "{part}");
+    }
+}
+
+#[test]
 fn a_job_that_is_submitted_again_forgets_its_tries() {
     let server = lab(&["a", "b"]);
     let anyone = server.anonymous();
