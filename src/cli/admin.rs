@@ -37,6 +37,16 @@ impl Place {
         Ok(Settings::of_data(self.data_dir, self.config.as_deref(), &environment())?)
     }
 
+    /// All settings of the server there, with the keys that seal its secrets.
+    pub(super) fn settings_with_keys(self) -> Result<Settings, Failure> {
+        let mut settings = self.all_settings()?;
+        if settings.storage.data_dir == Path::new(SERVICE_DATA) {
+            settings.secrets.secrets_key_file.or_credential_of(SERVICE);
+            settings.secrets.secrets_old_key_file.or_credential_of(SERVICE);
+        }
+        Ok(settings)
+    }
+
     /// All settings of the server there.
     fn all_settings(self) -> Result<Settings, Failure> {
         let flags = Raw { data_dir: self.data_dir, ..Raw::default() };
@@ -85,12 +95,7 @@ impl Admin {
     /// # Errors
     /// Exit code 2 for a setting; also what [`Self::open`] says.
     pub(super) fn open_with_keys(place: Place) -> Result<Self, Failure> {
-        let mut settings = place.all_settings()?;
-        if settings.storage.data_dir == Path::new(SERVICE_DATA) {
-            settings.secrets.secrets_key_file.or_credential_of(SERVICE);
-            settings.secrets.secrets_old_key_file.or_credential_of(SERVICE);
-        }
-        Self::open_with(&settings, Missing::Refuse, |settings| {
+        Self::open_with(&place.settings_with_keys()?, Missing::Refuse, |settings| {
             Ok(Secrets {
                 secrets_key: settings.secrets.secrets_key_file.read()?,
                 secrets_old_key: settings.secrets.secrets_old_key_file.read()?,

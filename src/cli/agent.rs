@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::Failure;
 use super::admin::{Admin, Missing, Place, segment};
 use super::output::{self, Format, cell, say};
+use crate::domain::counted;
 
 /// Arguments of `agent-admin`.
 #[derive(clap::Args)]
@@ -177,8 +178,7 @@ fn set_aside(
         }
         say!("{name} {each}{}", if dry_run { " (not done)" } else { "" });
     }
-    let (count, verb) = (names.len(), if dry_run { "would be" } else { "were" });
-    say!("{count} agents {verb} {all}");
+    say!("{} {all}", agents_were(&names, dry_run));
     Ok(())
 }
 
@@ -236,7 +236,15 @@ fn set_state(
         }
         say!("{name}: {before} -> {state}{}", if dry_run { " (not done)" } else { "" });
     }
-    let (count, verb) = (names.len(), if dry_run { "would be" } else { "were" });
-    say!("{count} agents {verb} set to {state}");
+    say!("{} set to {state}", agents_were(names, dry_run));
     Ok(())
+}
+
+fn agents_were(names: &[String], dry_run: bool) -> String {
+    let count = names.len() as u64;
+    if dry_run {
+        counted(count, "agent would be", "agents would be")
+    } else {
+        counted(count, "agent was", "agents were")
+    }
 }

@@ -11,7 +11,7 @@ use super::admin::{Admin, Missing, Place};
 use super::output::tell;
 use super::progress::{Bar, size};
 use super::{Failure, INCOMPLETE, interrupt};
-use crate::domain::{Clock, SystemClock};
+use crate::domain::{Clock, SystemClock, counted};
 use crate::store::backup::{self, Manifest};
 
 /// Arguments of `backup`.
@@ -66,9 +66,9 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     // What became of it behind standard output is not known here.
     let proved = if to_stdout { "sent" } else { "verified" };
     tell!(
-        "{what}: {} rows and {} files, about {}, in {:.1?}: {proved}",
-        manifest.row_count(),
-        manifest.files.count,
+        "{what}: {} and {}, about {}, in {:.1?}: {proved}",
+        counted(manifest.row_count(), "row", "rows"),
+        counted(manifest.files.count, "file", "files"),
         size(manifest.size()),
         begun.elapsed()
     );
@@ -102,11 +102,11 @@ fn incomplete(manifest: &Manifest) -> Failure {
     for missing in manifest.missing.iter().take(NAMED) {
         tell!("missing: {missing}");
     }
-    let count = manifest.missing.len();
+    let files = counted(manifest.missing.len() as u64, "file", "files");
     Failure::new(
         INCOMPLETE,
         format!(
-            "the backup lacks {count} files that are gone; no older backup was removed. To forget these files, stop the \
+            "the backup lacks {files}; no older backup was removed. To forget what is gone, stop the \
              server and run: testflinger-server check --repair"
         ),
     )

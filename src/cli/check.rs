@@ -8,7 +8,7 @@ use super::admin::{Admin, Place};
 use super::output::{self, Format, say, tell};
 use super::progress::{Bar, size};
 use super::{Failure, INCOMPLETE, interrupt};
-use crate::domain::{Clock, SystemClock};
+use crate::domain::{Clock, SystemClock, counted};
 use crate::store::backup;
 use crate::store::check::{self, Options, Report};
 
@@ -92,9 +92,9 @@ fn salvage(dir: &Path, into: PathBuf, format: Format) -> Result<(), Failure> {
         }
         let bytes = size(report.bytes);
         say!(
-            "{to} has {} rows and {} files ({bytes}); they were checked",
-            report.rows,
-            report.files
+            "{to} has {} and {} ({bytes}); they were checked",
+            counted(report.rows, "row", "rows"),
+            counted(report.files, "file", "files")
         );
     }
     match count {
@@ -124,8 +124,11 @@ fn print(report: &Report) {
     }
     let bytes = size(report.bytes);
     let verdict = if report.problems.is_empty() { ": nothing is wrong" } else { "" };
-    say!("{} rows and {} files ({bytes}) were read{verdict}", report.rows, report.files);
+    let (rows, files) =
+        (counted(report.rows, "row", "rows"), counted(report.files, "file", "files"));
+    say!("{rows} and {files} ({bytes}) were read{verdict}");
     if report.strays > 0 {
-        say!("{} files of unfinished uploads will be removed at the next start", report.strays);
+        let files = counted(report.strays, "file", "files");
+        say!("{files} of unfinished uploads will be removed at the next start");
     }
 }

@@ -7,7 +7,7 @@ use super::output::say;
 use super::progress::Bar;
 use super::verify;
 use super::{Failure, interrupt};
-use crate::domain::{Clock, SystemClock};
+use crate::domain::{Clock, SystemClock, counted};
 use crate::store::backup::{self, Target};
 
 /// Arguments of `restore`.
@@ -46,9 +46,9 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     };
     let (dir, manifest) = (target.dir.display(), &restored.manifest);
     let what = format!(
-        "{} rows and {} files as of {} on {}",
-        manifest.row_count(),
-        manifest.files.count,
+        "{} and {} as of {} on {}",
+        counted(manifest.row_count(), "row", "rows"),
+        counted(manifest.files.count, "file", "files"),
         manifest.created_at,
         manifest.host
     );

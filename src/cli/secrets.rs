@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::Failure;
 use super::admin::{Admin, Place, segment};
 use super::output::{self, Format, say, tell};
+use crate::domain::counted;
 
 /// Arguments of `secret-admin`.
 #[derive(clap::Args)]
@@ -135,12 +136,14 @@ pub(super) fn rotate(args: Rotate) -> Result<(), Failure> {
     let done = admin.call("POST", "/admin/secrets-key", None);
     let done = admin.close().and(done)?;
     let done: Value = serde_json::from_str(&done).unwrap_or_default();
-    say!("{} values were sealed under the new key", done["resealed"]);
+    let resealed = done["resealed"].as_u64().unwrap_or_default();
+    say!("{} sealed under the new key", counted(resealed, "value was", "values were"));
     match done["unreadable"].as_u64() {
         Some(count @ 1..) => {
             let message = format!(
-                "{count} values were sealed under a key that is not here; they stay as they are: \
-                 restore that key, or write the secrets again"
+                "{} sealed under a key that is not here and left alone: restore that key, or write the \
+                 secrets again",
+                counted(count, "value was", "values were")
             );
             Err(Failure::new(1, message))
         }

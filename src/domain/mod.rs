@@ -23,6 +23,7 @@ pub mod secret;
 pub mod state;
 pub mod tried;
 pub mod wait;
+pub mod words;
 
 pub use agent::{Agent, AgentPost, Aside, Cause, Provision};
 pub use alert::{Alert, Trouble};
@@ -43,3 +44,4 @@ pub use role::{Access, Guarded, Role};
 pub use secret::{BadSecretPath, JobSecret, SealedBytes, Secret, SecretPath, seal_place};
 pub use state::{JobState, Phase};
 pub use tried::{MOST_RETRIES, Tried};
+pub use words::counted;

@@ -29,7 +29,7 @@ fn found_and_repaired(filled: &Filled, names: &[&str]) -> String {
 fn data_that_is_sound_has_no_problems() {
     let filled = Filled::new();
     let said = Cli(&filled.data()).ok(&["check"]);
-    assert!(said.contains("1 files") && said.ends_with("nothing is wrong\n"), "{said}");
+    assert!(said.contains("1 file (") && said.ends_with("nothing is wrong\n"), "{said}");
     let report: serde_json::Value =
         serde_json::from_str(&Cli(&filled.data()).ok(&["check", "--json", "--repair"])).unwrap();
     assert_eq!(report["problems"], serde_json::json!([]));
@@ -129,7 +129,7 @@ fn files_of_unfinished_uploads_are_no_problem() {
     let stray = filled.blob().with_extension("partial");
     fs::write(&stray, "half").unwrap();
     let said = Cli(&filled.data()).ok(&["check"]);
-    assert!(said.contains("1 files of unfinished uploads"), "{said}");
+    assert!(said.contains("1 file of unfinished uploads"), "{said}");
     assert!(stray.exists());
 }
 

@@ -85,7 +85,7 @@ fn a_backup_shows_one_moment_and_nobody_waits_for_it() {
     assert!(bodies.contains("\"q\"") && !bodies.contains("late"), "{bodies}");
     // What had to stay for the backup is gone by now.
     drop(server.stop());
-    assert!(Cli(&data).ok(&["check"]).contains("1 files (5 B)"));
+    assert!(Cli(&data).ok(&["check"]).contains("1 file (5 B)"));
     Cli(&data).ok(&["backup", text(&filled.path("third.tar"))]);
 }
 

@@ -96,9 +96,6 @@ fn agents_are_drained_and_resumed_by_name_or_by_what_they_are() {
     cli.fails(1, &["agent-admin", "drain", "a", "aa"]);
     cli.fails(2, &["agent-admin", "resume"]);
     program.stop();
-    assert_eq!(
-        cli.ok(&["agent-admin", "resume", "a"]),
-        "a gets jobs again\n1 agents were resumed\n"
-    );
+    assert_eq!(cli.ok(&["agent-admin", "resume", "a"]), "a gets jobs again\n1 agent was resumed\n");
     assert_eq!([aside("a"), aside("b")], [json!(null), json!("new switch")]);
 }
