@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use testflinger_server::auth::Identity;
 use testflinger_server::domain::{Access, AgentPost, Guarded, JobId, SystemClock, Timestamp};
 use testflinger_server::ops::{self, By, Claimed, Submission};
-use testflinger_server::store::{Ask, JobReads, Options, Store, WriteTx};
+use testflinger_server::store::{Ask, JobReads, Options, Store, Where, WriteTx};
 
 /// How many queues the jobs are spread over.
 pub(crate) const QUEUES: u64 = 1000;
@@ -196,6 +196,7 @@ impl Fixture {
             waiting += 1;
             let sender = sender.clone();
             self.store.submit(
+                Where::Writer,
                 move |tx, now| items.iter().try_for_each(|item| run(tx, now, item)),
                 move |outcome| drop(sender.send(outcome)),
             );

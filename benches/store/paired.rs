@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use testflinger_server::domain::{AgentName, Clock, SystemClock};
 use testflinger_server::ops::{self, Cursor, Hearing, JobFilter, Search};
-use testflinger_server::store::JobReads;
+use testflinger_server::store::{JobReads, Where};
 
 use crate::fixture::{
     AGENTS, COMMON, Fixture, LISTED, PLAIN, QUEUES, RARE, SHUNNED, SHUNNED_JOBS, ask, by, claim,
@@ -123,7 +123,8 @@ const OPERATIONS: [Operation; 12] = [
         let (id, now) = (fixture.waiting(), SystemClock.now());
         let begin = Instant::now();
         let tx = fixture.store.read().unwrap();
-        let status = ops::job_status(&tx, fixture.store.lines(), id, now, &hearing).unwrap();
+        let status =
+            ops::job_status(&tx, &fixture.store.lines().unwrap(), id, now, &hearing).unwrap();
         let spent = begin.elapsed();
         assert_eq!(status.waiting.unwrap().counts.free, AGENTS);
         vec![(STATUS, spent)]
@@ -173,6 +174,7 @@ fn pairs_together(fixture: &mut Fixture) -> Duration {
     let (release, released) = channel::<()>();
     let reply = |_: Result<(), ops::Error>| {};
     store.submit(
+        Where::Writer,
         move |_, _| {
             held.send(()).unwrap();
             released.recv().unwrap();
@@ -186,10 +188,12 @@ fn pairs_together(fixture: &mut Fixture) -> Duration {
         let (submission, ask) = (fixture.next_submission(), fixture.next_ask());
         let (submitted, claimed) = (sender.clone(), sender.clone());
         store.submit(
+            Where::Writer,
             move |tx, now| ops::submit(tx, now, &submission, &by()).map(drop),
             move |outcome| submitted.send(outcome).unwrap(),
         );
         store.submit(
+            Where::Writer,
             move |tx, now| ops::claim(tx, now, &ask, &by()).map(|claimed| drop(claimed.unwrap())),
             move |outcome| claimed.send(outcome).unwrap(),
         );

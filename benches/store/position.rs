@@ -67,7 +67,7 @@ impl Behind {
         let begin = Instant::now();
         for _ in 0..TOGETHER {
             let tx = fixture.store.read().unwrap();
-            let before = ops::position(&tx, fixture.store.lines(), self.job).unwrap();
+            let before = ops::position(&tx, &fixture.store.lines().unwrap(), self.job).unwrap();
             assert_eq!(before, self.depth);
         }
         self.asked.push(begin.elapsed() / TOGETHER);

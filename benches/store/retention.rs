@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use testflinger_server::domain::{Fragment, JobId, Log, LogKind, Phase, Timestamp};
 use testflinger_server::ops;
-use testflinger_server::store::{Ages, JobReads, Store};
+use testflinger_server::store::{Ages, JobReads, Store, Where};
 
 use crate::fixture::{Fixture, by, submission, submit};
 use crate::load;
@@ -32,7 +32,7 @@ fn sweep_with_submissions(store: &Store, batches: usize, what: &str) {
     let (mut within, mut behind, mut removed) = (Vec::new(), Vec::new(), 0);
     for _ in 0..batches {
         let (sender, outcome) = std::sync::mpsc::channel();
-        store.submit(sweep, move |swept| drop(sender.send(swept)));
+        store.submit(Where::Writer, sweep, move |swept| drop(sender.send(swept)));
         // The writer has the batch, and this waits behind it or shares its commit.
         behind.push(timed_submit(store));
         let (spent, count, more) = outcome.recv().unwrap().unwrap();

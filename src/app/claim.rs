@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::writing::here;
 use super::{App, Result};
 use crate::domain::Job;
 use crate::ops::{self, By, Claimed};
-use crate::store::{self, Ask, HeldRequest, WriteTx};
+use crate::store::{self, Ask, HeldRequest, Where, WriteTx};
 
 /// Tells the writer when nobody waits any more, however the request ends.
 struct Unwanted(Arc<AtomicBool>);
@@ -49,7 +50,7 @@ impl App {
         let (agent, queues) = (ask.agent.clone(), ask.queues.clone());
         let run = move |tx: &mut WriteTx<'_>, now| ops::claim(tx, now, &ask, &by);
         if hold.is_zero() {
-            self.store().submit(run, reply);
+            self.store().submit(here(), run, reply);
             return answer(receiver.await);
         }
         let wanted = Arc::new(AtomicBool::new(true));
@@ -63,7 +64,7 @@ impl App {
         };
         tokio::pin!(released);
         let _held = Held::new(self.clone());
-        self.store().submit_waiting(run, HeldRequest { queues, wanted }, reply);
+        self.store().submit_waiting(here(), run, HeldRequest { queues, wanted }, reply);
         let outcome = tokio::select! {
             biased;
             outcome = receiver => answer(outcome),
@@ -80,6 +81,7 @@ impl App {
     fn put_back(&self, job: Job) {
         tracing::debug!(job = %job.id, "the caller was gone; the job goes back");
         self.store().submit(
+            Where::Writer,
             move |tx, now| ops::take_back(tx, now, &job),
             |outcome: std::result::Result<(), ops::Error>| {
                 if let Err(error) = outcome {

@@ -23,6 +23,7 @@ mod status;
 mod watch;
 mod watch_job;
 mod watch_lab;
+mod writing;
 
 use std::io::Write;
 use std::net::IpAddr;
@@ -30,7 +31,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
@@ -56,7 +57,7 @@ use crate::auth::refresh::RefreshToken;
 use crate::auth::throttle::Throttle;
 use crate::domain::{Access, AgentName, Client, Clock, Form, Guarded, Message, Timestamp};
 use crate::ops::{self, Hearing};
-use crate::store::{self, ReadTx, Store, WriteTx};
+use crate::store::{self, ReadTx, Store};
 use crate::webhook::{self, Webhooks};
 use watch_lab::Publisher;
 
@@ -314,44 +315,6 @@ impl App {
     {
         let _turn = self.0.large.acquire().await;
         self.scan(read).await
-    }
-
-    /// Runs a use case in the writer's next transaction and answers once it is on disk.
-    pub async fn write<T>(
-        &self,
-        write: impl FnMut(&mut WriteTx<'_>, Timestamp) -> std::result::Result<T, ops::Error>
-        + Send
-        + 'static,
-    ) -> Result<T>
-    where
-        T: Send + 'static,
-    {
-        self.write_then(write, |_| ()).await
-    }
-
-    /// The same; `then` sees the outcome even when the request has ended meanwhile, because a write that was begun is not
-    /// stopped.
-    pub async fn write_then<T>(
-        &self,
-        mut write: impl FnMut(&mut WriteTx<'_>, Timestamp) -> std::result::Result<T, ops::Error>
-        + Send
-        + 'static,
-        then: impl FnOnce(&std::result::Result<T, ops::Error>) + Send + 'static,
-    ) -> Result<T>
-    where
-        T: Send + 'static,
-    {
-        let (sender, receiver) = oneshot::channel();
-        // What is logged on the writer's thread belongs to the request, too.
-        let span = Span::current();
-        let write = move |tx: &mut WriteTx<'_>, now| span.in_scope(|| write(tx, now));
-        self.0.store.submit(write, move |outcome| {
-            then(&outcome);
-            // The request may be gone; what it asked for is done all the same.
-            let _ = sender.send(outcome);
-        });
-        let outcome = receiver.await.unwrap_or_else(|_| Err(store::Error::Closed.into()));
-        Ok(outcome?)
     }
 
     /// Checks everything as it is now, and stops when the server does.

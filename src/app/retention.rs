@@ -58,7 +58,7 @@ impl App {
         let mut all = Collected::default();
         loop {
             let ages = self.retention().ages;
-            let swept = self.write(move |tx, now| ops::sweep(tx, now, &ages, BATCH)).await?;
+            let swept = self.write_large(move |tx, now| ops::sweep(tx, now, &ages, BATCH)).await?;
             match swept {
                 Sweep::Held { last } => return Ok(Collected { held: Some(last), ..all }),
                 Sweep::Done(swept) => {
@@ -95,8 +95,9 @@ impl App {
         while bytes < missing {
             let from = after.take();
             let needed = missing - bytes;
-            let free =
-                self.write(move |tx, _| ops::free_files(tx, needed, from.as_ref(), BATCH)).await?;
+            let free = self
+                .write_large(move |tx, _| ops::free_files(tx, needed, from.as_ref(), BATCH))
+                .await?;
             all.early += free.files;
             bytes += free.bytes;
             after = free.next;

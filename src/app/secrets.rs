@@ -148,7 +148,7 @@ impl App {
         let mut at = Resealing::default();
         while !at.done {
             let (ring, from) = (Arc::clone(&ring), at);
-            at = self.write(move |tx, _| ops::reseal(tx, &ring, from.clone())).await?;
+            at = self.write_large(move |tx, _| ops::reseal(tx, &ring, from.clone())).await?;
         }
         // What does not open under any key here did not before; it may open again under a key that somebody restores.
         if let Some(file) = &keys.file {

@@ -91,7 +91,7 @@ impl App {
 
     fn look_around(&self, tx: &ReadTx) -> std::result::Result<Status, ops::Error> {
         let (now, metrics) = (self.now(), self.metrics());
-        let lab = Lab::now(tx, self.store().lines(), now, &self.hearing())?;
+        let lab = Lab::now(tx, &self.store().lines()?, now, &self.hearing())?;
         let of = |doing| (doing, lab.agents.iter().filter(|agent| agent.doing == doing).count());
         let (jobs, blobs) = self.counted();
         let backups = self.backups();

@@ -9,7 +9,7 @@ use crate::domain::{Agent, AgentName, EndedBy, QueueName, Standing, Timestamp};
 use crate::metrics::Metrics;
 use crate::ops::Hearing;
 use crate::store::{
-    self, AgentReads, BlobReads, Committed, JobChange, JobCounts, Observer, ReadTx,
+    self, AgentReads, BlobReads, Committed, JobChange, JobCounts, Lines, Observer, ReadTx,
 };
 
 /// How many agents are read together.
@@ -141,6 +141,15 @@ impl App {
         (counts.unfinished(), counts.blob_bytes)
     }
 
+    /// The waiting jobs of all queues, in order. Whoever asks first after a start waits until they were read.
+    pub async fn lines(&self) -> Result<Lines> {
+        if let Some(lines) = self.store().lines_if_read() {
+            return Ok(lines);
+        }
+        let app = self.clone();
+        Ok(self.blocking(move || app.store().lines()).await??)
+    }
+
     /// All metrics as they are now, in Prometheus' text format. One at a time: each reads all agents.
     pub async fn metrics_text(&self) -> Result<String> {
         let _turn = self.0.watch.0.turn.lock().await;
@@ -157,7 +166,7 @@ impl App {
             }
             metrics.blobs.set(counts.blob_bytes);
         }
-        let waiting = self.store().lines().claimable();
+        let waiting = self.store().lines()?.claimable();
         metrics.set_waiting(
             waiting.iter().map(|(queue, count)| (queue.as_str(), count.cast_signed())),
         );

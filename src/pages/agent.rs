@@ -60,7 +60,7 @@ pub(super) async fn get(
 ) -> Shown {
     let (now, hearing, shell) =
         (app.now(), app.hearing(), Shell::of(&visitor, name.to_string(), "/agents"));
-    let lines = app.store().lines().clone();
+    let lines = app.lines().await?;
     let (from, to) = (query.get("from").to_owned(), query.get("to").to_owned());
     let read = move |tx: &crate::store::ReadTx| {
         let lab = Lab::now(tx, &lines, now, &hearing)?;

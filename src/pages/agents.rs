@@ -116,7 +116,7 @@ pub(super) async fn get(
     headers: HeaderMap,
     query: Query,
 ) -> Shown {
-    let (now, hearing, lines) = (app.now(), app.hearing(), app.store().lines().clone());
+    let (now, hearing, lines) = (app.now(), app.hearing(), app.lines().await?);
     let lab = app.scan(move |tx| Lab::now(tx, &lines, now, &hearing)).await?;
     let (text, state, sort) = (query.get("text"), query.get("state"), query.get("sort"));
     let needle = text.to_lowercase();

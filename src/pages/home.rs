@@ -50,7 +50,7 @@ pub(super) async fn get(
     let (now, hearing, shell) = (app.now(), app.hearing(), Shell::of(&visitor, "Home", "/"));
     let backup = app.backups().into_iter().find(|note| note.verified);
     let backup = backup.map(|note| When::at(note.at(), now));
-    let (mut troubles, lines) = (unready(&app), app.store().lines().clone());
+    let (mut troubles, lines) = (unready(&app), app.lines().await?);
     troubles.extend(of_backup(&app));
     let read = move |tx: &ReadTx| {
         let lab = Lab::now(tx, &lines, now, &hearing)?;

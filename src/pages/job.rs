@@ -161,7 +161,7 @@ pub(super) async fn get(
 }
 
 async fn find(app: &App, id: JobId, by: By) -> Result<Found, Failure> {
-    let (now, hearing, lines) = (app.now(), app.hearing(), app.store().lines().clone());
+    let (now, hearing, lines) = (app.now(), app.hearing(), app.lines().await?);
     let read = move |tx: &ReadTx| {
         let status = ops::job_status(tx, &lines, id, now, &hearing)?;
         let blob = |kind| ops::blob(tx, id, kind).map(|blob| blob.map(|blob| blob.size));

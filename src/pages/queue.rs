@@ -13,7 +13,7 @@ use super::queues::QueueLine;
 use super::shell::{Failure, Shell, Shown, live};
 use super::show::{Line, span};
 use super::visitor::Visitor;
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, counted};
 use crate::http::QueuePath;
 use crate::ops::{self, JobFilter, Lab};
 
@@ -42,7 +42,7 @@ pub(super) async fn get(
     headers: HeaderMap,
     QueuePath(name): QueuePath,
 ) -> Shown {
-    let (now, hearing, lines) = (app.now(), app.hearing(), app.store().lines().clone());
+    let (now, hearing, lines) = (app.now(), app.hearing(), app.lines().await?);
     let shell = Shell::of(&visitor, name.to_string(), "/queues");
     let read = move |tx: &crate::store::ReadTx| {
         let lab = Lab::now(tx, &lines, now, &hearing)?;
@@ -101,7 +101,7 @@ fn histogram(waits: &[u32]) -> Option<String> {
     let column = |(to, label): &(u32, &str)| {
         let height = waits.iter().filter(|wait| (from..*to).contains(*wait)).count() as u64;
         from = *to;
-        let says = format!("{height} jobs: less than {label}");
+        let says = format!("{}: less than {label}", counted(height, "job", "jobs"));
         Column { height, bad: 0, says, label: (*label).to_owned() }
     };
     let all: Vec<Column> = STEPS.iter().map(column).collect();

@@ -58,7 +58,7 @@ pub(super) async fn get(
     headers: HeaderMap,
     query: Query,
 ) -> Shown {
-    let (now, hearing, lines) = (app.now(), app.hearing(), app.store().lines().clone());
+    let (now, hearing, lines) = (app.now(), app.hearing(), app.lines().await?);
     let read = move |tx: &crate::store::ReadTx| {
         let lab = Lab::now(tx, &lines, now, &hearing)?;
         lab.queues(tx)

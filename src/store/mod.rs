@@ -24,8 +24,8 @@ use engine::observer::Observed;
 pub use engine::observer::{Committed, JobChange, News, Observer};
 pub use engine::operation::HeldRequest;
 pub use engine::writer::OnFatal;
-pub use engine::{BLOBS, DATABASE, Error, KEYS, ReadTx, WriteTx};
-use engine::{Database, StorageBackend, meta, writer};
+pub use engine::{BLOBS, DATABASE, Error, KEYS, ReadTx, Where, WriteTx};
+use engine::{Database, JOURNAL_FILE, Replay, StorageBackend, Table, meta, writer};
 pub use nouns::aging::Kind as Class;
 use nouns::job::lines::Follower;
 pub use nouns::{
@@ -40,6 +40,23 @@ use upkeep::pace::Gentle;
 use upkeep::schema;
 
 use crate::domain::{Clock, Timestamp};
+
+/// A row in a journal: its table's name, its key, and its value or nothing if it was removed.
+pub type JournalRow = (&'static str, Vec<u8>, Option<Vec<u8>>);
+
+/// The newest of each row that a start takes over from a journal with these bytes, for tests that are not about the
+/// database. `row` is what the database says of its journal.
+///
+/// # Errors
+/// [`Error::Corrupt`] when something is missing.
+pub fn journal_rows(bytes: &[u8], row: &[u8]) -> Result<Vec<JournalRow>, Error> {
+    let mut replay = Replay::read(bytes, row).whole()?;
+    let rows_of = |&table: &Table| {
+        let rows = replay.rows_of(table).into_iter();
+        rows.map(move |(key, value)| (table.name(), key, value))
+    };
+    Ok(Table::ALL.iter().flat_map(rows_of).collect())
+}
 
 /// The opened store.
 pub struct Store {
@@ -146,7 +163,7 @@ impl Store {
         let db = Arc::new(db);
         let files = blobs.clone();
         let unlink = Box::new(move |name| files.unlink(name));
-        let (lines, observed) = (Lines::stored(&db.snapshot()?)?, Observed::default());
+        let (lines, observed) = (Lines::default(), Observed::default());
         let follower = Follower { lines: lines.clone(), next: Arc::clone(&observed) };
         let watched = Observed::new(OnceLock::from(Box::new(follower) as Box<dyn Observer>));
         let Options { clock, on_fatal, .. } = options;
@@ -168,23 +185,25 @@ impl Store {
         db.snapshot()
     }
 
-    /// Hands an operation to the writer. `reply` is called on the writer's thread once the outcome is on disk, and must
+    /// Hands an operation to the writer. `reply` is called on the thread that writes once the outcome is on disk, and must
     /// be short. `run` decides before its first write, and may be run again after its writes were rolled back.
     pub fn submit<T, E>(
         &self,
+        at: Where,
         run: impl FnMut(&mut WriteTx<'_>, Timestamp) -> Result<T, E> + Send + 'static,
         reply: impl FnOnce(Result<T, E>) + Send + 'static,
     ) where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.writer.submit(run, reply);
+        self.writer.submit(at, run, reply);
     }
 
     /// [`Store::submit`] for an operation that waits while it finds nothing: it is run again in the transaction in which
     /// a job became claimable in one of the queues of `held`.
     pub fn submit_waiting<T, E>(
         &self,
+        at: Where,
         run: impl FnMut(&mut WriteTx<'_>, Timestamp) -> Result<Option<T>, E> + Send + 'static,
         held: HeldRequest,
         reply: impl FnOnce(Result<Option<T>, E>) + Send + 'static,
@@ -192,7 +211,7 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.writer.submit_waiting(run, held, reply);
+        self.writer.submit_waiting(at, run, held, reply);
     }
 
     /// [`Store::submit`] for callers that may block.
@@ -208,7 +227,7 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         let (sender, receiver) = sync_channel(1);
-        self.submit(run, move |outcome| {
+        self.submit(Where::Caller, run, move |outcome| {
             // The receiver waits below, so it is there.
             let _ = sender.send(outcome);
         });
@@ -220,13 +239,22 @@ impl Store {
         let _ = self.observed.set(observer);
     }
 
-    /// The waiting jobs of all queues, in order.
-    #[must_use]
-    pub const fn lines(&self) -> &Lines {
-        &self.lines
+    /// The waiting jobs of all queues, in order. The first call reads an index row of each, and may take a second.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Corrupt`] or what the disk says. The next call tries it again.
+    pub fn lines(&self) -> Result<Lines, Error> {
+        self.lines.read(|| self.read())?;
+        Ok(self.lines.clone())
     }
 
-    /// How large the database's file is, bytes; zero for one in memory.
+    /// The same, if they were read before.
+    #[must_use]
+    pub fn lines_if_read(&self) -> Option<Lines> {
+        self.lines.are_read().then(|| self.lines.clone())
+    }
+
+    /// How large the files of the database and of its journal are, bytes; zero for those in memory.
     ///
     /// # Errors
     /// What the disk says.
@@ -234,7 +262,9 @@ impl Store {
         let Some(dir) = &self.dir else { return Ok(0) };
         let path = dir.join(DATABASE);
         let found = std::fs::metadata(&path).map_err(|source| Error::file(path, source))?;
-        Ok(found.len())
+        // Nothing was written yet if there is none.
+        let journal = std::fs::metadata(dir.join(JOURNAL_FILE)).map_or(0, |found| found.len());
+        Ok(found.len() + journal)
     }
 
     /// The database's own name.

@@ -12,6 +12,7 @@ pub(in crate::api) async fn get(
     State(app): State<App>,
     JobPath(id): JobPath,
 ) -> ApiResult<Response> {
-    let position = app.read(|tx| ops::position(tx, app.store().lines(), id))?;
+    let lines = app.lines().await?;
+    let position = app.read(|tx| ops::position(tx, &lines, id))?;
     Ok(reply::text(position.to_string()))
 }

@@ -12,7 +12,7 @@ pub(in crate::api) async fn get(
     State(app): State<App>,
     JobPath(id): JobPath,
 ) -> ApiResult<Answer<Status>> {
-    let (now, hearing, lines) = (app.now(), app.hearing(), app.store().lines().clone());
+    let (now, hearing, lines) = (app.now(), app.hearing(), app.lines().await?);
     let status = app.scan(move |tx| ops::job_status(tx, &lines, id, now, &hearing)).await?;
     Ok(Answer::of(&Status::at(now, status)))
 }

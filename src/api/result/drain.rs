@@ -28,7 +28,7 @@ async fn append(
     let (parts, content) = request.into_parts();
     let bytes = body::read(&app, &parts, content, app.limits().result).await?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    app.write(move |tx, now| ops::append_text(tx, now, (id, kind), &text, &by)).await?;
+    app.write_large(move |tx, now| ops::append_text(tx, now, (id, kind), &text, &by)).await?;
     app.metrics().logged(kind.as_str(), bytes.len());
     Ok(reply::ok())
 }

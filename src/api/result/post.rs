@@ -14,6 +14,6 @@ pub(in crate::api) async fn post(
     JobPath(id): JobPath,
     ApiJson(posted): ApiJson<Posted>,
 ) -> ApiResult<Response> {
-    app.write(move |tx, now| ops::post_result(tx, now, id, &posted, &by)).await?;
+    app.write_large(move |tx, now| ops::post_result(tx, now, id, &posted, &by)).await?;
     Ok(reply::ok())
 }

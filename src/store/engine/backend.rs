@@ -90,7 +90,9 @@ impl Backend {
 
     pub(super) fn begin(&self) -> Result<Transaction, Error> {
         let file = self.file.clone();
-        let txn = self.db.begin_write().map_err(|error| caused(&file, error))?;
+        let mut txn = self.db.begin_write().map_err(|error| caused(&file, error))?;
+        // Each durable commit says which pages are free. After a crash all pages would have to be read to know that.
+        txn.set_quick_repair(true);
         Ok(Transaction { txn, file })
     }
 

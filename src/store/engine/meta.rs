@@ -50,11 +50,16 @@ pub(crate) fn last_sweep(rows: &impl Rows) -> Result<Option<Timestamp>, Error> {
     Ok(micros.map(|micros| Timestamp::from_micros(micros.cast_signed())))
 }
 
+/// What an import from another server wrote down for the next one: any text.
+pub(crate) fn moved_in(rows: &impl Rows) -> Result<String, Error> {
+    let value = rows.get(Table::Meta, &meta(MOVED))?;
+    Ok(String::from_utf8_lossy(&value.unwrap_or_default()).into_owned())
+}
+
 impl WriteTx<'_> {
     /// What an import from another server wrote down for the next one: any text.
     pub fn moved_in(&self) -> Result<String, Error> {
-        let value = self.get(Table::Meta, &meta(MOVED))?;
-        Ok(String::from_utf8_lossy(&value.unwrap_or_default()).into_owned())
+        moved_in(self)
     }
 
     /// Writes that down.

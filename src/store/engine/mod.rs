@@ -3,6 +3,7 @@
 mod backend;
 pub(crate) mod codec;
 pub(crate) mod database;
+mod desk;
 pub(crate) mod disk;
 mod error;
 mod journal;
@@ -20,8 +21,9 @@ pub(crate) mod writer;
 
 pub(crate) use backend::{Direction, StorageBackend};
 pub(crate) use database::Database;
+pub use desk::Where;
 pub use error::Error;
-pub(crate) use journal::{ROW as JOURNAL, Replay};
+pub(crate) use journal::{FILE as JOURNAL_FILE, ROW as JOURNAL, Replay};
 pub(crate) use key::{Key, Tail, leading_name, name_in};
 pub use read::ReadTx;
 pub(crate) use rows::{ALL, IndexRow, Rows};

@@ -47,7 +47,7 @@ pub struct Committed<'a> {
 
 /// Watches what the writer commits.
 pub trait Observer: Send + Sync {
-    /// Called on the writer's thread after each commit, before anybody is answered, so it must be short.
+    /// Called on the thread that writes, after each commit, before anybody is answered, so it must be short.
     fn committed(&self, what: &Committed<'_>);
 }
 

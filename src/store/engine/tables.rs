@@ -49,6 +49,8 @@ tables! {
     QueueUntil = "queue-until-1",
     /// `agent | id` -> nothing: unfinished jobs that an agent has claimed under its name
     Held = "held-1",
+    /// `id` -> `id`: under which a try of a job is kept, and the job
+    Kept = "kept-1",
 
     /// `id | member` -> its JSON value, or how many chunks it has
     Result = "result-1",
@@ -133,6 +135,7 @@ impl Table {
                 | Self::AwaitingAttachments
                 | Self::QueueUntil
                 | Self::Held
+                | Self::Kept
                 | Self::AgentBySeq
                 | Self::AgentByQueue
                 | Self::Owner

@@ -1,41 +1,39 @@
-//! The one thread that writes, with group commit.
+//! The writer, with group commit.
 //!
-//! A request hands over an operation and waits for its reply. The thread takes whatever is waiting, runs it in one
-//! transaction, commits once (to the journal first) and only then replies to all: a reply means *on disk*. There is no
-//! lingering for more company: while one commit is under way the next batch gathers by itself.
+//! A request hands over an operation and waits for its reply. Whoever has the turn takes all that waits ([`super::desk`]),
+//! runs it in one transaction, commits once (to the journal first) and only then replies to all: a reply means *on
+//! disk*. There is no lingering for more company: while one commit is under way the next batch gathers by itself.
 //!
 //! Hazards: an operation that fails after it has written would leave half of itself in the batch, so the batch is
 //! aborted and its members run again one by one (an operation must therefore be repeatable: `FnMut`). After a failed
 //! `commit()` nobody knows what the disk holds, so every member is told so and the process ends; the next start reads
 //! what is really there.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::Error;
 use super::database::Database;
-use super::journal::INTERVAL;
+use super::desk::{Desk, Where};
 use super::observer::{Committed, Observed};
 use super::operation::{HeldRequest, Member, Operation, Pending, Ran, Waiting, run};
 use super::parked::Parked;
 use super::write::WriteTx;
 use crate::domain::{BlobName, Clock, Timestamp};
 
-/// How many operations may share one commit.
-const BATCH: usize = 1024;
-/// How many operations may wait; more are refused as [`Error::Busy`].
-const QUEUE: usize = 4096;
-
 /// Removes the file of a blob that no row names any more.
 pub(crate) type Unlink = Box<dyn Fn(BlobName) + Send>;
 /// What to do when a commit has failed; ends the process in production.
 pub type OnFatal = Box<dyn Fn(&Error) + Send>;
 
-/// The writer's queue and thread.
+/// Operations that are on disk, or have failed, and are to be answered.
+pub(super) type Answers = Vec<Box<dyn Operation>>;
+
+/// Writes batches, one after the other.
 pub(crate) struct Writer {
-    queue: Mutex<Option<SyncSender<Box<dyn Operation>>>>,
+    desk: Arc<Desk>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -47,30 +45,33 @@ impl Writer {
         on_fatal: OnFatal,
         observed: Observed,
     ) -> std::io::Result<Self> {
-        let (sender, receiver) = sync_channel(QUEUE);
-        let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
-            Thread { db, unlink, clock, on_fatal, observed, parked: Parked::default() }
-                .serve(&receiver);
-        })?;
-        Ok(Self { queue: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+        let pen = Pen { db, unlink, clock, on_fatal, observed, parked: Parked::default() };
+        let desk = Arc::new(Desk::new(pen));
+        let at = Arc::clone(&desk);
+        let thread = std::thread::Builder::new().name("writer".to_owned());
+        let thread = thread.spawn(move || at.serve())?;
+        Ok(Self { desk, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Puts an operation into the queue; `reply` is called from the writer's thread, or at once when it cannot be taken.
+    /// Puts an operation into the queue; `reply` is called from the thread that writes, or at once when it cannot be
+    /// taken.
     pub(crate) fn submit<T, E>(
         &self,
+        at: Where,
         run: impl FnMut(&mut WriteTx<'_>, Timestamp) -> Result<T, E> + Send + 'static,
         reply: impl FnOnce(Result<T, E>) + Send + 'static,
     ) where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.enqueue(Box::new(Pending::new(run, reply)));
+        self.desk.enqueue(Box::new(Pending::new(run, reply)), at);
     }
 
     /// The same for an operation that waits until it finds something. It is run again in the transaction in which a job
     /// became claimable in one of its queues; those that wait longest are asked first.
     pub(crate) fn submit_waiting<T, E>(
         &self,
+        at: Where,
         run: impl FnMut(&mut WriteTx<'_>, Timestamp) -> Result<Option<T>, E> + Send + 'static,
         held: HeldRequest,
         reply: impl FnOnce(Result<Option<T>, E>) + Send + 'static,
@@ -78,24 +79,12 @@ impl Writer {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.enqueue(Box::new(Waiting::new(run, reply, held)));
-    }
-
-    fn enqueue(&self, operation: Box<dyn Operation>) {
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match queue {
-            None => operation.reply(Some(Error::Closed)),
-            Some(queue) => match queue.try_send(operation) {
-                Ok(()) => {}
-                Err(TrySendError::Full(operation)) => operation.reply(Some(Error::Busy)),
-                Err(TrySendError::Disconnected(operation)) => operation.reply(Some(Error::Closed)),
-            },
-        }
+        self.desk.enqueue(Box::new(Waiting::new(run, reply, held)), at);
     }
 
     /// Refuses new operations, finishes those that wait, and ends the thread.
     pub(crate) fn stop(&self) {
-        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.desk.close();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
             && thread.join().is_err()
@@ -105,7 +94,8 @@ impl Writer {
     }
 }
 
-struct Thread {
+/// What whoever has the turn writes with.
+pub(super) struct Pen {
     db: Arc<Database>,
     unlink: Unlink,
     clock: Arc<dyn Clock>,
@@ -114,47 +104,35 @@ struct Thread {
     parked: Parked,
 }
 
-impl Thread {
-    fn serve(mut self, queue: &Receiver<Box<dyn Operation>>) {
-        loop {
-            let done = match self.next(queue) {
-                Ok(first) => {
-                    let mut batch = vec![Member::new(first)];
-                    batch.extend(queue.try_iter().take(BATCH - 1).map(Member::new));
-                    self.commit(batch)
-                }
-                Err(RecvTimeoutError::Timeout) => self.db.checkpoint(),
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            if let Err(error) = done {
-                (self.on_fatal)(&error);
-                return;
-            }
-            self.parked.forget_unwanted();
+impl Pen {
+    /// Writes a batch; without one, makes durable in the database what the journal has. `done` gets the operations that are
+    /// to be answered. Says whether anything more may be written: not after a failure.
+    pub(super) fn write(&mut self, batch: Vec<Member>, done: &mut Answers) -> bool {
+        let run = || if batch.is_empty() { self.db.checkpoint() } else { self.commit(batch, done) };
+        // Some damage makes redb panic.
+        let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or(Err(Error::Panicked));
+        if let Err(error) = &outcome {
+            (self.on_fatal)(error);
         }
+        self.parked.forget_unwanted();
+        outcome.is_ok()
     }
 
-    /// Waits for an operation, but not for ever while the journal has something that the database lacks.
-    fn next(
-        &self,
-        queue: &Receiver<Box<dyn Operation>>,
-    ) -> Result<Box<dyn Operation>, RecvTimeoutError> {
-        if self.db.needs_checkpoint() {
-            return queue.recv_timeout(INTERVAL);
-        }
-        queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
+    /// Whether the journal has something that the database lacks.
+    pub(super) fn needs_checkpoint(&self) -> bool {
+        self.db.needs_checkpoint()
     }
 
-    /// Makes a batch durable and answers it, or fails for good.
-    fn commit(&mut self, mut batch: Vec<Member>) -> Result<(), Error> {
+    /// Makes a batch durable, or fails for good.
+    fn commit(&mut self, mut batch: Vec<Member>, done: &mut Answers) -> Result<(), Error> {
         match self.attempt(&mut batch) {
-            Ok(Some(served)) => self.answer(batch, served),
+            Ok(Some(served)) => self.sort(batch, served, done),
             Ok(None) => {
                 for member in batch {
                     let mut alone = vec![member];
                     match self.attempt(&mut alone) {
                         // Aborted again: its error stands as its answer, and nothing of it is left.
-                        Ok(served) => self.answer(alone, served.unwrap_or_default()),
+                        Ok(served) => self.sort(alone, served.unwrap_or_default(), done),
                         Err(error) => return Err(fail(alone, error)),
                     }
                 }
@@ -164,17 +142,13 @@ impl Thread {
         Ok(())
     }
 
-    /// Answers what is done, and parks what waits.
-    fn answer(&mut self, batch: Vec<Member>, served: Vec<u64>) {
-        for id in served {
-            if let Some(operation) = self.parked.take(id) {
-                operation.reply(None);
-            }
-        }
+    /// Parks what waits, and gives what is to be answered.
+    fn sort(&mut self, batch: Vec<Member>, served: Vec<u64>, done: &mut Answers) {
+        done.extend(served.into_iter().filter_map(|id| self.parked.take(id)));
         for Member { operation, ran } in batch {
             match ran {
                 Ran::Waits => self.parked.park(operation),
-                Ran::Done | Ran::Failed => operation.reply(None),
+                Ran::Done | Ran::Failed => done.push(operation),
             }
         }
     }

@@ -51,7 +51,7 @@ fn a_job_that_is_not_acknowledged_goes_back_to_its_old_place() {
     lab.clock.advance(Duration::from_secs(2));
     assert_eq!(watch(&lab, lab.clock.now()), [Due::GoBack], "however often the agent is heard");
     let tx = lab.store.read().unwrap();
-    let position = |id| ops::position(&tx, lab.store.lines(), id).unwrap();
+    let position = |id| ops::position(&tx, &lab.store.lines().unwrap(), id).unwrap();
     assert_eq!((position(first), position(second)), (0, 1));
     drop(tx);
     assert_eq!(lab.claim(&["q"], Some("other")), Some(first));

@@ -208,7 +208,7 @@ fn compare(lab: &Lab, model: &Model) -> Result<(), TestCaseError> {
         let kept = tx.job(job.id).unwrap().unwrap();
         prop_assert_eq!(kept.state.as_str(), job.state);
         prop_assert_eq!(kept.agent.map(|name| name.to_string()), job.agent.map(str::to_owned));
-        let position = ops::position(&tx, lab.store.lines(), job.id).ok();
+        let position = ops::position(&tx, &lab.store.lines().unwrap(), job.id).ok();
         prop_assert_eq!(position, model.position(job.id));
     }
     for queue in QUEUES {

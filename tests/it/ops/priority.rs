@@ -27,8 +27,8 @@ fn the_position_follows_priority() {
     let [zero, high, low, another] =
         [0, 9, -9, 0].map(|priority| lab.submit(job("q", priority)).unwrap());
     let tx = lab.store.read().unwrap();
-    let positions =
-        [high, zero, another, low].map(|id| ops::position(&tx, lab.store.lines(), id).unwrap());
+    let positions = [high, zero, another, low]
+        .map(|id| ops::position(&tx, &lab.store.lines().unwrap(), id).unwrap());
     assert_eq!(positions, [0, 1, 2, 3]);
 }
 

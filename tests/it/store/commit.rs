@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use testflinger_server::domain::Advertised;
 use testflinger_server::ops;
-use testflinger_server::store::{Error, QueueReads, Store, WriteTx};
+use testflinger_server::store::{Error, QueueReads, Store, Where, WriteTx};
 
 use crate::support::{Lab, queues};
 
@@ -28,6 +28,7 @@ fn batch(store: &Store, operations: Vec<Run>) -> Vec<Outcome> {
     let (release, held) = channel::<()>();
     let (begun, begins) = channel();
     store.submit::<(), ops::Error>(
+        Where::Writer,
         move |_, _| {
             begun.send(()).unwrap();
             held.recv().unwrap();
@@ -41,7 +42,7 @@ fn batch(store: &Store, operations: Vec<Run>) -> Vec<Outcome> {
         .map(|mut run| {
             let (sender, receiver) = channel();
             let reply = move |outcome| sender.send(outcome).unwrap();
-            store.submit(move |tx, _| run(tx), reply);
+            store.submit(Where::Writer, move |tx, _| run(tx), reply);
             receiver
         })
         .collect();
@@ -104,6 +105,60 @@ fn later_operations_see_what_earlier_ones_of_their_batch_wrote() {
     });
     let outcomes = batch(&lab.store, vec![good("a"), sees]);
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+}
+
+/// Where an operation ran.
+fn ran_at(store: &Store, at: Where) -> std::thread::ThreadId {
+    let (sender, receiver) = channel();
+    let run = |tx: &mut WriteTx<'_>, _| {
+        advertise(tx, "a")?;
+        Ok::<_, ops::Error>(std::thread::current().id())
+    };
+    store.submit(at, run, move |outcome| sender.send(outcome.unwrap()).unwrap());
+    receiver.recv().unwrap()
+}
+
+#[test]
+fn a_caller_that_is_alone_writes_on_its_own_thread_if_it_may() {
+    let (lab, me) = (Lab::new(), std::thread::current().id());
+    assert_eq!(ran_at(&lab.store, Where::Caller), me);
+    assert_ne!(ran_at(&lab.store, Where::Writer), me);
+    assert_eq!(advertised(&lab.store), ["a"]);
+}
+
+#[test]
+fn after_two_have_met_the_writer_writes_for_a_while_and_then_callers_again() {
+    let (lab, me) = (Lab::new(), std::thread::current().id());
+    batch(&lab.store, vec![good("b"), good("c")]);
+    let at: Vec<bool> = (0..80).map(|_| ran_at(&lab.store, Where::Caller) == me).collect();
+    assert!(!at[0] && at[79], "{at:?}");
+    assert!(at.is_sorted(), "{at:?}");
+}
+
+#[test]
+fn what_comes_while_a_caller_writes_is_written_by_the_writer() {
+    let lab = Lab::new();
+    let store = &lab.store;
+    let (begun, begins) = channel();
+    let (release, held) = channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let wait = move |_: &mut WriteTx<'_>, _| {
+                begun.send(()).unwrap();
+                held.recv().unwrap();
+                Ok::<_, ops::Error>(())
+            };
+            store.submit(Where::Caller, wait, |_| ());
+        });
+        begins.recv().unwrap();
+        let (sender, receiver) = channel();
+        let write = |tx: &mut WriteTx<'_>, _| Ok::<_, ops::Error>(advertise(tx, "a")?);
+        store.submit(Where::Caller, write, move |outcome| sender.send(outcome).unwrap());
+        assert!(receiver.try_recv().is_err());
+        release.send(()).unwrap();
+        assert!(receiver.recv().unwrap().is_ok());
+    });
+    store.close().unwrap();
 }
 
 #[test]

@@ -1,17 +1,19 @@
 //! Lets the writer go on while a checkpoint goes to the disk.
 //!
-//! A durable commit of the database writes its pages and then waits for one sync. Between [`Barrier::defer`] and
-//! [`Barrier::no_longer_defer`] that sync is left to a thread. Until it has succeeded nothing else is written to the file,
-//! because every write, every change of the length and every other sync waits for it first. The file therefore goes
-//! through the same states as without the thread, and a crash finds one of them: only the program goes on sooner.
+//! A durable commit of the database writes its pages, syncs them, writes which of its two roots counts, and syncs that.
+//! Between [`Barrier::defer`] and [`Barrier::no_longer_defer`] all that begins with the first sync is left to a thread, in
+//! the same order. Until it has succeeded nothing else is written to the file, because every later write, every change of
+//! the length and every other sync waits for it first. The file therefore goes through the same states as without the
+//! thread, and a crash finds one of them: only the program goes on sooner.
 //!
 //! It also remembers what went wrong first: after a failure the database only says that there was one.
 //!
 //! Hazard: the database takes a commit for durable whose sync is still deferred. Whoever lets something go that a
-//! checkpoint has must call [`Barrier::settle`] before.
+//! checkpoint has must call [`Barrier::settle`] before. And a reader may make room in memory by writing a page while a
+//! commit is under way, and read it back: whoever reads what is still to be written waits for it.
 
 use std::io;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -39,6 +41,8 @@ struct Shared {
     when: When,
     is_deferring: AtomicBool,
     sync: Mutex<Sync>,
+    /// Where something is still to be written.
+    late: Mutex<Vec<Range<u64>>>,
     failure: OnceLock<Failure>,
     took: Mutex<Option<Duration>>,
 }
@@ -46,11 +50,31 @@ struct Shared {
 /// What the disk said, in parts that can be copied.
 type Failure = (io::ErrorKind, Option<i32>);
 
-/// The sync that was deferred last.
+/// What is left for later, in order. The first step is a sync.
+type Steps = Vec<Step>;
+
+#[derive(Debug)]
+enum Step {
+    Sync,
+    Write(u64, Vec<u8>),
+}
+
+impl Step {
+    fn all(steps: &[Self], file: &dyn StorageBackend) -> io::Result<()> {
+        steps.iter().try_for_each(|step| match step {
+            Self::Sync => file.sync_data(),
+            Self::Write(offset, data) => file.write(*offset, data),
+        })
+    }
+}
+
+/// What was deferred last.
 #[derive(Debug)]
 enum Sync {
     Done,
-    Owed,
+    /// The commit that is deferred has not ended yet.
+    Gathering(Steps),
+    Owed(Arc<Steps>),
     UnderWay(JoinHandle<io::Result<Duration>>),
     /// Nobody knows what the file holds. A later sync may succeed all the same, so it must not be tried.
     Failed,
@@ -63,19 +87,25 @@ impl Barrier {
             when,
             is_deferring: AtomicBool::new(false),
             sync: Mutex::new(Sync::Done),
+            late: Mutex::default(),
             failure: OnceLock::new(),
             took: Mutex::new(None),
         }))
     }
 
-    /// Defers syncs from now on.
+    /// Defers the next sync and all that follows it.
     pub(super) fn defer(&self) {
         self.0.is_deferring.store(true, Ordering::Release);
     }
 
-    /// Makes each sync when it is asked for, as it is at first.
+    /// Begins with what was deferred. What comes now is done when it is asked for, as it is at first.
     pub(super) fn no_longer_defer(&self) {
         self.0.is_deferring.store(false, Ordering::Release);
+        let mut sync = self.lock();
+        *sync = match std::mem::replace(&mut *sync, Sync::Failed) {
+            Sync::Gathering(steps) => self.begin(Arc::new(steps)),
+            other => other,
+        };
     }
 
     /// Waits until everything that was synced is durable.
@@ -117,7 +147,8 @@ impl Barrier {
         let mut sync = self.lock();
         let done = match std::mem::replace(&mut *sync, Sync::Failed) {
             Sync::Done => Ok(()),
-            Sync::Owed => self.0.file.sync_data(),
+            Sync::Gathering(steps) => Step::all(&steps, &*self.0.file),
+            Sync::Owed(steps) => Step::all(&steps, &*self.0.file),
             Sync::UnderWay(thread) => {
                 let done =
                     thread.join().unwrap_or_else(|_| Err(io::Error::other("a sync panicked")));
@@ -130,21 +161,26 @@ impl Barrier {
             }
         };
         self.noted(done)?;
+        self.late().clear();
         *sync = Sync::Done;
         Ok(sync)
     }
 
-    fn begin(&self) -> Sync {
+    fn begin(&self, steps: Arc<Steps>) -> Sync {
         if self.0.when == When::AtLast {
-            return Sync::Owed;
+            return Sync::Owed(steps);
         }
-        let file = Arc::clone(&self.0.file);
+        let (file, all) = (Arc::clone(&self.0.file), Arc::clone(&steps));
         let thread = std::thread::Builder::new().name("checkpoint".to_owned());
-        let sync = move || {
+        let run = move || {
             let begun = Instant::now();
-            file.sync_data().map(|()| begun.elapsed())
+            Step::all(&all, &*file).map(|()| begun.elapsed())
         };
-        thread.spawn(sync).map_or(Sync::Owed, Sync::UnderWay)
+        thread.spawn(run).map_or(Sync::Owed(steps), Sync::UnderWay)
+    }
+
+    fn late(&self) -> MutexGuard<'_, Vec<Range<u64>>> {
+        self.0.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,6 +190,11 @@ impl StorageBackend for Barrier {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let end = offset + out.len() as u64;
+        let is_late = self.late().iter().any(|late| late.start < end && offset < late.end);
+        if is_late {
+            self.settle()?;
+        }
         self.noted(self.0.file.read(offset, out))
     }
 
@@ -163,9 +204,13 @@ impl StorageBackend for Barrier {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        if let Sync::Gathering(steps) = &mut *self.lock() {
+            steps.push(Step::Sync);
+            return Ok(());
+        }
         let mut settled = self.settled()?;
         if self.0.is_deferring.load(Ordering::Acquire) {
-            *settled = self.begin();
+            *settled = Sync::Gathering(vec![Step::Sync]);
             return Ok(());
         }
         let done = self.noted(self.0.file.sync_data());
@@ -176,6 +221,11 @@ impl StorageBackend for Barrier {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        if let Sync::Gathering(steps) = &mut *self.lock() {
+            self.late().push(offset..offset + data.len() as u64);
+            steps.push(Step::Write(offset, data.to_vec()));
+            return Ok(());
+        }
         let _settled = self.settled()?;
         self.noted(self.0.file.write(offset, data))
     }
@@ -216,108 +266,4 @@ impl StorageBackend for Barrier {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicUsize;
-
-    use redb::backends::InMemoryBackend;
-
-    use super::*;
-
-    /// Notes what is asked of it; every sync after so many fails.
-    #[derive(Debug)]
-    struct File {
-        memory: InMemoryBackend,
-        calls: Arc<Mutex<Vec<&'static str>>>,
-        syncs: AtomicUsize,
-    }
-
-    impl StorageBackend for File {
-        fn len(&self) -> io::Result<u64> {
-            self.memory.len()
-        }
-
-        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-            self.memory.read(offset, out)
-        }
-
-        fn set_len(&self, len: u64) -> io::Result<()> {
-            self.calls.lock().unwrap().push("length");
-            self.memory.set_len(len)
-        }
-
-        fn sync_data(&self) -> io::Result<()> {
-            self.calls.lock().unwrap().push("sync");
-            if self.syncs.fetch_sub(1, Ordering::Relaxed) == 0 {
-                self.syncs.store(0, Ordering::Relaxed);
-                return Err(io::Error::from_raw_os_error(5));
-            }
-            Ok(())
-        }
-
-        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-            self.calls.lock().unwrap().push("write");
-            self.memory.write(offset, data)
-        }
-    }
-
-    type Calls = Arc<Mutex<Vec<&'static str>>>;
-
-    fn barrier(when: When, syncs: usize) -> (Barrier, Calls) {
-        let calls = Calls::default();
-        let (memory, syncs) = (InMemoryBackend::new(), AtomicUsize::new(syncs));
-        let file = File { memory, calls: Arc::clone(&calls), syncs };
-        let barrier = Barrier::new(file, when);
-        barrier.set_len(10).unwrap();
-        calls.lock().unwrap().clear();
-        (barrier, calls)
-    }
-
-    fn deferred(barrier: &Barrier) {
-        barrier.defer();
-        barrier.sync_data().unwrap();
-        barrier.no_longer_defer();
-    }
-
-    #[test]
-    fn nothing_overtakes_a_sync_that_was_deferred() {
-        for when in [When::AtOnce, When::AtLast] {
-            let (barrier, calls) = barrier(when, 9);
-            barrier.write(0, b"a").unwrap();
-            deferred(&barrier);
-            assert!(barrier.is_unsettled());
-            barrier.write(0, b"b").unwrap();
-            assert!(!barrier.is_unsettled());
-            deferred(&barrier);
-            barrier.set_len(11).unwrap();
-            deferred(&barrier);
-            barrier.sync_data().unwrap();
-            deferred(&barrier);
-            barrier.settle().unwrap();
-            let order = ["write", "sync", "write", "sync", "length", "sync", "sync", "sync"];
-            assert_eq!(*calls.lock().unwrap(), order);
-        }
-    }
-
-    #[test]
-    fn what_was_deferred_is_done_at_the_close() {
-        let (barrier, calls) = barrier(When::AtLast, 9);
-        deferred(&barrier);
-        barrier.close().unwrap();
-        assert_eq!(*calls.lock().unwrap(), ["sync"]);
-    }
-
-    #[test]
-    fn nothing_is_written_after_a_sync_that_failed() {
-        for when in [When::AtOnce, When::AtLast] {
-            let (barrier, calls) = barrier(when, 0);
-            deferred(&barrier);
-            for _ in 0..2 {
-                assert_eq!(barrier.write(0, b"b").unwrap_err().raw_os_error(), Some(5));
-                assert_eq!(barrier.sync_data().unwrap_err().raw_os_error(), Some(5));
-            }
-            assert!(barrier.is_unsettled());
-            assert_eq!(barrier.failure().unwrap().raw_os_error(), Some(5));
-            assert_eq!(*calls.lock().unwrap(), ["sync"]);
-        }
-    }
-}
+mod tests;

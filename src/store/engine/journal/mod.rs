@@ -36,7 +36,7 @@ use entry::SECTOR;
 pub(crate) use replay::Replay;
 
 /// The journal's file in the data directory.
-const FILE: &str = "testflinger.journal";
+pub(crate) const FILE: &str = "testflinger.journal";
 /// The key of [`State`] in the `meta` table.
 pub(crate) const ROW: &str = "journal";
 /// How long an entry may be the only durable place of what it says: so much is replayed at a start after a crash.
@@ -271,12 +271,11 @@ impl Journal {
 
     /// Reads what the database lacks, of which `row` tells.
     pub(super) fn read(&mut self, row: &[u8]) -> Result<Replay, Error> {
-        let state = State::read(row);
         let media = self.media(false)?;
         let length = media.len().map_err(Error::Database)?.min(LENGTHS.1);
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
         media.read(0, &mut bytes).map_err(Error::Database)?;
-        Ok(Replay::read(&bytes, &head(state.salt), state))
+        Ok(Replay::read(&bytes, row))
     }
 
     /// Puts everything that was read into `txn`, and ends the journal.

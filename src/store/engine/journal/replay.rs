@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::entry::{Entry, SECTOR, is_begun};
-use super::{FILE, State};
+use super::{FILE, State, head};
 use crate::store::engine::{Error, Table};
 
 /// The rows of one table by their keys: the newest value of each, or nothing where it was removed.
@@ -23,13 +23,13 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
-    /// What can be read of a journal that begins with `head`; `state` is what the database says of it.
-    pub(super) fn read(bytes: &[u8], head: &[u8], state: State) -> Self {
+    /// What can be read of a journal with these bytes; `row` is what the database says of it.
+    pub(crate) fn read(bytes: &[u8], row: &[u8]) -> Self {
         let mut replay = Self::default();
-        if !bytes.starts_with(head) {
+        let State { salt, number } = State::read(row);
+        if !bytes.starts_with(&head(salt)) {
             return Self::without(format!("{FILE} belongs to another database"));
         }
-        let State { salt, number } = state;
         let entries: BTreeMap<u64, Entry<'_>> = (SECTOR..bytes.len())
             .step_by(SECTOR)
             .filter_map(|at| Entry::read(bytes.get(at..)?, salt))
@@ -74,7 +74,7 @@ impl Replay {
     }
 
     /// Fails if anything is lost.
-    pub(in crate::store::engine) fn whole(self) -> Result<Self, Error> {
+    pub(crate) fn whole(self) -> Result<Self, Error> {
         match self.lost.first() {
             Some(why) => Err(Error::Corrupt(why.clone())),
             None => Ok(self),

@@ -9,28 +9,137 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::reads::names;
 use crate::domain::{Job, Place, QueueName, Standing};
 use crate::store::engine::observer::{Committed, JobChange, Observed, Observer};
-use crate::store::engine::{Error, Rows, Table, Tail};
+use crate::store::engine::{Error, ReadTx, Rows, Table, Tail};
 
 /// Places that stand in one block, so that no change moves more of them than this.
 const BLOCK: usize = 512;
 
 /// The waiting jobs of all queues as of the last commit. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Lines(Arc<Mutex<HashMap<QueueName, Line>>>);
+pub struct Lines(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Whoever has it reads the lines; the others wait until they are there.
+    turn: Mutex<()>,
+    state: Mutex<State>,
+}
+
+/// The lines are read when somebody asks for the first time: at a start, every waiting job would have to be looked at.
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Unread,
+    /// They are being read from a snapshot. This is what was committed meanwhile, in order.
+    Meanwhile(Vec<JobChange>),
+    Read(Queues),
+}
+
+/// The queues in which jobs wait.
+#[derive(Debug, Default)]
+#[cfg_attr(test, derive(PartialEq))]
+struct Queues(HashMap<QueueName, Line>);
 
 impl Lines {
-    /// Those that are stored. Reads an index row of each waiting job.
-    pub(crate) fn stored(rows: &impl Rows) -> Result<Self, Error> {
-        let found = Self::default();
+    /// Whether they were read, so that [`Lines::read`] takes no time.
+    #[must_use]
+    pub(crate) fn are_read(&self) -> bool {
+        matches!(*self.state(), State::Read(_))
+    }
+
+    /// Reads them, unless they were read. Reads an index row of each waiting job, while the writer goes on.
+    ///
+    /// Hazard: what is committed is visible to the snapshot a moment before [`Follower`] hears of it, so that one batch may
+    /// be followed although the snapshot has it. Places are therefore entered and left as often as one likes.
+    pub(crate) fn read(
+        &self,
+        snapshot: impl FnOnce() -> Result<ReadTx, Error>,
+    ) -> Result<(), Error> {
+        let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.are_read() {
+            return Ok(());
+        }
+        let begun = self.begin(snapshot);
+        self.finish(begun.and_then(|rows| Queues::stored(&rows)))
+    }
+
+    fn begin(&self, snapshot: impl FnOnce() -> Result<ReadTx, Error>) -> Result<ReadTx, Error> {
+        let mut state = self.state();
+        *state = State::Meanwhile(Vec::new());
+        snapshot()
+    }
+
+    fn finish(&self, read: Result<Queues, Error>) -> Result<(), Error> {
+        let mut state = self.state();
+        let meanwhile = std::mem::take(&mut *state);
+        let mut queues = read?;
+        if let State::Meanwhile(changes) = meanwhile {
+            queues.follow(&changes);
+            *state = State::Read(queues);
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn look<T: Default>(&self, look: impl FnOnce(&HashMap<QueueName, Line>) -> T) -> T {
+        match &*self.state() {
+            State::Read(Queues(lines)) => look(lines),
+            State::Unread | State::Meanwhile(_) => T::default(),
+        }
+    }
+
+    /// How many waiting jobs of its queue stand before this one.
+    #[must_use]
+    pub fn before(&self, job: &Job) -> u64 {
+        self.look(|lines| lines.get(&job.queue).map_or(0, |line| line.before(&job.place()) as u64))
+    }
+
+    /// How many jobs wait in a queue.
+    #[must_use]
+    pub fn length(&self, queue: &QueueName) -> usize {
+        self.look(|lines| lines.get(queue).map_or(0, Line::length))
+    }
+
+    /// How many jobs wait in all queues.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.look(|lines| lines.values().map(Line::length).sum())
+    }
+
+    /// How many jobs each queue could hand out, where there are any.
+    #[must_use]
+    pub fn claimable(&self) -> Vec<(QueueName, u64)> {
+        self.look(|lines| {
+            let counts = lines.iter().map(|(queue, line)| (queue.clone(), line.claimable() as u64));
+            counts.filter(|(_, count)| *count > 0).collect()
+        })
+    }
+
+    fn follow(&self, changes: &[JobChange]) {
+        match &mut *self.state() {
+            State::Unread => {}
+            State::Meanwhile(all) => all.extend_from_slice(changes),
+            State::Read(queues) => queues.follow(changes),
+        }
+    }
+}
+
+impl Queues {
+    /// Those that are stored.
+    fn stored(rows: &impl Rows) -> Result<Self, Error> {
+        let mut found = Self::default();
         for (table, standing) in [
             (Table::Waiting, Standing::Waiting),
             (Table::AwaitingAttachments, Standing::AwaitingAttachments),
         ] {
             for name in names(rows, table)? {
                 let queue = QueueName::trusted(name);
-                let mut lines = found.lock();
-                let line = lines.entry(queue.clone()).or_default();
-                rows.scan_prefix(table, &queue.prefix(), None, &mut |key, _| {
+                let prefix = queue.prefix();
+                let line = found.0.entry(queue).or_default();
+                rows.scan_prefix(table, &prefix, None, &mut |key, _| {
                     let mut tail = Tail(key);
                     let (seq, priority) = (tail.number(), tail.priority());
                     line.enter(Place::new(priority, seq), standing);
@@ -41,53 +150,20 @@ impl Lines {
         Ok(found)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<QueueName, Line>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many waiting jobs of its queue stand before this one.
-    #[must_use]
-    pub fn before(&self, job: &Job) -> u64 {
-        self.lock().get(&job.queue).map_or(0, |line| line.before(&job.place()) as u64)
-    }
-
-    /// How many jobs wait in a queue.
-    #[must_use]
-    pub fn length(&self, queue: &QueueName) -> usize {
-        self.lock().get(queue).map_or(0, Line::length)
-    }
-
-    /// How many jobs wait in all queues.
-    #[must_use]
-    pub fn total(&self) -> usize {
-        self.lock().values().map(Line::length).sum()
-    }
-
-    /// How many jobs each queue could hand out, where there are any.
-    #[must_use]
-    pub fn claimable(&self) -> Vec<(QueueName, u64)> {
-        let lines = self.lock();
-        let counts = lines.iter().map(|(queue, line)| (queue.clone(), line.claimable() as u64));
-        counts.filter(|(_, count)| *count > 0).collect()
-    }
-
-    fn follow(&self, changes: &[JobChange]) {
-        let mut lines = self.lock();
+    fn follow(&mut self, changes: &[JobChange]) {
         for JobChange { queue, place, before, after } in changes {
             let [before, after] =
                 [before, after].map(|it| it.filter(|standing| standing.is_in_queue()));
             if before.is_none() && after.is_none() {
                 continue;
             }
-            let line = lines.entry(queue.clone()).or_default();
-            if let Some(before) = before {
-                line.leave(place, before);
-            }
+            let line = self.0.entry(queue.clone()).or_default();
+            line.leave(place);
             if let Some(after) = after {
                 line.enter(*place, after);
             }
-            if line.blocks.is_empty() {
-                lines.remove(queue);
+            if line.all.0.is_empty() {
+                self.0.remove(queue);
             }
         }
     }
@@ -110,66 +186,82 @@ impl Observer for Follower {
 
 /// The waiting jobs of one queue.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(PartialEq))]
 struct Line {
-    /// Their places in order, cut into blocks, none of which is empty or larger than [`BLOCK`].
-    blocks: Vec<Vec<Place>>,
-    /// How many of them wait for their attachments.
-    awaiting: usize,
+    all: Places,
+    /// Those of them that wait for their attachments.
+    awaiting: Places,
 }
 
 impl Line {
     fn enter(&mut self, place: Place, standing: Standing) {
-        self.insert(place);
-        self.awaiting += usize::from(standing == Standing::AwaitingAttachments);
+        self.all.insert(place);
+        if standing == Standing::AwaitingAttachments {
+            self.awaiting.insert(place);
+        }
     }
 
-    fn leave(&mut self, place: &Place, standing: Standing) {
-        self.remove(place);
-        let one = usize::from(standing == Standing::AwaitingAttachments);
-        self.awaiting = self.awaiting.saturating_sub(one);
+    fn leave(&mut self, place: &Place) {
+        self.all.remove(place);
+        self.awaiting.remove(place);
     }
 
     fn length(&self) -> usize {
-        self.blocks.iter().map(Vec::len).sum()
+        self.all.length()
     }
 
     fn claimable(&self) -> usize {
-        self.length().saturating_sub(self.awaiting)
+        self.length().saturating_sub(self.awaiting.length())
+    }
+
+    fn before(&self, place: &Place) -> usize {
+        self.all.before(place)
+    }
+}
+
+/// Places in order, cut into blocks, none of which is empty or larger than [`BLOCK`].
+#[derive(Debug, Default)]
+#[cfg_attr(test, derive(PartialEq))]
+struct Places(Vec<Vec<Place>>);
+
+impl Places {
+    fn length(&self) -> usize {
+        self.0.iter().map(Vec::len).sum()
     }
 
     /// In which block a place stands, or would stand, and where within.
     fn find(&self, place: &Place) -> (usize, Result<usize, usize>) {
-        let at = self.blocks.partition_point(|block| block.last() < Some(place));
-        (at, self.blocks.get(at).map_or(Err(0), |block| block.binary_search(place)))
+        let at = self.0.partition_point(|block| block.last() < Some(place));
+        (at, self.0.get(at).map_or(Err(0), |block| block.binary_search(place)))
     }
 
     fn before(&self, place: &Place) -> usize {
         let (at, Ok(within) | Err(within)) = self.find(place);
-        self.blocks.iter().take(at).map(Vec::len).sum::<usize>() + within
+        self.0.iter().take(at).map(Vec::len).sum::<usize>() + within
     }
 
     fn insert(&mut self, place: Place) {
         let (at, Err(within)) = self.find(&place) else { return };
-        match self.blocks.get_mut(at) {
+        match self.0.get_mut(at) {
             Some(block) if block.len() < BLOCK => block.insert(within, place),
             Some(block) => {
                 let rest = block.split_off(BLOCK / 2);
-                self.blocks.insert(at + 1, rest);
+                self.0.insert(at + 1, rest);
                 self.insert(place);
             }
             // Behind all others, where most jobs go.
-            None => match self.blocks.last_mut() {
+            None => match self.0.last_mut() {
                 Some(block) if block.len() < BLOCK => block.push(place),
-                _ => self.blocks.push(vec![place]),
+                _ => self.0.push(vec![place]),
             },
         }
     }
 
     fn remove(&mut self, place: &Place) {
         let (at, Ok(within)) = self.find(place) else { return };
-        self.blocks[at].remove(within);
-        if self.blocks[at].is_empty() {
-            self.blocks.remove(at);
+        self.0[at].remove(within);
+        if self.0[at].is_empty() {
+            self.0.remove(at);
         }
         // Jobs that nobody can have stay where others go by: each would keep a block.
         self.join(at);
@@ -178,11 +270,11 @@ impl Line {
 
     /// Makes one block of this one and the next, if both are small.
     fn join(&mut self, at: usize) {
-        if let Some([block, next]) = self.blocks.get_mut(at..at + 2)
+        if let Some([block, next]) = self.0.get_mut(at..at + 2)
             && block.len() + next.len() <= BLOCK / 2
         {
             block.append(next);
-            self.blocks.remove(at + 1);
+            self.0.remove(at + 1);
         }
     }
 }
@@ -192,13 +284,88 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::store::engine::Database;
+
+    /// What a batch makes of some of the jobs of a queue.
+    type Batch = Vec<(u8, Option<Standing>)>;
+
+    fn batches() -> impl Strategy<Value = Vec<Batch>> {
+        let standing = prop_oneof![
+            Just(None),
+            Just(Some(Standing::Waiting)),
+            Just(Some(Standing::AwaitingAttachments)),
+            Just(Some(Standing::Running)),
+        ];
+        let batch = proptest::collection::vec((0_u8..6, standing), 1..5);
+        proptest::collection::vec(batch, 0..6)
+    }
+
+    /// Commits a batch, and gives what whoever watches is told of it.
+    fn commit(db: &Database, jobs: &mut [Option<Standing>; 6], batch: &Batch) -> Vec<JobChange> {
+        let queue = QueueName::trusted("q".to_owned());
+        db.write(|tx| {
+            let mut changes = Vec::new();
+            for &(number, after) in batch {
+                let (priority, seq) = (i64::from(number % 2), u64::from(number));
+                let place = Place::new(priority, seq);
+                let key = queue.prefix().priority(priority).number(seq);
+                let table = |standing| match standing {
+                    Some(Standing::Waiting) => Some(Table::Waiting),
+                    Some(Standing::AwaitingAttachments) => Some(Table::AwaitingAttachments),
+                    _ => None,
+                };
+                let before = std::mem::replace(&mut jobs[usize::from(number)], after);
+                if let Some(table) = table(before) {
+                    tx.remove(table, &key)?;
+                }
+                if let Some(table) = table(after) {
+                    tx.put(table, &key, &[])?;
+                }
+                changes.push(JobChange { queue: queue.clone(), place, before, after });
+            }
+            Ok(changes)
+        })
+        .unwrap()
+    }
 
     proptest! {
+        #[test]
+        fn lines_that_are_read_while_the_writer_goes_on_are_those_of_the_tables(
+            before in batches(),
+            // Visible to the snapshot, but told later.
+            at_once in batches().prop_map(|batches| batches.into_iter().next()),
+            meanwhile in batches(),
+            after in batches(),
+        ) {
+            let db = Database::in_memory(1 << 20).unwrap();
+            db.write(|tx| {
+                tx.create_tables()?;
+                Ok(())
+            }).unwrap();
+            let (lines, mut jobs) = (Lines::default(), [None; 6]);
+            for batch in &before {
+                lines.follow(&commit(&db, &mut jobs, batch));
+            }
+            let untold = at_once.map(|batch| commit(&db, &mut jobs, &batch));
+            let rows = lines.begin(|| db.snapshot()).unwrap();
+            lines.follow(&untold.unwrap_or_default());
+            for batch in &meanwhile {
+                lines.follow(&commit(&db, &mut jobs, batch));
+            }
+            prop_assert!(!lines.are_read());
+            lines.finish(Queues::stored(&rows)).unwrap();
+            for batch in &after {
+                lines.follow(&commit(&db, &mut jobs, batch));
+            }
+            let State::Read(found) = &*lines.state() else { panic!("they were read") };
+            let stored = Queues::stored(&db.snapshot().unwrap()).unwrap();
+            prop_assert_eq!(found, &stored);
+        }
         #[test]
         fn a_line_counts_as_a_sorted_list_does(
             steps in proptest::collection::vec((any::<bool>(), 0_u64..3000), 0..4000),
         ) {
-            let (mut line, mut model) = (Line::default(), std::collections::BTreeSet::new());
+            let (mut line, mut model) = (Places::default(), std::collections::BTreeSet::new());
             // Enough to fill blocks.
             for seq in (0..3000).step_by(2) {
                 line.insert(Place::new(0, seq));
@@ -214,8 +381,8 @@ mod tests {
                     model.remove(&place);
                 }
             }
-            prop_assert!(line.blocks.iter().all(|block| (1..=BLOCK).contains(&block.len())));
-            prop_assert!(line.blocks.iter().flatten().eq(&model));
+            prop_assert!(line.0.iter().all(|block| (1..=BLOCK).contains(&block.len())));
+            prop_assert!(line.0.iter().flatten().eq(&model));
             for (before, place) in model.iter().enumerate() {
                 prop_assert_eq!(line.before(place), before);
             }
@@ -224,7 +391,7 @@ mod tests {
 
     #[test]
     fn the_few_that_stay_take_little_room() {
-        let mut line = Line::default();
+        let mut line = Places::default();
         for seq in 0..100_000 {
             line.insert(Place::new(0, seq));
             if seq >= 1000 && seq % 500 != 0 {
@@ -234,6 +401,6 @@ mod tests {
         for seq in 99_000..100_000 {
             line.remove(&Place::new(0, seq));
         }
-        assert!(line.blocks.len() <= 3, "{} blocks", line.blocks.len());
+        assert!(line.0.len() <= 3, "{} blocks", line.0.len());
     }
 }

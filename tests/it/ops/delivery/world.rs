@@ -10,7 +10,7 @@ use std::time::Duration;
 use testflinger_server::app::Presence;
 use testflinger_server::domain::{Clock, Job, JobId, ManualClock, Timestamp};
 use testflinger_server::ops::{self, Claimed, Patience};
-use testflinger_server::store::{HeldRequest, Options, Store, WriteTx};
+use testflinger_server::store::{HeldRequest, Options, Store, Where, WriteTx};
 
 use super::ledger::{Kind, Ledger, Verdict, changed, violation};
 use super::picture::Picture;
@@ -164,7 +164,7 @@ impl<'w> World<'w> {
         };
         let found = store.read().and_then(|tx| {
             let found = Picture::of(&tx)?;
-            let whole = found.is_whole(&tx, store.lines())?;
+            let whole = found.is_whole(&tx, &store.lines()?)?;
             Ok((found, whole))
         });
         self.store = Some(store);
@@ -268,7 +268,12 @@ impl<'w> World<'w> {
             // Nobody takes it when the server ends meanwhile.
             let _ = sender.send(outcome);
         };
-        self.store().submit_waiting(seen(Arc::clone(&self.coming), run), wait, reply);
+        self.store().submit_waiting(
+            Where::Writer,
+            seen(Arc::clone(&self.coming), run),
+            wait,
+            reply,
+        );
         self.held.push(Held { caller, queues, fate, wanted, receiver });
         // The writer takes one after the other: when this one is done, the request waits or is answered.
         self.write_on(may_end, |_, _| Ok(()))?;
