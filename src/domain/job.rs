@@ -208,6 +208,11 @@ impl Job {
         job
     }
 
+    /// The ids under which something of it is kept: those of its tries, and its own.
+    pub fn ids(&self) -> impl Iterator<Item = JobId> {
+        self.tried.iter().map(|tried| tried.kept).chain([self.id])
+    }
+
     /// Its agent has shown that it got the job.
     #[must_use]
     pub fn with_acknowledgement(&self) -> Self {

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use super::JobReads;
 use super::aging::Kind;
 use crate::domain::{JobId, Timestamp};
 use crate::store::engine::{Error, IndexRow, Key, Rows, Table, Tail, WriteTx};
@@ -153,8 +154,12 @@ impl WriteTx<'_> {
         self.remove_result(from)
     }
 
-    /// Marks a result of an unknown job as posted now, so that retention finds it.
+    /// Marks a result of an unknown job as posted now, so that retention finds it. What is posted late about a try of a job
+    /// goes with the job.
     pub fn expire_result(&mut self, job: JobId, now: Timestamp) -> Result<(), Error> {
+        if self.job_of(job)?.is_some() {
+            return Ok(());
+        }
         self.remove_result_since(job)?;
         self.put(Table::ResultSince, &job.key(), &now.as_micros().to_be_bytes())?;
         self.replace_rows(&[], &[since_row(now, job.as_bytes())])

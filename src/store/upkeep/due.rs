@@ -161,7 +161,7 @@ pub(super) fn due(
             let id = JobId::stored(key)?;
             let since = result::since(tx, id)?.filter(|since| *since < before);
             match since {
-                Some(since) if tx.job(id)?.is_none() => Some(Thing::Result(id, since)),
+                Some(since) if tx.job_of(id)?.is_none() => Some(Thing::Result(id, since)),
                 _ => None,
             }
         }
@@ -171,7 +171,7 @@ pub(super) fn due(
             };
             let found = tx.blob(id, which)?.filter(|blob| blob.created_at < before);
             match found {
-                Some(blob) if !keeps_files(tx.job(id)?.as_ref()) => {
+                Some(blob) if !keeps_files(tx.job_of(id)?.as_ref()) => {
                     Some(Thing::Blob(id, which, blob))
                 }
                 _ => None,
@@ -222,15 +222,16 @@ pub(super) fn keeps_files(job: Option<&Job>) -> bool {
 /// Whether a file is not worth a line of its own, because its job goes with all its files. What cannot be read gets one.
 fn goes_with_job(tx: &impl Rows, thing: &Thing, ages: &Ages, now: Timestamp) -> bool {
     let Thing::Blob(id, ..) = thing else { return false };
-    let job = tx.job(*id).ok().flatten();
+    let job = tx.job_of(*id).ok().flatten();
     job.is_some_and(|job| is_due(&job, now.minus(ages.jobs)))
 }
 
 fn described(tx: &impl Rows, kind: Kind, thing: Thing) -> Result<Due, Error> {
     let (name, since, bytes) = match thing {
-        Thing::Job(job) => (job.id.to_string(), ended(&job), file_bytes(tx, job.id)?),
+        Thing::Job(job) => (job.id.to_string(), ended(&job), file_bytes(tx, &job)?),
         Thing::Result(id, since) => (id.to_string(), since, 0),
         Thing::Blob(id, which, blob) => {
+            let id = tx.job_of(id)?.map_or(id, |job| job.id);
             (format!("{id} {}", which.as_str()), blob.created_at, blob.size)
         }
         Thing::Agent(agent) => (agent.name.to_string(), agent.updated_at, 0),
@@ -244,11 +245,13 @@ fn described(tx: &impl Rows, kind: Kind, thing: Thing) -> Result<Due, Error> {
     Ok(Due { kind, name, since, bytes })
 }
 
-/// How many bytes the files of a job have.
-pub(super) fn file_bytes(tx: &impl Rows, id: JobId) -> Result<u64, Error> {
+/// How many bytes the files of a job and of its tries have.
+pub(super) fn file_bytes(tx: &impl Rows, job: &Job) -> Result<u64, Error> {
     let mut bytes = 0;
-    for kind in BlobKind::ALL {
-        bytes += tx.blob(id, kind)?.map_or(0, |blob| blob.size);
+    for id in job.ids() {
+        for kind in BlobKind::ALL {
+            bytes += tx.blob(id, kind)?.map_or(0, |blob| blob.size);
+        }
     }
     Ok(bytes)
 }

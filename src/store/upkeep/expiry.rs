@@ -143,7 +143,7 @@ impl WriteTx<'_> {
         Ok(match kind {
             Kind::Job => self.job(JobId::stored(key)?)?.is_some_and(|job| job.pinned),
             Kind::Blob => match blob::parse_key(key) {
-                Some((id, _)) => keeps_files(self.job(id)?.as_ref()),
+                Some((id, _)) => keeps_files(self.job_of(id)?.as_ref()),
                 None => false,
             },
             Kind::Agent => {
@@ -173,17 +173,15 @@ impl WriteTx<'_> {
         let mut bytes = 0;
         match thing {
             Thing::Job(job) => {
-                let tried = job.tried.iter().map(|tried| tried.kept);
-                let ids: Vec<_> = tried.chain([job.id]).collect();
-                for id in &ids {
-                    bytes += file_bytes(self, *id)?;
+                bytes = file_bytes(self, &job)?;
+                for id in job.ids() {
                     for kind in BlobKind::ALL {
-                        self.remove_blob(*id, kind)?;
+                        self.remove_blob(id, kind)?;
                     }
                 }
                 self.remove_job_secrets(job.id)?;
                 self.remove_job(&job)?;
-                for id in ids {
+                for id in job.ids() {
                     if !self.remove_posted(id, room)? {
                         // Nobody sees the rest any more: it goes as what was posted for an unknown job.
                         self.expire_result(id, job.finished_at.unwrap_or(job.created_at))?;
@@ -256,9 +254,10 @@ impl WriteTx<'_> {
 
     /// Removes what belongs to a job id besides the job and its history, and what is kept of the tries of the job.
     pub fn forget(&mut self, id: JobId) -> Result<(), Error> {
-        let tried = self.job(id)?.map(|job| job.tried).unwrap_or_default();
-        let kept = tried.into_iter().map(|tried| tried.kept);
-        kept.chain([id]).try_for_each(|id| self.forget_id(id))
+        match self.job(id)? {
+            Some(job) => job.ids().try_for_each(|id| self.forget_id(id)),
+            None => self.forget_id(id),
+        }
     }
 
     fn forget_id(&mut self, id: JobId) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use testflinger_server::domain::{
-    AgentPost, BlobKind, Clock, Fragment, JobId, Log, LogKind, Phase, Subject,
+    AgentPost, BlobKind, Clock, Fragment, JobId, JobState, Log, LogKind, Phase, Subject,
 };
 use testflinger_server::ops::{self, Posted, Submission, Why};
 use testflinger_server::store::{
@@ -126,6 +126,73 @@ fn a_pinned_job_never_goes_until_it_is_unpinned() {
     pin(&lab, id, false);
     sweep(&lab, 100);
     assert_eq!(left(&lab, id), [false; 6]);
+}
+
+/// A job whose first try failed: the try has a result, and an artifact as old as the lab's clock says.
+fn tried(lab: &Lab) -> JobId {
+    lab.enrol(&["a", "b"], &["q"]);
+    let id = lab.submit(Submission { retries: Some(1), ..submission("q") }).unwrap();
+    assert_eq!(lab.claim(&["q"], Some("a")), Some(id));
+    lab.post_state(id, "provision", Some("a"));
+    let mut artifact = lab.blob();
+    artifact.created_at = lab.clock.now();
+    let who = crate::support::by(Some("a"));
+    lab.store.write(move |tx, _| ops::put_artifact(tx, id, &artifact, &who)).unwrap();
+    report_failure(lab, id);
+    assert_eq!(lab.job(id).unwrap().tried.len(), 1);
+    id
+}
+
+fn report_failure(lab: &Lab, id: JobId) {
+    let members = [("provision_status".to_owned(), "1".to_owned())].into();
+    let state = Some(JobState::new("complete"));
+    lab.post(id, Posted { members, state, ..Posted::default() }, Some("a"));
+}
+
+/// Whether the result and the artifact of the first try are there.
+fn left_of_try(lab: &Lab, kept: JobId) -> [bool; 2] {
+    let tx = lab.store.read().unwrap();
+    [!tx.result(kept).unwrap().is_empty(), tx.blob(kept, BlobKind::Artifact).unwrap().is_some()]
+}
+
+#[test]
+fn what_is_kept_of_a_try_stays_and_goes_with_its_job() {
+    let lab = Lab::new();
+    let id = tried(&lab);
+    let kept = lab.job(id).unwrap().tried[0].kept;
+    // Its answer was lost, so the agent reports again.
+    report_failure(&lab, id);
+    lab.clock.advance(WEEK + DAY);
+    sweep(&lab, 100);
+    assert_eq!(left_of_try(&lab, kept), [true; 2], "the job has not ended");
+    lab.cancel(id).unwrap();
+    pin(&lab, id, true);
+    lab.clock.advance(WEEK + DAY);
+    sweep(&lab, 100);
+    let freed = lab.store.write(|tx, _| ops::free_files(tx, u64::MAX, None, 100)).unwrap();
+    assert_eq!((freed.files, left_of_try(&lab, kept)), (0, [true; 2]), "the job is pinned");
+    pin(&lab, id, false);
+    let going = |lab: &Lab| {
+        let tx = lab.store.read().unwrap();
+        let page = ops::going(&tx, lab.clock.now(), (&ages(), 0), None, 100).unwrap();
+        page.items.into_iter().map(|(due, _)| (due.kind, due.name, due.bytes)).collect::<Vec<_>>()
+    };
+    // The bytes of `Lab::blob`.
+    assert_eq!(going(&lab), [(Class::Job, id.to_string(), 5)]);
+    let swept = sweep(&lab, 100);
+    assert_eq!((swept.removed, swept.bytes, swept.more), (1, 5, false));
+    assert_eq!((left(&lab, id), left_of_try(&lab, kept), files(&lab)), ([false; 6], [false; 2], 0));
+}
+
+#[test]
+fn the_artifact_of_a_try_goes_before_its_time_while_too_little_is_free() {
+    let lab = Lab::new();
+    let id = tried(&lab);
+    let kept = lab.job(id).unwrap().tried[0].kept;
+    let free = || lab.store.write(|tx, _| ops::free_files(tx, 1, None, 100)).unwrap().files;
+    assert_eq!(free(), 0, "the job has not ended");
+    lab.cancel(id).unwrap();
+    assert_eq!((free(), left_of_try(&lab, kept), files(&lab)), (1, [true, false], 0));
 }
 
 #[test]

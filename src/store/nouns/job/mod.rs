@@ -37,6 +37,7 @@ impl Job {
             ));
         }
         rows.extend(self.client_row());
+        rows.extend(self.tried.iter().map(|tried| (Table::Kept, tried.kept.key(), id.clone())));
         if let (true, Some(until)) = (self.state.is_waiting(), self.queue_until) {
             rows.push((
                 Table::QueueUntil,

@@ -68,6 +68,8 @@ struct List(Table, Key);
 pub trait JobReads {
     /// The job with this id.
     fn job(&self, id: JobId) -> Result<Option<Job>, Error>;
+    /// The job that this id belongs to: its own, or the one under which a try of it is kept.
+    fn job_of(&self, id: JobId) -> Result<Option<Job>, Error>;
     /// The JSON object that was submitted, without `job_id`.
     fn job_body(&self, id: JobId) -> Result<Option<String>, Error>;
     /// How many bytes that object has.
@@ -126,6 +128,13 @@ pub trait JobReads {
 impl<R: Rows> JobReads for R {
     fn job(&self, id: JobId) -> Result<Option<Job>, Error> {
         self.record::<JobV3>(Table::Job, &id.key())?.map(|record| record.into_job(id)).transpose()
+    }
+
+    fn job_of(&self, id: JobId) -> Result<Option<Job>, Error> {
+        match self.get(Table::Kept, &id.key())? {
+            Some(job) => self.job(JobId::stored(&job)?),
+            None => self.job(id),
+        }
     }
 
     fn job_body(&self, id: JobId) -> Result<Option<String>, Error> {
