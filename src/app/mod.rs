@@ -47,7 +47,7 @@ pub use retention::{Collected, Retention};
 pub use secrets::{KeyFile, Masks, SecretKeys, SecretValues};
 pub use session::SESSION_LIFETIME;
 pub use shares::{Share, Shares};
-pub use status::{Status, Warning, version};
+pub use status::{Status, version};
 pub use watch_job::{JobNews, JobWatch};
 pub use watch_lab::{LabNews, LabWatch, Told};
 
@@ -141,6 +141,10 @@ pub struct Parts {
     pub watchers: usize,
     /// How long an agent must be silent before that is noticed.
     pub silence: Duration,
+    /// How long an agent must be silent before it is lost.
+    pub lost_after: Duration,
+    /// How old the newest verified backup may become; zero for any age.
+    pub backup_age: Duration,
     /// After how many failed provisionings in a row an agent is set aside; 0 for never.
     pub quarantine_after: u64,
     /// Who may do what.
@@ -164,7 +168,6 @@ pub struct App(Arc<Shared>);
 struct Shared {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
-    began: Timestamp,
     parts: Parts,
     limits: RwLock<Limits>,
     retention: RwLock<Retention>,
@@ -186,8 +189,7 @@ impl App {
     #[must_use]
     pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, parts: Parts) -> Self {
         Self(Arc::new(Shared {
-            began: clock.now(),
-            presence: Presence::new(clock.now()),
+            presence: Presence::new(&*clock),
             publisher: Arc::new(Publisher::new(parts.watchers)),
             budget: Budget::new(parts.limits.in_flight),
             judged: Notify::new(),
@@ -234,6 +236,8 @@ impl App {
     #[must_use]
     pub fn hearing(&self) -> Hearing<impl Fn(&AgentName) -> Timestamp + Send + use<>> {
         let app = self.clone();
+        // Takes in that the clock was set.
+        let _ = self.listening();
         let heard = move |agent: &AgentName| app.presence().last_heard(agent);
         Hearing { heard, silence: self.0.parts.silence }
     }
@@ -279,6 +283,17 @@ impl App {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
+    }
+
+    /// Notes that an agent has sent a request.
+    pub fn hear(&self, agent: &AgentName) {
+        self.presence().hear(agent, &*self.0.clock);
+    }
+
+    /// The time, and since when anybody could be heard by the clock that tells it.
+    #[must_use]
+    pub fn listening(&self) -> (Timestamp, Timestamp) {
+        self.presence().listening(&*self.0.clock)
     }
 
     /// Reads a few rows from a snapshot, on the caller's thread: a look-up takes microseconds and never waits for the

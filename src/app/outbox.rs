@@ -20,8 +20,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Default)]
 struct Lane {
     numbers: VecDeque<u64>,
-    /// When the first one is sent.
+    /// When the first one is sent, and when that was said.
     due: Timestamp,
+    said: Timestamp,
     busy: bool,
 }
 
@@ -82,7 +83,7 @@ impl App {
                 () = news => {}
                 Some(done) = attempts.join_next() => {
                     if let Ok(done) = done {
-                        outbox.note(done);
+                        outbox.note(done, self.now());
                     }
                 }
                 () = tokio::time::sleep(PAUSE), if !outbox.lanes.is_empty() => {}
@@ -134,7 +135,9 @@ impl Outbox {
     fn due(&mut self, now: Timestamp) -> Vec<(String, u64)> {
         let mut due = Vec::new();
         for (place, lane) in &mut self.lanes {
-            if let (false, true, Some(first)) = (lane.busy, lane.due <= now, lane.numbers.front()) {
+            // Otherwise a clock that is set back would put it off by as much.
+            let is_due = lane.due <= now || now < lane.said;
+            if let (false, true, Some(first)) = (lane.busy, is_due, lane.numbers.front()) {
                 lane.busy = true;
                 due.push((place.clone(), *first));
             }
@@ -142,13 +145,13 @@ impl Outbox {
         due
     }
 
-    fn note(&mut self, (place, again): Attempt) {
+    fn note(&mut self, (place, again): Attempt, now: Timestamp) {
         let Some(lane) = self.lanes.get_mut(&place) else { return };
         lane.busy = false;
         if again.is_none() {
             lane.numbers.pop_front();
         }
-        lane.due = again.unwrap_or_default();
+        (lane.due, lane.said) = (again.unwrap_or_default(), now);
         if lane.numbers.is_empty() {
             self.lanes.remove(&place);
         }
@@ -168,5 +171,25 @@ fn outcome(answer: std::result::Result<Answer, Error>) -> Sent {
                 _ => Sent::Refused(said),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_puts_nothing_off() {
+        let at = Timestamp::from_micros;
+        let lane = Lane { numbers: [7].into(), ..Lane::default() };
+        let mut outbox = Outbox { lanes: [("hook".to_owned(), lane)].into(), seen: 7 };
+        let first = vec![("hook".to_owned(), 7)];
+        assert_eq!(outbox.due(at(100)), first);
+        outbox.note(("hook".to_owned(), Some(at(200))), at(100));
+        assert_eq!(outbox.due(at(199)), []);
+        assert_eq!(outbox.due(at(50)), first);
+        outbox.note(("hook".to_owned(), Some(at(150))), at(50));
+        assert_eq!(outbox.due(at(51)), []);
+        assert_eq!(outbox.due(at(150)), first);
     }
 }

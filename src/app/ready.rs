@@ -12,6 +12,9 @@ pub enum Unready {
     /// No snapshot can be had.
     #[error("the database cannot be read")]
     Store,
+    /// The data is not where it was. What is open goes on working.
+    #[error("the data directory was removed: what it held is lost when the server stops")]
+    Gone,
     /// Uploads and large bodies are refused.
     #[error("less space is free on the disk than disk_reserve")]
     Disk,
@@ -21,11 +24,13 @@ impl App {
     /// Why this server is not ready; empty for one that is.
     #[must_use]
     pub fn unready(&self) -> Vec<Unready> {
-        let disk = self.store().blobs().check_room(self.limits().disk_reserve);
+        let is_gone = self.store().file_size().is_err();
+        let is_full = self.store().blobs().check_room(self.limits().disk_reserve).is_err();
         let found = [
             (self.stopping().is_cancelled(), Unready::Stopping),
             (self.read(|_| Ok::<_, store::Error>(())).is_err(), Unready::Store),
-            (disk.is_err(), Unready::Disk),
+            (is_gone, Unready::Gone),
+            (is_full && !is_gone, Unready::Disk),
         ];
         found.into_iter().filter_map(|(is_so, why)| is_so.then_some(why)).collect()
     }

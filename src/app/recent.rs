@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::time::Duration;
 
 use crate::domain::Timestamp;
 
@@ -50,6 +51,13 @@ impl<K: Eq + Hash> Recent<K> {
         self.forgotten
     }
 
+    /// The clock was set to `now`, ahead by so much. Nobody is seen longer ago because of that, nor in the future.
+    pub(super) fn clock_was_set(&mut self, ahead: Duration, now: Timestamp) {
+        for last in self.last.values_mut().chain([&mut self.forgotten]) {
+            *last = last.plus(ahead).min(now);
+        }
+    }
+
     fn forget_half(&mut self) {
         let mut times: Vec<Timestamp> = self.last.values().copied().collect();
         let middle = times.len() / 2;
@@ -77,6 +85,22 @@ mod tests {
         let mut at_once = Recent::new(100, at(0));
         (0..10_000).for_each(|n| at_once.note(&n, at(7)));
         assert!(at_once.last.len() <= 100);
+    }
+
+    #[test]
+    fn nobody_is_seen_longer_ago_or_later_because_the_clock_was_set() {
+        let mut seen = Recent::new(100, at(10));
+        seen.note("early", at(20));
+        seen.note("late", at(90));
+        seen.clock_was_set(Duration::from_millis(1), at(1100));
+        assert_eq!((seen.get("early"), seen.get("late")), (Some(at(1020)), Some(at(1090))));
+        assert_eq!(seen.forgotten(), at(1010));
+        // Who was seen after the step, and before it was noticed.
+        seen.note("late", at(2050));
+        seen.clock_was_set(Duration::from_millis(1), at(2100));
+        assert_eq!(seen.get("late"), Some(at(2100)));
+        seen.clock_was_set(Duration::ZERO, at(500));
+        assert_eq!((seen.get("early"), seen.forgotten()), (Some(at(500)), at(500)));
     }
 
     #[test]

@@ -1,16 +1,12 @@
 //! How the server is, for the administrator: everything that can be seen at a glance, and what needs a person.
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
-use super::{App, Result, Unready};
-use crate::domain::{AgentName, QueueName, Timestamp};
-use crate::ops::{self, Doing, JobGlance, Lab, QueueGlance};
+use super::{App, Result};
+use crate::domain::Timestamp;
+use crate::ops::{self, Doing, JobGlance, Lab, QueueGlance, Told};
 use crate::store::ReadTx;
 use crate::store::backup::Note;
-
-/// How old the newest verified backup may be. The timer that is shipped makes one each night.
-const FRESH: Duration = Duration::from_hours(48);
 
 /// The version, and the build if `packaging/build-static.sh` names one: a commit and its day.
 #[must_use]
@@ -42,14 +38,14 @@ pub struct Status {
     pub bytes: Bytes,
     /// The newest backups that were noted, the newest first.
     pub backups: Vec<Note>,
-    /// What needs a person.
-    pub warnings: Vec<Warning>,
+    /// What needs a person, in sentences.
+    pub warnings: Vec<String>,
 }
 
 /// Bytes on the disk.
 #[derive(Clone, Copy, Debug)]
 pub struct Bytes {
-    /// The database's file.
+    /// The files of the database and of its journal.
     pub database: u64,
     /// All artifacts and attachments.
     pub blobs: u64,
@@ -57,29 +53,6 @@ pub struct Bytes {
     pub free: u64,
     /// What is left for the database: below this, uploads are refused.
     pub reserve: u64,
-}
-
-/// Something that needs a person.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Warning {
-    /// The server cannot do what it is asked.
-    #[error("{0}")]
-    Unready(Unready),
-    /// Jobs wait and nobody will take them.
-    #[error("jobs wait in the queue {0}, and none of its agents is there")]
-    Stuck(QueueName),
-    /// An agent is gone.
-    #[error("the agent {0} has been silent since {1}, and it has not said that it is offline")]
-    Silent(AgentName, Timestamp),
-    /// There is nothing to restore.
-    #[error("no verified backup was made on this server")]
-    NoBackup,
-    /// What could be restored is old.
-    #[error("the newest verified backup is of {0}, more than two days ago")]
-    OldBackup(Timestamp),
-    /// A backup lacks files.
-    #[error("the newest verified backup lacks {0} files that are gone")]
-    Missing(u64),
 }
 
 impl App {
@@ -94,14 +67,6 @@ impl App {
         let lab = Lab::now(tx, &self.store().lines()?, now, &self.hearing())?;
         let of = |doing| (doing, lab.agents.iter().filter(|agent| agent.doing == doing).count());
         let (jobs, blobs) = self.counted();
-        let backups = self.backups();
-        let mut warnings: Vec<_> = self.unready().into_iter().map(Warning::Unready).collect();
-        warnings.extend(lab.stuck(tx)?.into_iter().map(|(queue, _)| Warning::Stuck(queue)));
-        let silent = lab.agents.iter().filter(|agent| agent.doing == Doing::Silent);
-        warnings.extend(
-            silent.map(|agent| Warning::Silent(agent.view.agent.name.clone(), agent.heard)),
-        );
-        warnings.extend(self.backup_warning());
         Ok(Status {
             started: Timestamp::from_micros(metrics.started.get().saturating_mul(1_000_000)),
             now,
@@ -116,8 +81,8 @@ impl App {
                 free: self.store().blobs().free()?,
                 reserve: self.limits().disk_reserve,
             },
-            backups,
-            warnings,
+            backups: self.backups(),
+            warnings: ops::told(&self.troubles(tx)?).iter().map(Told::sentence).collect(),
         })
     }
 
@@ -128,17 +93,9 @@ impl App {
         notes.newest().into_iter().cloned().collect()
     }
 
-    /// Why the newest verified backup needs a person, if it does.
+    /// The newest backup that was verified.
     #[must_use]
-    pub fn backup_warning(&self) -> Option<Warning> {
-        let newest = self.backups().into_iter().find(|note| note.verified);
-        match newest {
-            None => Some(Warning::NoBackup),
-            Some(note) if self.now().since(note.at()) > FRESH => {
-                Some(Warning::OldBackup(note.at()))
-            }
-            Some(note) if note.missing > 0 => Some(Warning::Missing(note.missing)),
-            Some(_) => None,
-        }
+    pub fn verified_backup(&self) -> Option<Note> {
+        self.backups().into_iter().find(|note| note.verified)
     }
 }

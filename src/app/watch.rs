@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::watch_lab::Publisher;
 use super::{App, Result};
-use crate::domain::{Agent, AgentName, EndedBy, QueueName, Standing, Timestamp};
+use crate::domain::{Agent, AgentName, EndedBy, QueueName, Standing, Timestamp, Trouble};
 use crate::metrics::Metrics;
-use crate::ops::Hearing;
+use crate::ops::{self, Hearing};
 use crate::store::{
     self, AgentReads, BlobReads, Committed, JobChange, JobCounts, Lines, Observer, ReadTx,
 };
@@ -157,7 +157,7 @@ impl App {
         self.scan(move |tx| app.look(tx)).await
     }
 
-    fn look(&self, tx: &ReadTx) -> std::result::Result<String, store::Error> {
+    fn look(&self, tx: &ReadTx) -> std::result::Result<String, ops::Error> {
         let metrics = self.metrics();
         {
             let counts = self.0.watch.counts();
@@ -185,6 +185,11 @@ impl App {
         metrics.free.set(self.store().blobs().free()?.cast_signed());
         metrics.reserve.set(self.limits().disk_reserve.cast_signed());
         metrics.in_flight.set(self.budget().used().cast_signed());
+        let troubles = self.troubles(tx)?;
+        for trouble in Trouble::ALL {
+            let count = troubles.iter().filter(|(which, _)| *which == trouble).count();
+            metrics.set_trouble(trouble.as_str(), count);
+        }
         let backups = self.backups();
         for verified in [false, true] {
             let newest = backups.iter().find(|note| note.verified == verified);

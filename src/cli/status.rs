@@ -8,6 +8,7 @@ use super::admin::{Admin, Place};
 use super::output::{self, Format, cell, say};
 use super::progress::{size, span};
 use super::{Failure, NOT_RUNNING};
+use crate::domain::counted;
 
 /// Arguments of `status`.
 #[derive(clap::Args)]
@@ -43,6 +44,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 
 fn print(status: &Value, format: Format) -> Result<(), Failure> {
     let (bytes, agents, jobs) = (&status["bytes"], &status["agents"], &status["jobs"]);
+    let held = status["held_requests"].as_u64().unwrap_or_default();
     let up = Duration::from_secs(status["uptime_seconds"].as_u64().unwrap_or_default());
     say!("server    {}, up for {}", cell(&status["version"]), span(up));
     say!(
@@ -53,12 +55,12 @@ fn print(status: &Value, format: Format) -> Result<(), Failure> {
         sized(&bytes["reserve"])
     );
     say!(
-        "agents    {} busy, {} idle, {} offline, {} silent; {} requests are held",
+        "agents    {} busy, {} idle, {} offline, {} silent; {} held",
         agents["busy"],
         agents["idle"],
         agents["offline"],
         agents["silent"],
-        status["held_requests"]
+        counted(held, "request is", "requests are")
     );
     say!(
         "jobs      {} waiting, {} running, {} of a silent agent, {} without their attachments",

@@ -39,11 +39,12 @@ pub(super) struct Setting {
 }
 
 /// The variables that begin like settings and are none: the path of the file, and what the stock clients read.
-const OTHER_VARIABLES: [&str; 6] = [
+const OTHER_VARIABLES: [&str; 7] = [
     "TESTFLINGER_CONFIG",
     "TESTFLINGER_SERVER",
     "TESTFLINGER_CLIENT_ID",
     "TESTFLINGER_SECRET_KEY",
+    "TESTFLINGER_SECRETS_MASTER_KEY",
     "TESTFLINGER_ERROR_THRESHOLD",
     "TESTFLINGER_AGENT_CMD",
 ];
@@ -251,8 +252,8 @@ settings! {
         alert_form: AlertForm as AlertForm = "json", "FORM",
             "What is sent: json (an object whose member text is the sentence, as chats expect it) or \
              text (the sentence alone)";
-        alert_backup_age: Span as Duration = "0s", "TIME",
-            "How old the last backup may become before that is an alert; 0s for any age";
+        alert_backup_age: Span as Duration = "2d", "TIME",
+            "How old the newest verified backup may become before that needs a person; 0s for any age";
     }
     "Secrets in jobs" secrets: JobSecrets {
         secrets_key_file: PathBuf as Secret = secrets_key

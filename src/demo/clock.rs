@@ -32,4 +32,8 @@ impl Clock for LateClock {
     fn now(&self) -> Timestamp {
         SystemClock.now().minus(self.late())
     }
+
+    fn origin(&self) -> Timestamp {
+        SystemClock.origin().minus(self.late())
+    }
 }

@@ -15,20 +15,26 @@ pub enum Trouble {
     AgentQuarantined,
     /// Less of the disk is free than uploads must leave.
     DiskReserve,
-    /// The last backup is too old.
+    /// The data directory was removed.
+    DataGone,
+    /// There is no verified backup, or it is too old.
     BackupOld,
+    /// The newest verified backup lacks files.
+    BackupIncomplete,
     /// The clock jumped ahead, so retention rests.
     ClockJumped,
 }
 
 impl Trouble {
     /// All kinds.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::AgentLost,
         Self::QueueUnserved,
         Self::AgentQuarantined,
         Self::DiskReserve,
+        Self::DataGone,
         Self::BackupOld,
+        Self::BackupIncomplete,
         Self::ClockJumped,
     ];
 
@@ -40,7 +46,9 @@ impl Trouble {
             Self::QueueUnserved => "queue_unserved",
             Self::AgentQuarantined => "agent_quarantined",
             Self::DiskReserve => "disk_reserve",
+            Self::DataGone => "data_gone",
             Self::BackupOld => "backup_old",
+            Self::BackupIncomplete => "backup_incomplete",
             Self::ClockJumped => "clock_jumped",
         }
     }
@@ -58,7 +66,18 @@ impl Trouble {
                 "Less of the disk is free than disk_reserve, so uploads are refused",
                 "More of the disk is free than disk_reserve again",
             ),
-            Self::BackupOld => ("The last backup is too old", "There is a new backup"),
+            Self::DataGone => (
+                "The data directory was removed: what it held is lost when the server stops",
+                "The data directory is there again",
+            ),
+            Self::BackupOld => (
+                "There is no verified backup that is younger than alert_backup_age",
+                "There is a new backup",
+            ),
+            Self::BackupIncomplete => (
+                "The newest verified backup lacks files that are gone",
+                "The newest verified backup lacks no files",
+            ),
             Self::ClockJumped => (
                 "The clock jumped ahead, so retention rests until it is set right or confirmed",
                 "The clock is believed again",

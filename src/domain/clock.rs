@@ -3,8 +3,9 @@
 //! Everything else is handed a [`Timestamp`], so that tests can step a [`ManualClock`].
 
 use std::fmt;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A moment: microseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -54,6 +55,21 @@ fn micros(span: Duration) -> i64 {
 
 /// `2026-11-23T18:05:49Z`: whole seconds and a `Z`, the only form that every client generation parses
 /// (Python 3.10 `fromisoformat` takes no other number of fraction digits than 0, 3 or 6).
+impl Timestamp {
+    /// The moment to the microsecond, RFC 3339 in UTC.
+    #[must_use]
+    pub fn exact(self) -> String {
+        let moment = jiff::Timestamp::from_microsecond(self.0);
+        moment.map_or_else(|_| self.to_string(), |moment| moment.to_string())
+    }
+
+    /// The moment that was written so.
+    #[must_use]
+    pub fn from_exact(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|moment| Self(moment.as_microsecond()))
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_second(self.as_secs()) {
@@ -73,6 +89,10 @@ impl serde::Serialize for Timestamp {
 pub trait Clock: Send + Sync + 'static {
     /// The present moment by the wall clock.
     fn now(&self) -> Timestamp;
+
+    /// What the wall clock, as it is set now, would have shown at some fixed moment in the life of the program. While
+    /// nobody sets the clock this stays the same, but for the corrections by which clocks are kept right.
+    fn origin(&self) -> Timestamp;
 }
 
 /// The machine's wall clock.
@@ -84,33 +104,47 @@ impl Clock for SystemClock {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Timestamp(micros(since_epoch))
     }
+
+    fn origin(&self) -> Timestamp {
+        static FIXED: LazyLock<Instant> = LazyLock::new(Instant::now);
+        let ran = FIXED.elapsed();
+        self.now().minus(ran)
+    }
 }
 
 /// A clock that stands still until it is told otherwise.
 #[derive(Debug, Default)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    /// Microseconds, as everything here.
+    origin: AtomicI64,
+    ran: AtomicI64,
+}
 
 impl ManualClock {
     /// A clock that shows `start`.
     #[must_use]
     pub const fn new(start: Timestamp) -> Self {
-        Self(AtomicI64::new(start.0))
+        Self { origin: AtomicI64::new(start.0), ran: AtomicI64::new(0) }
     }
 
     /// Lets `span` pass.
     pub fn advance(&self, span: Duration) {
-        self.0.fetch_add(micros(span), Ordering::SeqCst);
+        self.ran.fetch_add(micros(span), Ordering::SeqCst);
     }
 
-    /// Steps to `moment`, backwards too.
+    /// Steps to `moment`, backwards too, without any time passing.
     pub fn set(&self, moment: Timestamp) {
-        self.0.store(moment.0, Ordering::SeqCst);
+        self.origin.store(moment.0 - self.ran.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.origin.load(Ordering::SeqCst) + self.ran.load(Ordering::SeqCst))
+    }
+
+    fn origin(&self) -> Timestamp {
+        Timestamp(self.origin.load(Ordering::SeqCst))
     }
 }
 
@@ -134,5 +168,17 @@ mod tests {
         let (early, late) = (Timestamp::from_micros(5), Timestamp::from_micros(9));
         assert_eq!(early.since(late), Duration::ZERO);
         assert_eq!(late.since(early), Duration::from_micros(4));
+    }
+
+    #[test]
+    fn only_who_sets_a_clock_moves_its_origin() {
+        let clock = ManualClock::new(Timestamp::from_micros(5));
+        clock.advance(Duration::from_micros(2));
+        assert_eq!((clock.now().0, clock.origin().0), (7, 5));
+        clock.set(Timestamp::from_micros(4));
+        assert_eq!((clock.now().0, clock.origin().0), (4, 2));
+        let origin = SystemClock.origin();
+        let moved = SystemClock.origin().since(origin).max(origin.since(SystemClock.origin()));
+        assert!(moved < Duration::from_hours(1), "{moved:?}");
     }
 }

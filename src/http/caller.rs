@@ -219,7 +219,7 @@ fn admit(app: &App, door: Door, request: &Request) -> ApiResult<Caller> {
     if let Some(agent) = caller.agent() {
         let ours = caller.by.speaks_for(agent);
         ours.inspect_err(|error| caller.audit(Event::AccessFail, path, &error.to_string()))?;
-        app.presence().hear(agent, app.now());
+        app.hear(agent);
     }
     let is_known = caller.agent().is_some() || caller.by.identity.client().is_some();
     if let Some(peer) = request.extensions().get::<Peer>().filter(|_| is_known) {

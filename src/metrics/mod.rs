@@ -130,10 +130,13 @@ metrics! {
         "testflinger_held_requests", "Requests for a job that are held";
     pub failed_logins: Counter = Counter::default(),
         "testflinger_failed_logins", "Logins with an unknown id or a wrong secret";
+    troubles: Family<Label, Gauge> = Family::default(),
+        "testflinger_troubles",
+        "Agents or queues that need a person, or 1 when it is about the server; 0 when all is well";
     pub started: Gauge = Gauge::default(),
         "testflinger_start_time_seconds", "When the server started, in seconds since 1970";
     pub database: Gauge = Gauge::default(),
-        "testflinger_database_bytes", "The size of the database's file";
+        "testflinger_database_bytes", "The size of the database's file and its journal";
     pub blobs: Gauge = Gauge::default(),
         "testflinger_blob_bytes", "The size of all artifacts and attachments";
     pub free: Gauge = Gauge::default(),
@@ -219,6 +222,12 @@ impl Metrics {
     /// How many jobs stand in a place.
     pub fn set_standing(&self, standing: &'static str, count: i64) {
         self.standing.get_or_create(&[("standing", standing.to_owned())]).set(count);
+    }
+
+    /// How many agents or queues a trouble is about.
+    pub fn set_trouble(&self, trouble: &'static str, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.troubles.get_or_create(&[("trouble", trouble.to_owned())]).set(count);
     }
 
     /// How many jobs wait in each queue.

@@ -1,16 +1,17 @@
 //! Alerts: each is said once when it begins and once when it ends. That it begins or ends, and what is sent about it, is
 //! one write, so neither a restart nor a crash says anything twice or not at all.
 
-use std::time::Duration;
-
-use super::{Error, notify};
-use crate::domain::{Agent, Alert, Message, QueueName, Timestamp, Trouble};
+use super::{Error, Hearing, notify};
+use crate::domain::{Agent, AgentName, Alert, Message, Timestamp, Trouble};
 use crate::store::{AgentReads, AlertReads, JobReads, WriteTx};
 
 /// How many agents are read together.
 const PAGE: usize = 256;
 /// How many agents of a queue are asked.
 const ASKED: usize = 1000;
+
+/// How many agents or queues a sentence names.
+const NAMED: usize = 20;
 
 /// What has begun or ended: one message, however many agents or queues it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,16 +24,54 @@ pub struct Told {
     pub names: Vec<String>,
 }
 
-/// What is wrong with agents and queues. An agent is lost when it is in service and was heard neither within `patience`
-/// nor since the start of the server, as `heard` says.
+impl Told {
+    /// Told of these agents or queues, or of the server, which has no name.
+    fn new(trouble: Trouble, begins: bool, mut names: Vec<String>) -> Self {
+        names.retain(|name| !name.is_empty());
+        Self { trouble, begins, names }
+    }
+
+    /// The agents or queues that are named.
+    #[must_use]
+    pub fn named(&self) -> &[String] {
+        &self.names[..self.names.len().min(NAMED)]
+    }
+
+    /// It in a sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let (begins, ends) = self.trouble.sentences();
+        let what = if self.begins { begins } else { ends };
+        if self.names.is_empty() {
+            return what.to_owned();
+        }
+        let named = self.named().join(", ");
+        match self.names.len() - self.named().len() {
+            0 => format!("{what}: {named}"),
+            more => format!("{what}: {named} and {more} more"),
+        }
+    }
+}
+
+/// What is wrong, each trouble once with all agents or queues that it is about.
+#[must_use]
+pub fn told(troubles: &[(Trouble, String)]) -> Vec<Told> {
+    let all = |trouble| {
+        let of = troubles.iter().filter(move |(which, _)| *which == trouble);
+        let names: Vec<String> = of.map(|(_, name)| name.clone()).collect();
+        (!names.is_empty()).then(|| Told::new(trouble, true, names))
+    };
+    Trouble::ALL.into_iter().filter_map(all).collect()
+}
+
+/// What is wrong with agents and queues. An agent in service that is silent is lost.
 pub fn lab_troubles(
     tx: &(impl AgentReads + JobReads),
     now: Timestamp,
-    patience: Duration,
-    heard: impl Fn(&Agent) -> Timestamp,
+    hearing: &Hearing<impl Fn(&AgentName) -> Timestamp>,
 ) -> Result<Vec<(Trouble, String)>, Error> {
     let (mut found, mut after) = (Vec::new(), 0);
-    let is_lost = |agent: &Agent| now.since(heard(agent)) >= patience;
+    let is_lost = |agent: &Agent| hearing.silent_since(agent, now).is_some();
     loop {
         let agents = tx.agents_after(after, PAGE)?;
         let Some(last) = agents.last() else { break };
@@ -43,20 +82,12 @@ pub fn lab_troubles(
         found.extend(quarantined.map(|agent| (Trouble::AgentQuarantined, agent.name.to_string())));
     }
     for queue in tx.queues_with_waiting()? {
-        if !is_served(tx, &queue, is_lost)? {
+        let agents = tx.queue_agents_after(&queue, 0, ASKED)?;
+        if !agents.iter().any(|agent| !agent.is_out_of_service() && !is_lost(agent)) {
             found.push((Trouble::QueueUnserved, queue.to_string()));
         }
     }
     Ok(found)
-}
-
-fn is_served(
-    tx: &impl AgentReads,
-    queue: &QueueName,
-    is_lost: impl Fn(&Agent) -> bool,
-) -> Result<bool, Error> {
-    let agents = tx.queue_agents_after(queue, 0, ASKED)?;
-    Ok(agents.iter().any(|agent| !agent.is_out_of_service() && !is_lost(agent)))
 }
 
 /// Compares what is wrong now with the alerts that have begun, and sends what `message` makes of the difference.
@@ -86,10 +117,22 @@ pub fn settle_alerts(
         let ended = ended.into_iter().map(|alert| alert.name.clone()).collect();
         for (begins, names) in [(true, begun), (false, ended)] {
             if !names.is_empty() {
-                let names = names.into_iter().filter(|name| !name.is_empty()).collect();
-                notify(tx, now, message(&Told { trouble, begins, names }))?;
+                notify(tx, now, message(&Told::new(trouble, begins, names)))?;
             }
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_short_however_much_is_wrong() {
+        let names = (0..1000).map(|n| format!("a{n}")).collect();
+        let told = Told { trouble: Trouble::AgentLost, begins: true, names };
+        let text = told.sentence();
+        assert!(text.starts_with("Agents are lost: a0, a1, ") && text.ends_with(" and 980 more"));
+    }
 }

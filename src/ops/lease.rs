@@ -8,14 +8,14 @@
 
 use std::time::Duration;
 
-use super::{Error, change_job, write_line};
+use super::{Error, change_job, held_since, write_line};
 use crate::domain::{Actor, AgentName, EndedBy, Job, JobId, Log, LogKind, Phase, Timestamp};
-use crate::store::{self, JobReads, WriteTx};
+use crate::store::{DueReads, JobReads, WriteTx};
 
 /// How long an agent may be silent.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// Nobody could be heard before: leases stand still while the server is down.
+    /// Nobody could be heard before, by the clock as it is now: leases stand still while the server is down.
     pub began: Timestamp,
     /// After the claim, before the job goes back to its queue.
     pub acknowledge: Duration,
@@ -23,6 +23,14 @@ pub struct Patience {
     pub suspect: Duration,
     /// Before its job ends, whether the agent is silent or busy with other jobs.
     pub lost: Duration,
+}
+
+impl Patience {
+    /// How long ago a moment was, as far as anybody could be heard after it. One that is still to come was written down
+    /// before the clock was set back.
+    fn since(&self, moment: Timestamp, now: Timestamp) -> Duration {
+        now.since(if moment > now { self.began } else { moment.max(self.began) })
+    }
 }
 
 /// What is to be done about a job whose agent is silent, or no longer is.
@@ -44,16 +52,17 @@ pub enum Due {
 
 /// What is due for a job whose agent was last heard at `heard`.
 fn due(job: &Job, heard: Timestamp, now: Timestamp, patience: &Patience) -> Option<Due> {
-    let silent = now.since(heard.max(job.started_at.unwrap_or_default()));
     if job.state.is_finished() || job.agent.is_none() {
         return None;
     }
+    let since = |moment| patience.since(moment, now);
+    let started = since(job.started_at.unwrap_or_default());
     if !job.acknowledged {
         // Only the claim itself counts: an agent that goes on asking for other queues has not got this job.
-        let since = now.since(job.started_at.unwrap_or(now).max(patience.began));
-        return (since > patience.acknowledge).then_some(Due::GoBack);
+        return (started > patience.acknowledge).then_some(Due::GoBack);
     }
-    let left = job.left_since.map(|since| now.since(since.max(patience.began)));
+    let silent = started.min(since(heard));
+    let left = job.left_since.map(since);
     match job.suspect_since {
         _ if left.is_some_and(|left| left > patience.lost) => Some(Due::Left),
         _ if silent > patience.lost => Some(Due::Lost),
@@ -63,16 +72,18 @@ fn due(job: &Job, heard: Timestamp, now: Timestamp, patience: &Patience) -> Opti
     }
 }
 
-/// The jobs for which something is due, found in a snapshot; [`act`] looks again.
+/// The jobs for which something is due, found in a snapshot; [`act`] looks again. While the clock is not believed, no job
+/// ends because of the time for which it may wait.
 pub fn overdue(
-    tx: &impl JobReads,
+    tx: &(impl DueReads + JobReads),
     now: Timestamp,
     patience: &Patience,
     heard: impl Fn(&AgentName) -> Timestamp,
-) -> Result<Vec<(JobId, Due)>, store::Error> {
+) -> Result<Vec<(JobId, Due)>, Error> {
     /// Jobs that waited too long and are ended together.
     const TOGETHER: usize = 256;
-    let late = tx.waited_too_long(now, TOGETHER)?;
+    let believed = held_since(tx, now)?.is_none();
+    let late = if believed { tx.waited_too_long(now, TOGETHER)? } else { Vec::new() };
     let mut found: Vec<_> = late.into_iter().map(|id| (id, Due::WaitedTooLong)).collect();
     for id in tx.held()? {
         let Some(job) = tx.job(id)? else { continue };
@@ -82,7 +93,7 @@ pub fn overdue(
     Ok(found)
 }
 
-/// Does what is due for a job, if it still is: the agent may have been heard meanwhile, at `heard`.
+/// Does what is due for a job, if it still is: the agent may have been heard since the look at `now`, at `heard`.
 pub fn act(
     tx: &mut WriteTx<'_>,
     now: Timestamp,

@@ -27,7 +27,7 @@ mod sweep;
 mod token;
 
 pub use agent::{post_agent, post_provision};
-pub use alert::{Told, lab_troubles, settle_alerts};
+pub use alert::{Told, lab_troubles, settle_alerts, told};
 pub use artifact::{awaiting_attachments, put_artifact, put_attachments};
 pub use aside::{drain_agent, resume_agent};
 pub use cancel::cancel;

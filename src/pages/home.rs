@@ -8,8 +8,8 @@ use super::Pages;
 use super::shell::{Shell, Shown, live};
 use super::show::{Badge, Line, When};
 use super::visitor::Visitor;
-use crate::app::{App, Unready, Warning};
-use crate::domain::{AgentName, Timestamp};
+use crate::app::App;
+use crate::domain::{self, AgentName, Timestamp};
 use crate::ops::{self, AgentGlance, Doing, Lab, LabReads};
 use crate::store::ReadTx;
 
@@ -48,12 +48,11 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Shown {
     let (now, hearing, shell) = (app.now(), app.hearing(), Shell::of(&visitor, "Home", "/"));
-    let backup = app.backups().into_iter().find(|note| note.verified);
-    let backup = backup.map(|note| When::at(note.at(), now));
-    let (mut troubles, lines) = (unready(&app), app.lines().await?);
-    troubles.extend(of_backup(&app));
+    let backup = app.verified_backup().map(|note| When::at(note.at(), now));
+    let (of, lines) = (app.clone(), app.lines().await?);
     let read = move |tx: &ReadTx| {
         let lab = Lab::now(tx, &lines, now, &hearing)?;
+        let mut troubles = of_server(&of, tx, backup.is_some())?;
         troubles.extend(of_lab(tx, &lab, now)?);
         let count = |such| lab.agents.iter().filter(|agent| agent.doing == such).count();
         Ok::<_, ops::Error>(Page {
@@ -132,34 +131,18 @@ fn of_agent(
     })
 }
 
-/// What is wrong with the server itself.
-fn unready(app: &App) -> Vec<Trouble> {
-    let trouble = |why: Unready| {
-        let more = match why {
-            Unready::Disk => ": uploads and large results are refused",
-            Unready::Stopping | Unready::Store => "",
-        };
-        Trouble {
-            badge: Badge::new("bad", "server"),
-            what: "This server".to_owned(),
-            path: "/readyz".to_owned(),
-            why: format!("{why}{more}"),
-            since: None,
-        }
-    };
-    app.unready().into_iter().map(trouble).collect()
-}
-
-/// What is wrong with the newest backup. That there is none is said beside the list: a lab may be too young for one.
-fn of_backup(app: &App) -> Option<Trouble> {
-    let warning = app.backup_warning().filter(|warning| *warning != Warning::NoBackup)?;
-    Some(Trouble {
-        badge: Badge::new("bad", "backup"),
+/// What is wrong with the server itself. That there is no backup is said beside the list: a lab may be too young for one.
+fn of_server(app: &App, tx: &ReadTx, has_backup: bool) -> Result<Vec<Trouble>, ops::Error> {
+    let mut found = app.server_troubles(tx)?;
+    found.retain(|trouble| has_backup || *trouble != domain::Trouble::BackupOld);
+    let trouble = |trouble: domain::Trouble| Trouble {
+        badge: Badge::new("bad", "server"),
         what: "This server".to_owned(),
         path: "/metrics".to_owned(),
-        why: format!("{warning}."),
+        why: format!("{}.", trouble.sentences().0),
         since: None,
-    })
+    };
+    Ok(found.into_iter().map(trouble).collect())
 }
 
 /// The page of an agent.

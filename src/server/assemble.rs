@@ -1,5 +1,6 @@
 //! Makes the application of settings and secrets.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -56,6 +57,8 @@ pub fn app(
         longest_hold: settings.agents.hold,
         watchers: settings.network.max_watchers,
         silence: settings.agents.suspect_after,
+        lost_after: settings.agents.lost_after,
+        backup_age: settings.alerts.alert_backup_age,
         quarantine_after: settings.agents.quarantine_after as u64,
         auth,
         webhooks,
@@ -65,6 +68,17 @@ pub fn app(
         metrics_queues: settings.metrics.metrics_queues,
     };
     Ok(App::new(store, clock, parts))
+}
+
+/// The key that seals secrets in a data directory: the site's own, or the one there, which is made if there is none.
+///
+/// # Errors
+/// The key that is there cannot be used.
+pub fn sealing_key(data_dir: &Path, own: Option<&SecretString>) -> Result<SealingKey, Error> {
+    match own {
+        Some(own) => Ok(SealingKey::from_bytes(own.expose_secret().as_bytes())),
+        None => Ok(keys::SecretsKey::open(data_dir)?.0.current().clone()),
+    }
 }
 
 /// The keys that seal secrets: the site's own, or those of the data directory.
@@ -119,14 +133,12 @@ pub(super) const fn retention(settings: &config::Retention) -> Retention {
 
 /// Where alerts go, if anywhere.
 pub(super) fn alerts(settings: &Settings) -> Option<Alerts> {
-    let config::Alerts { alert_url, alert_form, alert_backup_age } = &settings.alerts;
+    let config::Alerts { alert_url, alert_form, .. } = &settings.alerts;
     (!alert_url.0.is_empty()).then(|| Alerts {
         url: alert_url.0.clone(),
         form: match alert_form {
             AlertForm::Json => Form::Json,
             AlertForm::Text => Form::Text,
         },
-        lost_after: settings.agents.lost_after,
-        backup_age: *alert_backup_age,
     })
 }

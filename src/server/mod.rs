@@ -6,6 +6,7 @@ mod alarm;
 mod assemble;
 mod connection;
 mod doors;
+mod hints;
 mod keys;
 mod leases;
 mod notify;
@@ -26,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use admin::SOCKET;
-pub use assemble::app;
+pub use assemble::{app, sealing_key};
 pub use notify::Manager;
 pub use signals::{Asked, Signals};
 
@@ -37,9 +38,8 @@ use self::tls::Tls;
 use crate::api;
 use crate::app::App;
 use crate::auth::passwords;
-use crate::config::{self, Mode, Secrets, Settings, Span};
-use crate::domain::{Clock, SystemClock, Timestamp};
-use crate::ops::{self, Patience};
+use crate::config::{self, Secrets, Settings};
+use crate::domain::{Clock, SystemClock};
 use crate::pages::{self, Readers};
 use crate::store::{self, Options, Store};
 
@@ -202,17 +202,17 @@ impl Server {
                 settings.network.listen
             );
         }
-        hint_at_first_admin(&app, &settings.storage.data_dir);
-        warn_of_drain(&app);
+        hints::hint_at_first_admin(&app, &settings.storage.data_dir);
+        hints::warn_of_drain(&app);
         server.tasks.spawn(manager.watch(app.clone(), server.stop.clone()));
         app.warn_of_unreadable_secrets().await;
         server.tasks.spawn(leases::watch(
             app.clone(),
-            patience(&settings.agents, app.now()),
+            settings.agents.clone(),
             server.stop.clone(),
         ));
-        warn_of_strangers(settings.auth.access, addr);
-        log_retention(&settings.retention);
+        hints::warn_of_strangers(settings.auth.access, addr);
+        hints::log_retention(&settings.retention);
         let sender = app.clone();
         server.tasks.spawn(async move { sender.send_notices().await });
         if let Some(alerts) = alerts(settings) {
@@ -249,7 +249,7 @@ impl Server {
         }
         self.app.set_limits(limits(settings));
         self.app.set_retention(retention(&settings.retention));
-        log_retention(&settings.retention);
+        hints::log_retention(&settings.retention);
     }
 
     /// Waits until the server can no longer work.
@@ -303,49 +303,6 @@ fn web_pages(app: &App, who: config::Pages) -> axum::Router {
         config::Pages::Off => return axum::Router::new(),
     };
     pages::routes(app.clone(), readers)
-}
-
-/// Says that no job will be handed out, because nobody remembers a drain of last week.
-fn warn_of_drain(app: &App) {
-    if let Ok(ops::Drain { since: Some(since), .. }) = app.read(ops::drained) {
-        tracing::warn!(
-            "the server has been drained since {since}: it hands out no jobs until testflinger-server resume"
-        );
-    }
-}
-
-/// Names the data directory: the default may be another one, where the command would make a new database.
-fn hint_at_first_admin(app: &App, data_dir: &Path) {
-    if app.read(ops::has_clients).is_ok_and(|there_are| !there_are) {
-        tracing::info!(
-            "there is no client yet; create the admin with: \
-             testflinger-server client-admin create testflinger-admin --role admin --data-dir {}",
-            data_dir.display()
-        );
-    }
-}
-
-/// In open mode anybody who reaches the address may submit jobs and act as an agent.
-fn warn_of_strangers(access: Mode, addr: SocketAddr) {
-    if access == Mode::Open && !addr.ip().is_loopback() {
-        tracing::warn!(
-            "everybody who reaches {addr} may submit jobs and act as an agent: use access = \"contributor\" or \
-             \"locked\" unless the whole network is trusted"
-        );
-    }
-}
-
-fn log_retention(settings: &config::Retention) {
-    tracing::info!(
-        jobs = %Span(settings.keep_jobs),
-        files = %Span(settings.keep_files),
-        agents = %Span(settings.keep_agents),
-        queues = %Span(settings.keep_queues),
-        output = %Span(settings.keep_output),
-        refresh_tokens = %Span(settings.keep_refresh_tokens),
-        keep_free = settings.keep_free,
-        "retention in force"
-    );
 }
 
 /// Opens the store of a data directory, which is created if need be.
@@ -404,13 +361,4 @@ async fn listen(
         None => TcpListener::bind(addr).await,
     };
     listener.map_err(|source| Error::Listen { addr, source })
-}
-
-const fn patience(settings: &config::Agents, began: Timestamp) -> Patience {
-    Patience {
-        began,
-        acknowledge: settings.acknowledge_within,
-        suspect: settings.suspect_after,
-        lost: settings.lost_after,
-    }
 }

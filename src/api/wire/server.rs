@@ -173,7 +173,7 @@ impl From<Status> for Shown {
             started_at: status.started,
             uptime_seconds: status.now.since(status.started).as_secs(),
             version: app::version(),
-            warnings: status.warnings.iter().map(ToString::to_string).collect(),
+            warnings: status.warnings,
         }
     }
 }

@@ -10,9 +10,9 @@ use crate::domain::member::status_of;
 use crate::domain::{ClientId, Job, JobId, JobState, Phase, QueueName, Tag};
 use crate::store::{JobReads, JobsOf, Member, ResultReads};
 
-/// The most jobs that are looked at for one page of a list. What is filtered without an index may lie further back; the next
-/// page then looks on.
-const LOOKED_AT: usize = 2000;
+/// About how many jobs are looked at for one page of a list at most. What is filtered without an index may lie further back;
+/// the next page then looks on.
+pub const LOOKED_AT: usize = 2000;
 /// Bodies above this many bytes are not parsed for a list.
 const SMALL_BODY: usize = 64 << 10;
 

@@ -202,7 +202,7 @@ fn glance(
     } else {
         Doing::Idle
     };
-    let heard = hearing.heard(agent);
+    let heard = hearing.heard(agent, now);
     AgentGlance { job: job.cloned(), doing, heard, view }
 }
 

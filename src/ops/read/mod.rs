@@ -15,7 +15,7 @@ mod status;
 pub use agent::{AgentView, agent, agent_history, agents};
 pub use client::{client, clients, has_clients, is_free};
 pub use follow::{BadCursor, Cursor, Followed, Piece, follow, text_before};
-pub use glance::{JobFilter, JobGlance, Stage};
+pub use glance::{JobFilter, JobGlance, LOOKED_AT, Stage};
 pub use job::{blob, job_history, position, queue_jobs, submitted};
 pub use lab::{
     AgentGlance, Doing, Lab, LabReads, QueueGlance, agent_log, agent_since, ended_since,

@@ -131,13 +131,15 @@ pub struct Hearing<F> {
 impl<F: Fn(&AgentName) -> Timestamp> Hearing<F> {
     /// Since when an agent is silent, if it is.
     pub fn silent_since(&self, agent: &Agent, now: Timestamp) -> Option<Timestamp> {
-        let heard = self.heard(agent);
+        let heard = self.heard(agent, now);
         (now.since(heard) > self.silence).then_some(heard)
     }
 
-    /// When an agent last gave a sign of life.
-    pub fn heard(&self, agent: &Agent) -> Timestamp {
-        (self.heard)(&agent.name).max(agent.updated_at)
+    /// When an agent last gave a sign of life. What is stored does not count while it lies in the future, because the clock
+    /// was set back.
+    pub fn heard(&self, agent: &Agent, now: Timestamp) -> Timestamp {
+        let heard = (self.heard)(&agent.name);
+        if agent.updated_at > now { heard } else { heard.max(agent.updated_at) }
     }
 }
 

@@ -36,6 +36,18 @@ fn a_locked_server_says_to_strangers_whether_it_works_and_nothing_else() {
 }
 
 #[test]
+fn a_server_whose_data_directory_was_removed_says_so() {
+    let server = TestServer::start();
+    // A server that writes meanwhile may keep a directory from being removed.
+    std::fs::rename(server.data_dir(), server.data_dir().with_extension("gone")).unwrap();
+    let unready = server.anonymous().get("/readyz");
+    assert_eq!(unready.status, 503);
+    let why = "the data directory was removed: what it held is lost when the server stops";
+    assert_eq!(unready.message(), format!("Not ready: {why}"));
+    assert_eq!(server.anonymous().get("/healthz").seen(), OK());
+}
+
+#[test]
 fn a_server_that_has_too_much_in_flight_is_alive_and_ready() {
     let server = TestServer::with(Raw { max_in_flight: Some(Size(16 << 20)), ..Raw::default() });
     let mut greedy = Connection::open(&server.url());

@@ -191,6 +191,21 @@ fn blobs_commits_refusals_and_failed_logins_are_counted() {
 }
 
 #[test]
+fn the_size_of_the_database_counts_its_journal() {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    anyone.submit(&json!({ "job_queue": "a" }));
+    let size = |name| std::fs::metadata(server.data_dir().join(name)).unwrap().len();
+    until("the files do not change any more", || {
+        let both = size("testflinger.redb") + size("testflinger.journal");
+        let status = server.local().send("GET", "/admin/status", None).value();
+        status["bytes"]["database"] == both
+            && value(&anyone, "testflinger_database_bytes")
+                == Some(u32::try_from(both).unwrap().into())
+    });
+}
+
+#[test]
 fn held_requests_are_counted_while_they_are_held() {
     let hold = Some(Span(Duration::from_secs(25)));
     let server = TestServer::with(Raw { hold, ..Raw::default() });
@@ -276,6 +291,29 @@ fn the_newest_backups_and_the_bytes_of_logs_are_shown() {
             ("testflinger_log_bytes_total{log=\"output\"}", 3),
         ],
     );
+}
+
+#[test]
+fn what_needs_a_person_is_the_same_in_the_status_and_in_the_metrics() {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    anyone.submit(&json!({ "job_queue": "a" }));
+    server
+        .agent("rack")
+        .post("/v1/agents/data/rack", &json!({ "state": "waiting", "queues": ["b"] }));
+    let warnings = || server.local().send("GET", "/admin/status", None).value()["warnings"].clone();
+    let unserved = "Jobs wait in queues without agents: a";
+    let backup = "There is no verified backup that is younger than alert_backup_age";
+    server.pass(Duration::from_mins(30));
+    assert_eq!(warnings(), json!([unserved, backup]), "silence is not yet a loss");
+    server.pass(Duration::from_secs(1));
+    assert_eq!(warnings(), json!(["Agents are lost: rack", unserved, backup]));
+    let of = |trouble| format!("testflinger_troubles{{trouble=\"{trouble}\"}}");
+    for (trouble, count) in
+        [("agent_lost", 1), ("queue_unserved", 1), ("backup_old", 1), ("disk_reserve", 0)]
+    {
+        expect(&anyone, &[(&of(trouble), count)]);
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use testflinger_server::domain::{AgentPost, Clock, Form, Message, Timestamp, Trouble};
-use testflinger_server::ops::{self, Told};
+use testflinger_server::domain::{AgentName, AgentPost, Clock, Form, Message, Timestamp, Trouble};
+use testflinger_server::ops::{self, Hearing, Told};
 use testflinger_server::store::{AlertReads, NoticeReads, Tray};
 
 use crate::support::{Lab, queues, submission};
@@ -16,8 +16,9 @@ fn agent(lab: &Lab, name: &str, state: &str) {
 
 fn troubles(lab: &Lab, heard: impl Fn(&str) -> Timestamp) -> Vec<(Trouble, String)> {
     let tx = lab.store.read().unwrap();
-    let now = lab.clock.now();
-    ops::lab_troubles(&tx, now, PATIENCE, |agent| heard(agent.name.as_str())).unwrap()
+    let heard = |agent: &AgentName| heard(agent.as_str());
+    let hearing = Hearing { heard, silence: PATIENCE };
+    ops::lab_troubles(&tx, lab.clock.now(), &hearing).unwrap()
 }
 
 /// What is said about what is wrong, one message a line.
@@ -43,7 +44,7 @@ fn an_agent_in_service_that_is_not_heard_is_lost_and_its_queue_unserved_while_jo
         agent(&lab, name, state);
     }
     let start = lab.clock.now();
-    lab.clock.advance(PATIENCE);
+    lab.clock.advance(PATIENCE + Duration::from_secs(1));
     let now = lab.clock.now();
     let lost = |name: &str| (Trouble::AgentLost, name.to_owned());
     assert_eq!(troubles(&lab, |_| now), []);

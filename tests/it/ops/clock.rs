@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use testflinger_server::domain::{Clock, JobId};
-use testflinger_server::ops::{self, Sweep};
+use testflinger_server::ops::{self, Due, Patience, Submission, Sweep};
 use testflinger_server::store::{Ages, JobReads};
 
 use crate::support::{Lab, submission};
@@ -54,6 +54,23 @@ fn a_confirmed_clock_lets_the_sweep_go_on() {
     lab.store.write(ops::confirm_clock).unwrap();
     assert!(matches!(sweep(&lab), Sweep::Done(swept) if swept.removed == 1));
     assert!(!is_there(&lab, id));
+}
+
+#[test]
+fn no_job_has_waited_too_long_by_a_clock_that_is_not_believed() {
+    let (lab, _) = swept();
+    let patient = Submission { queue_timeout: Some(WEEK), ..submission("q") };
+    let id = lab.submit(patient).unwrap();
+    let patience =
+        Patience { began: lab.clock.now(), acknowledge: HOUR, suspect: HOUR, lost: HOUR };
+    let due = || {
+        let tx = lab.store.read().unwrap();
+        ops::overdue(&tx, lab.clock.now(), &patience, |_| lab.clock.now()).unwrap()
+    };
+    lab.clock.set(lab.clock.now().plus(WEEK * 52));
+    assert_eq!(due(), []);
+    lab.store.write(ops::confirm_clock).unwrap();
+    assert_eq!(due(), [(id, Due::WaitedTooLong)]);
 }
 
 #[test]

@@ -161,6 +161,27 @@ fn the_time_in_which_the_server_was_down_is_not_the_agents() {
 }
 
 #[test]
+fn what_was_written_down_before_the_clock_was_set_back_counts_from_then() {
+    let lab = Lab::new();
+    let (first, _) = running(&lab);
+    assert_eq!(lab.claim(&["q"], Some("rig")), None);
+    let second = lab.submit(submission("q")).unwrap();
+    assert_eq!(lab.claim(&["q"], Some("other")), Some(second));
+    lab.clock.set(lab.clock.now().minus(Duration::from_hours(24)));
+    let patience = Patience { began: lab.clock.now(), ..PATIENCE };
+    let due = || {
+        let tx = lab.store.read().unwrap();
+        ops::overdue(&tx, lab.clock.now(), &patience, |_| lab.clock.now()).unwrap()
+    };
+    assert_eq!(due(), []);
+    lab.clock.advance(Duration::from_secs(121));
+    assert_eq!(due(), [(second, Due::GoBack)]);
+    lab.clock.advance(Duration::from_mins(30));
+    let found = due();
+    assert!(found.contains(&(first, Due::Left)) && found.len() == 2, "{found:?}");
+}
+
+#[test]
 fn an_agent_that_begins_anew_has_lost_the_job_it_had() {
     let lab = Lab::new();
     let (lost, _) = running(&lab);

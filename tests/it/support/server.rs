@@ -75,6 +75,11 @@ impl TestServer {
         self.clock.set(self.clock.now().minus(span));
     }
 
+    /// Steps the clock forward, without time passing.
+    pub(crate) fn step_ahead(&self, span: Duration) {
+        self.clock.set(self.clock.now().plus(span));
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.running.as_ref().unwrap().1.addr())
     }

@@ -37,6 +37,40 @@ fn a_job_whose_agent_fell_silent_ends_and_its_output_says_why() {
     assert_eq!(server.anonymous().state(&other), "test");
 }
 
+/// Waits until the server has looked after all jobs once more, with the clock as it is now and for one minute longer.
+fn is_looked_after(server: &TestServer) {
+    // Whatever else is due is done before such a job of the next look ends.
+    for _ in 0..2 {
+        let job = json!({ "job_queue": "nobody", "queue_timeout": 29 });
+        let job = server.anonymous().submit(&job);
+        server.pass(Duration::from_secs(30));
+        until("the job has ended", || server.anonymous().state(&job) == "cancelled");
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_takes_no_job_from_its_agent_and_hides_no_silence() {
+    for step in [TestServer::step_ahead, TestServer::step_back] {
+        let server = TestServer::start();
+        let submit = || server.anonymous().submit(&json!({ "job_queue": "q" }));
+        let (running, claimed) = (submit(), submit());
+        let (rig, slow) = (server.agent("rig"), server.agent("slow"));
+        assert_eq!(rig.claim("q").as_ref(), Some(&running));
+        let path = format!("/v1/result/{running}");
+        assert_eq!(rig.post(&path, &json!({ "job_state": "test" })).status, 200);
+        assert_eq!(slow.claim("q").as_ref(), Some(&claimed));
+        step(&server, Duration::from_hours(12));
+        is_looked_after(&server);
+        assert_eq!(server.anonymous().state(&running), "test");
+        assert_eq!(server.agent("other").claim("q"), None);
+        server.pass(Duration::from_secs(121));
+        is_looked_after(&server);
+        assert_eq!(server.agent("other").claim("q").as_ref(), Some(&claimed));
+        server.pass(Duration::from_mins(31));
+        until("the job has ended", || server.anonymous().state(&running) == "cancelled");
+    }
+}
+
 #[test]
 fn a_job_that_nobody_took_in_time_ends() {
     let server = TestServer::start();

@@ -4,10 +4,12 @@
 //! forgets it (it crashes), or, for an agent that has not acknowledged it, until the server looks for silent agents later
 //! than the time to acknowledge after the claim: agents know that they may begin only what they have acknowledged. An
 //! agent whose report is accepted while the job waits, or while the server still counts the job as the agent's, owns it
-//! again. Nobody owns a job of which nobody was told, and a job must never have two owners.
+//! again. Nobody owns a job of which nobody was told, and a job must never have two owners. An agent that asks for a job
+//! *leaves* those that it has acknowledged, and the server may end them after a while.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use testflinger_server::domain::{AgentName, EndedBy, Job, JobId, Timestamp};
 use testflinger_server::ops::Claimed;
@@ -85,6 +87,8 @@ struct Grant {
     told: bool,
     acknowledged: bool,
     lapsed: bool,
+    /// Since when its agent asks for other jobs.
+    left: Option<Timestamp>,
 }
 
 /// A job before it was submitted again.
@@ -173,9 +177,25 @@ impl Ledger {
             return violation(Kind::Disorder, format!("job {id} is in a queue not asked for"));
         }
         let since = claimed.job.started_at.unwrap_or_default();
-        let grant = Grant { caller, since, told, acknowledged: false, lapsed: false };
+        let grant = Grant { caller, since, told, acknowledged: false, lapsed: false, left: None };
         self.grants.insert(id, grant);
         Ok(())
+    }
+
+    /// A caller asked for a job.
+    pub(super) fn asked(&mut self, caller: usize, now: Timestamp, before: &Picture) {
+        for (id, grant) in self.grants.iter_mut().filter(|(_, grant)| grant.caller == caller) {
+            if before.job(*id).is_some_and(|job| job.acknowledged) {
+                grant.left.get_or_insert(now);
+            }
+        }
+    }
+
+    /// The jobs that their agents have left for so long that they may end, the server having been up since `began`.
+    pub(super) fn abandoned(&self, now: Timestamp, began: Timestamp) -> BTreeSet<JobId> {
+        let long = |since| counted(since, now, began) > PATIENCE.lost;
+        let left = self.grants.iter().filter(|(_, grant)| grant.left.is_some_and(long));
+        left.map(|(id, _)| *id).collect()
     }
 
     fn gets_nothing(&self, caller: usize) -> bool {
@@ -222,7 +242,8 @@ impl Ledger {
             return violation(Kind::TwoOwners, text);
         }
         let since = job.started_at.unwrap_or_default();
-        let grant = Grant { caller, since, told: true, acknowledged: true, lapsed: false };
+        let grant =
+            Grant { caller, since, told: true, acknowledged: true, lapsed: false, left: None };
         self.grants.insert(id, grant);
         Ok(())
     }
@@ -306,7 +327,7 @@ impl Ledger {
     /// The server looks for silent agents, having been up since `began`.
     pub(super) fn looked(&mut self, now: Timestamp, began: Timestamp) {
         for grant in self.grants.values_mut() {
-            let late = now.since(grant.since.max(began)) > PATIENCE.acknowledge;
+            let late = counted(grant.since, now, began) > PATIENCE.acknowledge;
             grant.lapsed |= CALLERS[grant.caller].is_some() && !grant.acknowledged && late;
         }
     }
@@ -319,6 +340,12 @@ impl Ledger {
             None => Ok(()),
         }
     }
+}
+
+/// How long ago a moment was, the server having listened since `began`. The clock was set back since a moment that is still
+/// to come.
+fn counted(moment: Timestamp, now: Timestamp, began: Timestamp) -> Duration {
+    now.since(if moment > now { began } else { moment.max(began) })
 }
 
 /// Something was written, and acknowledged or found on disk: whether it may have changed what it changed.

@@ -6,6 +6,7 @@
 //! `TESTFLINGER_INTERLEAVINGS` says how many there are, `TESTFLINGER_SEED` the number of the first: CONTRIBUTING.md.
 
 mod ledger;
+mod people;
 mod picture;
 mod plan;
 mod sabotage;

@@ -70,8 +70,10 @@ pub(super) enum Step {
     Crash(usize),
     /// The server looks for silent agents.
     Watch,
-    /// The clock steps.
-    Clock(i64),
+    /// So many seconds pass.
+    Pass(u64),
+    /// The clock is set, ahead or back by so many seconds.
+    Set(i64),
     /// The server is stopped and started.
     Restart,
     /// The power will go, and perhaps again while the server starts.
@@ -117,12 +119,14 @@ fn turn() -> impl Strategy<Value = Step> {
 
 fn step() -> impl Strategy<Value = Step> {
     // About the times that leases know: two minutes, two and a half, and half an hour.
-    let spans = vec![-30, -5, 1, 20, 100, 121, 151, 900, 1801];
+    let spans = vec![1, 20, 100, 121, 151, 900, 1801];
+    let steps = vec![-90_000, -1801, -121, -30, -5, 121, 1801, 90_000];
     prop_oneof![
         6 => wish().prop_map(Step::Submit),
         14 => turn(),
         3 => Just(Step::Watch),
-        3 => prop::sample::select(spans).prop_map(Step::Clock),
+        3 => prop::sample::select(spans).prop_map(Step::Pass),
+        1 => prop::sample::select(steps).prop_map(Step::Set),
         2 => (cut(80), prop::option::of(cut(40))).prop_map(|(cut, again)| Step::Cut(cut, again)),
         1 => (any::<usize>(), wish()).prop_map(|(job, wish)| Step::Resubmit(job, wish)),
         1 => any::<usize>().prop_map(Step::Cancel),

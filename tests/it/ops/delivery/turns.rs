@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use testflinger_server::domain::{AgentName, AgentPost, Clock, Job, JobId, JobState, Provision};
-use testflinger_server::ops::{self, Claimed, Posted, Submission};
-use testflinger_server::store::{AgentReads, Ask, WriteTx};
+use testflinger_server::domain::{AgentName, Clock, Job, JobId, JobState};
+use testflinger_server::ops::{self, Claimed, Patience, Posted, Submission};
+use testflinger_server::store::{Ask, WriteTx};
 
 use super::ledger::{Entry, Kind, Verdict, violation};
+use super::picture::Picture;
 use super::plan::{AGENTS, CALLERS, End, Fate, Plan, QUEUES, Queues, Step, Wish};
 use super::sabotage::{self, Sabotage};
 use super::world::{Outcome, PATIENCE, World};
@@ -16,10 +17,7 @@ use crate::support::{by, queues as names, submission};
 
 /// How long a job in a hurry may wait.
 const HURRY: Duration = Duration::from_mins(10);
-/// So many failures in a row set an agent aside.
-const QUARANTINE: u64 = 2;
-
-fn nothing_ends(_: &Job) -> bool {
+pub(super) fn nothing_ends(_: &Job) -> bool {
     false
 }
 
@@ -68,7 +66,11 @@ impl World<'_> {
             Step::Drain(drained) => self.set_drained(drained),
             Step::Aside(agent, aside) => self.set_aside(agent, aside),
             Step::Provision(agent, passed) => self.provision(agent, passed),
-            Step::Clock(seconds) => {
+            Step::Pass(seconds) => {
+                self.clock.advance(Duration::from_secs(seconds));
+                Ok(())
+            }
+            Step::Set(seconds) => {
                 let now = self.clock.now();
                 let span = Duration::from_secs(seconds.unsigned_abs());
                 self.clock.set(if seconds < 0 { now.minus(span) } else { now.plus(span) });
@@ -121,16 +123,6 @@ impl World<'_> {
         }
     }
 
-    fn cancel(&mut self, id: JobId) -> Verdict {
-        let outcome =
-            self.write(|job| job.id == id, move |tx, now| ops::cancel(tx, now, id, &by(None)))?;
-        let finished = self.picture.job(id).is_some_and(|job| job.state.is_finished());
-        if !finished && !matches!(outcome, Outcome::Undone) {
-            return violation(Kind::Lost, format!("job {id} was cancelled and goes on"));
-        }
-        Ok(())
-    }
-
     fn crash(&mut self, caller: usize) {
         self.held.retain(|held| held.caller != caller);
         self.has[caller] = None;
@@ -139,7 +131,7 @@ impl World<'_> {
 
     fn hear(&self, name: Option<&str>) {
         if let Some(agent) = by(name).agent {
-            self.agents.hear(&agent, self.clock.now());
+            self.agents.hear(&agent, &*self.clock);
         }
     }
 
@@ -149,7 +141,10 @@ impl World<'_> {
         let ask = Ask { queues: names(queues), agent: who.agent.clone(), secrets: false };
         let had = |job: &Job| job.acknowledged && is(job.agent.as_ref(), CALLERS[caller]);
         let run = move |tx: &mut WriteTx<'_>, now| sabotage::claim(sabotage, tx, now, &ask, &who);
-        match self.write(had, run)? {
+        let before = self.picture.clone();
+        let outcome = self.write(had, run)?;
+        self.leave(caller, &before, &outcome);
+        match outcome {
             Outcome::Done(Some(claimed)) => self.answer(caller, queues, fate, &claimed),
             Outcome::Done(None) => self.ledger.found_nothing(caller, queues, &self.picture),
             _ => Ok(()),
@@ -162,12 +157,20 @@ impl World<'_> {
         let ask = Ask { queues: names(queues), agent: who.agent.clone(), secrets: false };
         let had = |job: &Job| job.acknowledged && is(job.agent.as_ref(), CALLERS[caller]);
         let run = move |tx: &mut WriteTx<'_>, now| sabotage::claim(sabotage, tx, now, &ask, &who);
-        self.hold((caller, queues, fate), had, run)?;
+        let before = self.picture.clone();
+        let outcome = self.hold((caller, queues, fate), had, run)?;
+        self.leave(caller, &before, &outcome);
         self.serve()
     }
 
+    fn leave<T>(&mut self, caller: usize, before: &Picture, outcome: &Outcome<T>) {
+        if let Outcome::Done(_) | Outcome::Landed = outcome {
+            self.ledger.asked(caller, self.clock.now(), before);
+        }
+    }
+
     /// Looks at the held requests after a write that may have given a job to one of them.
-    fn serve(&mut self) -> Verdict {
+    pub(super) fn serve(&mut self) -> Verdict {
         // All of them were answered by one write, so all are judged before another one.
         let answered = self.answered();
         for (held, claimed) in &answered {
@@ -248,98 +251,14 @@ impl World<'_> {
         Ok(())
     }
 
-    /// The agents say once which queues they serve.
-    pub(super) fn enrol(&mut self) -> Verdict {
-        for agent in &CALLERS[..AGENTS] {
-            let who = by(*agent);
-            let Some(name) = who.agent.clone() else { continue };
-            loop {
-                let known = self.store().read().and_then(|tx| tx.agent(&name));
-                if matches!(known, Ok(Some(_))) {
-                    break;
-                }
-                let (name, who) = (name.clone(), who.clone());
-                let post = AgentPost { queues: Some(names(&QUEUES)), ..AgentPost::default() };
-                let run =
-                    move |tx: &mut WriteTx<'_>, now| ops::post_agent(tx, now, &name, &post, &who);
-                self.write(nothing_ends, run)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The administrator drains the server, or lets it hand out jobs again.
-    fn set_drained(&mut self, drained: bool) -> Verdict {
-        let run = move |tx: &mut WriteTx<'_>, now| {
-            if drained { ops::drain(tx, now).map(drop) } else { ops::resume(tx).map(drop) }
-        };
-        // Before the write, because held requests are answered in the same one.
-        let before = std::mem::replace(&mut self.ledger.drained, drained);
-        match self.write(nothing_ends, run)? {
-            Outcome::Done(()) => self.serve(),
-            Outcome::Landed => Ok(()),
-            Outcome::Undone | Outcome::Refused => {
-                self.ledger.drained = before;
-                Ok(())
-            }
-        }
-    }
-
-    /// The administrator drains an agent, or lets it have jobs again.
-    fn set_aside(&mut self, agent: usize, aside: bool) -> Verdict {
-        let who = by(CALLERS[agent]);
-        let Some(name) = who.agent.clone() else { return Ok(()) };
-        let run = move |tx: &mut WriteTx<'_>, now| {
-            if aside {
-                ops::drain_agent(tx, now, &name, "", &who)
-            } else {
-                ops::resume_agent(tx, now, &name, &who)
-            }
-        };
-        if let Outcome::Undone | Outcome::Refused = self.write(nothing_ends, run)? {
-            return Ok(());
-        }
-        self.ledger.aside[agent] = aside;
-        if !aside {
-            if !self.ledger.streaks[agent].0 {
-                self.ledger.streaks[agent].1 = 0;
-            }
-            // As the server does: the agent shall ask anew.
-            self.held.retain(|held| held.caller != agent);
-        }
-        Ok(())
-    }
-
-    /// An agent reports how a provisioning ended.
-    fn provision(&mut self, agent: usize, passed: bool) -> Verdict {
-        let Some(name) = by(CALLERS[agent]).agent else { return Ok(()) };
-        let sabotage = self.sabotage;
-        let entry = Provision {
-            at: self.clock.now(),
-            job_id: String::new(),
-            exit_code: i64::from(!passed),
-            detail: String::new(),
-            submitted_by: None,
-        };
-        let reported = name.clone();
-        let run = move |tx: &mut WriteTx<'_>, now| {
-            sabotage::post_provision(sabotage, tx, now, &reported, &entry, QUARANTINE)
-        };
-        if let Outcome::Undone | Outcome::Refused = self.write(nothing_ends, run)? {
-            return Ok(());
-        }
-        let aside = self.ledger.provisioned(agent, passed, QUARANTINE);
-        if aside == self.picture.aside.contains(&name) {
-            return Ok(());
-        }
-        violation(Kind::Quarantined, format!("agent {name} is wrongly set aside, or not"))
-    }
-
     fn watch(&mut self) -> Verdict {
-        let (now, patience, agents) = (self.clock.now(), self.patience(), Arc::clone(&self.agents));
-        self.ledger.looked(now, self.began);
+        let agents = Arc::clone(&self.agents);
+        let (now, began) = agents.listening(&*self.clock);
+        let patience = Patience { began, ..PATIENCE };
+        self.ledger.looked(now, began);
         let heard = |agent: &AgentName| agents.last_heard(agent);
-        let due = self.store().read().and_then(|tx| ops::overdue(&tx, now, &patience, heard));
+        let snapshot = self.store().read().map_err(ops::Error::from);
+        let due = snapshot.and_then(|tx| ops::overdue(&tx, now, &patience, heard));
         let due = match due {
             Ok(due) => due,
             Err(_) if !self.disk.is_on() => return self.recover(nothing_ends).map(|_| ()),
@@ -351,16 +270,18 @@ impl World<'_> {
                 continue;
             }
             let writers = Arc::clone(&agents);
+            let abandoned = self.ledger.abandoned(now, began);
             let may_end = |job: &Job| {
                 let silent = |agent| now.since(agents.last_heard(agent)) > PATIENCE.lost;
                 let late = job.queue_until.is_some_and(|until| until < now);
                 if job.state.is_waiting() {
                     late
                 } else {
-                    job.acknowledged && job.agent.as_ref().is_some_and(silent)
+                    let is_lost = job.agent.as_ref().is_some_and(silent);
+                    job.acknowledged && (is_lost || abandoned.contains(&job.id))
                 }
             };
-            let outcome = self.write(may_end, move |tx, now| {
+            let outcome = self.write(may_end, move |tx, _| {
                 let heard = |agent: &AgentName| writers.last_heard(agent);
                 sabotage::act(sabotage, tx, now, one, &patience, heard)
             })?;
@@ -377,6 +298,10 @@ impl World<'_> {
     fn settle(&mut self, plan: &Plan) -> Verdict {
         self.disk.arm(None);
         self.again = None;
+        if !self.disk.is_on() {
+            // The power went while the server wrote by itself, and nobody has asked it for anything since.
+            self.recover(nothing_ends)?;
+        }
         self.set_drained(false)?;
         for agent in 0..AGENTS {
             self.set_aside(agent, false)?;
@@ -388,8 +313,8 @@ impl World<'_> {
                 None => self.crash(caller),
             }
         }
-        // The first look sends back, the second ends.
-        for _ in 0..2 {
+        // The first look finds that the clock was set, the second sends back, the third ends.
+        for _ in 0..3 {
             self.clock.advance(PATIENCE.lost + Duration::from_secs(1));
             if self.sabotage != Some(Sabotage::NoWatch) {
                 self.watch()?;

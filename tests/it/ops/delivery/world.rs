@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use testflinger_server::app::Presence;
-use testflinger_server::domain::{Clock, Job, JobId, ManualClock, Timestamp};
+use testflinger_server::domain::{Job, JobId, ManualClock, Timestamp};
 use testflinger_server::ops::{self, Claimed, Patience};
 use testflinger_server::store::{HeldRequest, Options, Store, Where, WriteTx};
 
@@ -88,7 +88,6 @@ pub(super) struct World<'w> {
     pub(super) again: Option<Cut>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) agents: Arc<Presence>,
-    pub(super) began: Timestamp,
     pub(super) ledger: Ledger,
     /// What is stored.
     pub(super) picture: Picture,
@@ -111,14 +110,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<'w> World<'w> {
     pub(super) fn new(blobs: &'w Path, disk: Disk, sabotage: Option<Sabotage>) -> Self {
-        let began = Timestamp::from_micros(START);
+        let clock = Arc::new(ManualClock::new(Timestamp::from_micros(START)));
         Self {
+            agents: Arc::new(Presence::new(&*clock)),
+            clock,
             sabotage,
             disk,
             again: None,
-            clock: Arc::new(ManualClock::new(began)),
-            agents: Arc::new(Presence::new(began)),
-            began,
             ledger: Ledger::default(),
             picture: Picture::default(),
             has: [None; CALLERS.len()],
@@ -130,10 +128,6 @@ impl<'w> World<'w> {
             blobs,
             coming: Arc::default(),
         }
-    }
-
-    pub(super) fn patience(&self) -> Patience {
-        Patience { began: self.began, ..PATIENCE }
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -169,8 +163,7 @@ impl<'w> World<'w> {
         });
         self.store = Some(store);
         self.is_made = true;
-        let now = self.clock.now();
-        (self.began, self.agents) = (now, Arc::new(Presence::new(now)));
+        self.agents = Arc::new(Presence::new(&*self.clock));
         let (found, whole) = match found {
             Ok(found) => found,
             Err(error) => return violation(Kind::Broken, error.to_string()),
@@ -259,7 +252,7 @@ impl<'w> World<'w> {
         run: impl FnMut(&mut WriteTx<'_>, Timestamp) -> Result<Option<Claimed>, ops::Error>
         + Send
         + 'static,
-    ) -> Verdict {
+    ) -> Verdict<Outcome<()>> {
         *lock(&self.coming) = None;
         let (sender, receiver) = channel();
         let wanted = Arc::new(AtomicBool::new(true));
@@ -276,8 +269,7 @@ impl<'w> World<'w> {
         );
         self.held.push(Held { caller, queues, fate, wanted, receiver });
         // The writer takes one after the other: when this one is done, the request waits or is answered.
-        self.write_on(may_end, |_, _| Ok(()))?;
-        Ok(())
+        self.write_on(may_end, |_, _| Ok(()))
     }
 
     /// The held requests that were answered.
