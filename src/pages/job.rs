@@ -9,18 +9,20 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::Pages;
 use super::access::see_other;
+use super::log::Which;
 use super::login;
 use super::shell::{Failure, Shell, Shown, live};
 use super::show::{Line, Told, When, growing, log_key, size, span};
 use super::text::logs;
 use super::visitor::Visitor;
+use super::waits::Waits;
 use super::yaml::{self, Token};
 use crate::app::App;
 use crate::domain::{
     Attachments, BlobKind, Change, Event, Job, JobId, JobState, LogKind, Phase, Timestamp, Tried,
 };
 use crate::http::{ApiError, TextPath, upload};
-use crate::ops::{self, By, Cursor, JobGlance, JobStatus, MemberView, Reason, ResultView, Waiting};
+use crate::ops::{self, By, Cursor, JobGlance, JobStatus, MemberView, ResultView};
 use crate::secrets::MaskedJson;
 use crate::store::{Member, ReadTx};
 
@@ -53,18 +55,6 @@ struct Page {
     attachments: Option<String>,
     events: Vec<Told>,
     result: Vec<(String, String)>,
-}
-
-/// Why it waits.
-struct Waits {
-    reason: &'static str,
-    more: String,
-    agents: Vec<AgentNote>,
-}
-
-struct AgentNote {
-    name: String,
-    what: String,
 }
 
 /// A try that failed in provisioning.
@@ -135,7 +125,7 @@ pub(super) async fn get(
         line: Line::of(&glance, now),
         since: When::at(status.since, now),
         may_cancel,
-        waits: status.waiting.as_ref().map(|waiting| why(waiting, now)),
+        waits: status.waiting.as_ref().map(|waiting| Waits::of(waiting, now)),
         silent: job.suspect_since.filter(|_| !ended).map(|at| When::at(at, now)),
         reserved: status.reserved_until.map(|until| match until.since(now) {
             Duration::ZERO => "Its time is over.".to_owned(),
@@ -188,63 +178,17 @@ fn definition(body: &str) -> Vec<Token> {
     vec![Token { class: "y-mark", text }]
 }
 
-/// Why a job waits, in words.
-fn why(waiting: &Waiting, now: Timestamp) -> Waits {
-    let counts = waiting.counts;
-    let reason = match waiting.reason {
-        Reason::Attachments => "Its attachments have not arrived.",
-        Reason::NoAgents => "No agent serves its queue. Is the name of the queue right?",
-        Reason::Excluded => "It excludes every agent of its queue.",
-        Reason::Restricted => "The agents of its queue take only jobs of their restricted queues.",
-        Reason::Offline => "Every agent that may have it is offline or silent.",
-        Reason::Busy => "Every agent that may have it has a job.",
-        Reason::Behind => "Other jobs come first.",
-        Reason::Next => "It is the next one.",
-        Reason::Drained => "The server is drained: it hands out no jobs for now.",
-    };
-    let mut more = Vec::new();
-    if waiting.before > 0 {
-        more.push(match waiting.before {
-            1 => "One job stands before it.".to_owned(),
-            before => format!("{before} jobs stand before it."),
-        });
-    }
-    if counts.busy + counts.offline > 0 && counts.offline > 0 {
-        more.push(format!("{} of its agents are offline.", counts.offline));
-    }
-    if let Some(estimate) = waiting.estimate {
-        let [earliest, likely, latest] = [estimate.earliest, estimate.likely, estimate.latest]
-            .map(|seconds| growing(Duration::from_secs(seconds)));
-        more.push(if latest == earliest {
-            format!("It is expected to start in {likely}.")
-        } else {
-            format!("It is expected to start in {earliest} to {latest}, most likely in {likely}.")
-        });
-    }
-    let note = |agent: &ops::AgentCondition| {
-        let since = agent.since.map(|at| format!(" for {}", growing(now.since(at))));
-        let comment = agent.comment.as_ref().map(|comment| format!(": {comment}"));
-        let word = match agent.condition {
-            ops::Condition::Free => "free",
-            ops::Condition::Busy => "busy",
-            ops::Condition::Offline => "offline",
-            ops::Condition::Silent => "silent",
-            ops::Condition::Excluded => "excluded",
-            ops::Condition::Restricted => "restricted",
-        };
-        let what = [Some(word.to_owned()), since, comment].into_iter().flatten().collect();
-        AgentNote { name: agent.name.to_string(), what }
-    };
-    Waits { reason, more: more.join(" "), agents: waiting.agents.iter().map(note).collect() }
-}
-
 fn tries(job: &Job) -> Vec<TryLine> {
+    let log = |number: usize| {
+        let (kind, phase) = (LogKind::Output, Phase::Provision);
+        Which { id: job.id, kind, phase, of_try: number.to_string() }.path("view", "1")
+    };
     let line = |(number, tried): (usize, &Tried)| TryLine {
         number,
         agent: tried.agent.to_string(),
         code: tried.exit_code,
         took: span(tried.ended_at.since(tried.started_at)),
-        log: format!("/jobs/{}/log/output/provision?try={number}", job.id),
+        log: log(number),
     };
     (1..).zip(&job.tried).map(line).collect()
 }
@@ -311,7 +255,7 @@ async fn log_parts(
             key: log_key(phase, kind),
             phase: phase.as_str(),
             serial: kind == LogKind::Serial,
-            url: format!("/jobs/{id}/log/{}/{}", kind.as_str(), phase.as_str()),
+            url: Which { id, kind, phase, of_try: String::new() }.path("", ""),
             size: size(bytes),
             cut: bytes > TAIL as u64,
             text,

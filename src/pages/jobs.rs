@@ -10,7 +10,7 @@ use super::shell::{Shell, Shown, live};
 use super::show::Line;
 use super::visitor::Visitor;
 use crate::domain::{ClientId, QueueName, Tag};
-use crate::ops::{JobFilter, Stage};
+use crate::ops::{JobFilter, LOOKED_AT, Stage};
 
 /// Jobs on a page.
 const PAGE: usize = 50;
@@ -27,6 +27,8 @@ struct Page {
     mine: Option<String>,
     first: String,
     more: Option<String>,
+    /// The page is short because so many jobs were looked at.
+    looked_at: Option<usize>,
 }
 
 struct Tab {
@@ -115,6 +117,7 @@ pub(super) async fn get(
         Tab { word, path: there.path(""), here: fields.state == *state }
     };
     let mine = visitor.client().map(ToString::to_string).filter(|client| *client != fields.by);
+    let is_short = next.is_some() && lines.len() < PAGE;
     let page = Page {
         shell: Shell::of(&visitor, "Jobs", "/jobs"),
         lines,
@@ -124,6 +127,7 @@ pub(super) async fn get(
         mine: mine.map(|by| Fields { by, ..fields.clone() }.path("")),
         first: fields.path(""),
         more: next.map(|before| fields.path(&before.to_string())),
+        looked_at: is_short.then_some(LOOKED_AT),
         filter: fields,
     };
     Ok(live(&page, &headers))

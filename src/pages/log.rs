@@ -30,10 +30,7 @@ const LONGEST: usize = 4000;
 #[template(path = "found.html")]
 struct Page {
     shell: Shell,
-    id: String,
-    phase: &'static str,
-    serial: bool,
-    url: String,
+    log: Which,
     find: String,
     lines: Vec<Found>,
     cut: bool,
@@ -44,12 +41,35 @@ struct Page {
 #[template(path = "log.html")]
 struct Whole {
     shell: Shell,
-    id: String,
-    phase: &'static str,
-    serial: bool,
-    url: String,
+    log: Which,
     size: String,
-    parts: usize,
+    /// The addresses of its parts.
+    parts: Vec<String>,
+}
+
+/// One of the logs of a job.
+pub(super) struct Which {
+    pub(super) id: JobId,
+    pub(super) kind: LogKind,
+    pub(super) phase: Phase,
+    /// An earlier try of the job; empty for the last one.
+    pub(super) of_try: String,
+}
+
+impl Which {
+    /// Its address, with something that is asked for of it.
+    pub(super) fn path(&self, what: &str, value: &str) -> String {
+        let Self { id, kind, phase, of_try } = self;
+        let path = format!("/jobs/{id}/log/{}/{}", kind.as_str(), phase.as_str());
+        Query::path(&path, &[("try", of_try), (what, value)])
+    }
+
+    fn title(&self) -> String {
+        let phase = self.phase.as_str().replace('_', " ");
+        let serial = if self.kind == LogKind::Serial { " (serial)" } else { "" };
+        let of_try = if self.of_try.is_empty() { "" } else { ", try " };
+        format!("{phase}{serial}{of_try}{}", self.of_try)
+    }
 }
 
 /// A line in which the text is.
@@ -92,27 +112,22 @@ pub(super) async fn get(
         let part = pieces.part(&app, number).await.ok_or_else(unknown)?;
         return Ok(plain(Body::from(part)));
     }
-    let url = format!("/jobs/{id}/log/{}/{}", kind.as_str(), phase.as_str());
+    let of_try = of_try.map(|number| number.to_string()).unwrap_or_default();
+    let log = Which { id, kind, phase, of_try };
     if !query.get("view").is_empty() {
         return Ok(html(&Whole {
-            shell: Shell::of(&visitor, format!("Log of {}", phase.as_str()), "/jobs"),
-            id: id.to_string(),
-            phase: phase.as_str(),
-            serial: kind == LogKind::Serial,
-            url,
+            shell: Shell::of(&visitor, format!("Log of {}", log.title()), "/jobs"),
             size: show::size(size),
-            parts: pieces.parts(),
+            parts: (0..pieces.parts()).map(|part| log.path("part", &part.to_string())).collect(),
+            log,
         }));
     }
     let find = query.get("find");
     if !find.is_empty() {
         let (lines, cut) = search(&app, pieces, &find.to_lowercase()).await;
         return Ok(html(&Page {
-            shell: Shell::of(&visitor, format!("{find} in {}", phase.as_str()), "/jobs"),
-            id: id.to_string(),
-            phase: phase.as_str(),
-            serial: kind == LogKind::Serial,
-            url,
+            shell: Shell::of(&visitor, format!("{find} in {}", log.title()), "/jobs"),
+            log,
             find: find.to_owned(),
             lines,
             cut,
@@ -121,8 +136,13 @@ pub(super) async fn get(
     let mut response = plain(stream(app, pieces));
     response.extensions_mut().insert(About(size));
     if !query.get("download").is_empty() {
-        let name =
-            format!("attachment; filename=\"{id}-{}-{}.txt\"", phase.as_str(), kind.as_str());
+        let of_try = if log.of_try.is_empty() { "" } else { "-try-" };
+        let name = format!(
+            "attachment; filename=\"{id}{of_try}{}-{}-{}.txt\"",
+            log.of_try,
+            phase.as_str(),
+            kind.as_str()
+        );
         if let Ok(name) = HeaderValue::from_str(&name) {
             response.headers_mut().insert(CONTENT_DISPOSITION, name);
         }

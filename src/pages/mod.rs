@@ -21,6 +21,7 @@ mod shell;
 mod show;
 mod text;
 mod visitor;
+mod waits;
 mod yaml;
 
 use axum::Router;

@@ -31,7 +31,7 @@ fn jobs_are_listed_newest_first_a_page_at_a_time() {
 }
 
 #[test]
-fn the_few_jobs_of_a_submitter_are_found_behind_many_others() {
+fn the_few_jobs_of_a_submitter_are_found_behind_many_others_and_a_text_page_by_page() {
     let server = TestServer::start();
     let anyone = server.anonymous();
     let me = server.client("me", "contributor");
@@ -43,8 +43,19 @@ fn the_few_jobs_of_a_submitter_are_found_behind_many_others() {
             scope.spawn(many);
         }
     });
-    assert_eq!(ids(&anyone, "/jobs?by=me"), [mine]);
+    assert_eq!(ids(&anyone, "/jobs?by=me"), std::slice::from_ref(&mine));
     assert!(!anyone.get("/jobs?by=me").text().contains(">Older"));
+    // Of a text there is no index.
+    let newest = anyone.get(&format!("/jobs?text={mine}"));
+    for part in
+        ["None of the jobs that this page looked at matches.", "This page looked at 2000 jobs;"]
+    {
+        assert!(newest.text().contains(part), "{part}: {}", newest.text());
+    }
+    let (before, _) = newest.text().split_once("\">Older").unwrap();
+    let older = before.rsplit_once("href=\"").unwrap().1.replace("&#38;", "&");
+    assert_eq!(ids(&anyone, &older), [mine]);
+    assert!(!anyone.get(&older).text().contains("This page looked at"));
 }
 
 #[test]

@@ -34,6 +34,42 @@ fn a_job_shows_its_definition_phases_logs_and_history() {
 }
 
 #[test]
+fn the_log_of_an_earlier_try_stays_itself_while_it_is_read_searched_and_downloaded() {
+    let server = TestServer::start();
+    let anyone = server.anonymous();
+    let enrol = |name| enrol(&server, name, &json!({ "state": "waiting", "queues": ["q"] }));
+    let (first, second) = (enrol("a"), enrol("b"));
+    let id = anyone.submit(&json!({ "job_queue": "q", "retries": 1 }));
+    for (agent, code, text) in [(&first, 46, "a flashes\n"), (&second, 0, "b flashes\n")] {
+        assert_eq!(agent.claim("q").as_ref(), Some(&id));
+        let result = format!("/v1/result/{id}");
+        agent.post(&result, &json!({ "job_state": "provision" }));
+        let ended = json!({ "provision_output": text, "provision_status": code });
+        assert_eq!(agent.post(&result, &ended).status, 200);
+        assert_eq!(agent.post(&result, &json!({ "job_state": "complete" })).status, 200);
+    }
+    let path = format!("/jobs/{id}/log/output/provision?try=1");
+    let page = anyone.get(&format!("/jobs/{id}"));
+    assert!(page.text().contains(&format!("href=\"{path}&#38;view=1\"")), "{}", page.text());
+    let whole = anyone.get(&format!("{path}&view=1"));
+    for part in
+        ["provision, try 1", "name=\"try\" value=\"1\"", "try=1&#38;part=0", "try=1&#38;download=1"]
+    {
+        assert!(whole.text().contains(part), "{part}: {}", whole.text());
+    }
+    assert!(anyone.get(&format!("{path}&part=0")).text().starts_with("a flashes\n"));
+    let found = anyone.get(&format!("{path}&find=flashes"));
+    for part in
+        ["provision, try 1", "name=\"try\" value=\"1\"", "1 line with", "try=1&#38;view=1#part-0"]
+    {
+        assert!(found.text().contains(part), "{part}: {}", found.text());
+    }
+    let sent = anyone.get(&format!("{path}&download=1"));
+    let name = format!("attachment; filename=\"{id}-try-1-provision-output.txt\"");
+    assert_eq!(sent.header("Content-Disposition"), Some(name.as_str()));
+}
+
+#[test]
 fn a_job_says_why_it_waits() {
     let server = TestServer::start();
     let anyone = server.anonymous();
