@@ -110,7 +110,8 @@ fn describe(route: &Route, section: &Section) -> Value {
     let names = path.split('{').skip(1).filter_map(|part| part.split('}').next());
     let parameter = |(name, schema): (&str, &Value)| {
         let name = name.trim_start_matches('*');
-        json!({ "name": name, "in": "path", "required": true, "schema": schema })
+        let example = like(name, schema);
+        json!({ "name": name, "in": "path", "required": true, "schema": schema, "example": example })
     };
     let mut parameters: Vec<Value> = names.zip(&operation.path).map(parameter).collect();
     parameters.extend(operation.query.clone());
@@ -141,6 +142,20 @@ fn describe(route: &Route, section: &Section) -> Value {
         described["x-extension"] = json!(true);
     }
     described
+}
+
+/// A value of a parameter in a path, as the examples of `docs/API.md` have it.
+fn like(name: &str, schema: &Value) -> &'static str {
+    match name {
+        "id" if schema["format"] == "uuid" => "01a20ad7-7c66-7762-ad1c-479f6117afcd",
+        "file" => "docs.js",
+        "kind" => "output",
+        "name" => "rack1",
+        "number" => "1",
+        "path" => "wifi/password",
+        "queue" => "myqueue",
+        _ => "ci",
+    }
 }
 
 /// The answers: those that the document names, and those that every request like it may get.
@@ -261,6 +276,7 @@ fn error() -> Value {
         },
         "required": ["detail", "message"],
         "additionalProperties": false,
+        "examples": [{ "detail": {}, "message": "Job not found" }],
     })
 }
 

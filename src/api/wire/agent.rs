@@ -218,7 +218,8 @@ static PROVISIONED: Shape = Shape {
     doc: "How a provisioning ended.",
     others: Others::Refused,
     members: &[
-        must("job_id", TEXT, "The job that it was made for."),
+        must("job_id", TEXT, "The job that it was made for.")
+            .like("01a20ad7-7c66-7762-ad1c-479f6117afcd"),
         must("exit_code", INTEGER, "Zero for success.").like("0"),
         may("detail", TEXT, "What there is to say about it."),
     ],

@@ -11,7 +11,8 @@ static WANTED: Shape = Shape {
     name: "CheckContents",
     doc: "What a check looks at.",
     others: Others::Kept,
-    members: &[may("hash", TEXT, "`no` looks at the sizes of files only, without reading them.")],
+    members: &[may("hash", TEXT, "`no` looks at the sizes of files only, without reading them.")
+        .like("no")],
 };
 
 /// What a check shall look at.

@@ -48,14 +48,16 @@ static WANTED: Shape = Shape {
     doc: "Which part of a log is read.",
     others: Others::Refused,
     members: &[
-        may("start_fragment", at_least(0), "Fragments from this number on."),
-        may("start_timestamp", TIME, "Fragments that were written then or later."),
-        may("phase", one_of(&Phase::WORDS), "Fragments of this phase."),
+        may("start_fragment", at_least(0), "Fragments from this number on.").like("0"),
+        may("start_timestamp", TIME, "Fragments that were written then or later.")
+            .like("2026-01-01T00:00:00+00:00"),
+        may("phase", one_of(&Phase::WORDS), "Fragments of this phase.").like("test"),
         may(
             "try",
             at_least(1),
             "Fragments of this try alone, which failed in provisioning, from 1.",
-        ),
+        )
+        .like("1"),
     ],
 };
 

@@ -77,7 +77,8 @@ static OF_TRY: Shape = Shape {
         "try",
         at_least(1),
         "A try that failed in provisioning, from 1; without it the last try.",
-    )],
+    )
+    .like("1")],
 };
 
 /// Which try of a job is meant; without a number the last one.

@@ -17,8 +17,9 @@ static SEARCH: Shape = Shape {
     doc: "Which jobs are looked for; without anything, all.",
     others: Others::Kept,
     members: &[
-        may("tags", list(&NAME).up_to(SEARCHED), "Jobs that have one of these tags."),
-        may("match", one_of(&["any", "all"]), "`all`: jobs that have all of the tags."),
+        may("tags", list(&NAME).up_to(SEARCHED), "Jobs that have one of these tags.")
+            .like(r#"["smoke"]"#),
+        may("match", one_of(&["any", "all"]), "`all`: jobs that have all of the tags.").like("all"),
         may(
             "state",
             list(&one_of(&[
@@ -39,7 +40,8 @@ static SEARCH: Shape = Shape {
             ]))
             .up_to(SEARCHED),
             "Jobs in one of these states; `active` stands for all jobs that have not ended.",
-        ),
+        )
+        .like(r#"["active"]"#),
     ],
 };
 
@@ -75,7 +77,9 @@ static NAMED_QUEUES: Shape = Shape {
     name: "NamedQueues",
     doc: "Queues by name.",
     others: Others::Kept,
-    members: &[may("queue", list(&NAME).up_to(NAMES), "A queue; may be repeated.")],
+    members: &[
+        may("queue", list(&NAME).up_to(NAMES), "A queue; may be repeated.").like(r#"["myqueue"]"#)
+    ],
 };
 
 /// The queues that a query names, without repetition.
@@ -98,7 +102,9 @@ static CONTENTS: Shape = Shape {
     name: "BackupContents",
     doc: "What a backup has in it.",
     others: Others::Kept,
-    members: &[may("secrets", TEXT, "`no` leaves out everything that support must not see.")],
+    members: &[
+        may("secrets", TEXT, "`no` leaves out everything that support must not see.").like("no")
+    ],
 };
 
 /// What a backup shall have in it.

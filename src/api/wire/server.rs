@@ -81,7 +81,7 @@ static BYTES: Shape = Shape {
     others: Others::Refused,
     members: &[
         must("blobs", COUNT, "All artifacts and attachments."),
-        must("database", COUNT, "The database."),
+        must("database", COUNT, "The database and its journal."),
         must("free", COUNT, "What is free on the disk of the data directory."),
         must("reserve", COUNT, "The setting `disk_reserve`."),
     ],

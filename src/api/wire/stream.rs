@@ -18,7 +18,8 @@ static FROM: Shape = Shape {
         "last_event_id",
         TEXT,
         "The id of the last event that was seen, where the header Last-Event-ID does not say it.",
-    )],
+    )
+    .like("4711")],
 };
 
 /// Where a stream begins.

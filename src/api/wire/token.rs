@@ -17,7 +17,8 @@ static FORM: Shape = Shape {
         TEXT,
         "`jwt` for the bare access token as text, `json` for both tokens as an object. Without it the server guesses \
          which of the two the client reads.",
-    )],
+    )
+    .like("json")],
 };
 
 /// The form of an answer that a client asks for.
@@ -38,7 +39,7 @@ static REFRESH: Shape = Shape {
     name: "Refresh",
     doc: "A refresh token to be used or revoked.",
     others: Others::Refused,
-    members: &[must("refresh_token", text(1, usize::MAX), "The refresh token.")],
+    members: &[must("refresh_token", text(1, usize::MAX), "The refresh token.").like("9b1f..")],
 };
 
 /// The digest of a refresh token; nobody keeps the token itself.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use testflinger_server::config::{Mode, Raw};
 
 use crate::support::TestServer;
+use crate::support::contract::fits;
 
 fn document() -> Value {
     let server = TestServer::with(Raw { access: Some(Mode::Locked), ..Raw::default() });
@@ -48,6 +49,37 @@ fn every_operation_is_described_for_people_and_has_a_name_of_its_own() {
             assert!(fine && responses.len() > 2, "{verb} {path}");
         }
     }
+}
+
+#[test]
+fn every_parameter_body_and_answer_has_an_example() {
+    let document = document();
+    let mut lacking = Vec::new();
+    for (path, verbs) in document["paths"].as_object().unwrap() {
+        // It describes itself.
+        for (verb, operation) in
+            verbs.as_object().unwrap().iter().filter(|_| path != "/openapi.json")
+        {
+            for parameter in operation["parameters"].as_array().unwrap() {
+                let schema = &parameter["schema"];
+                let shows = !parameter["example"].is_null() || !schema["examples"].is_null();
+                if !shows {
+                    lacking.push(format!("{verb} {path}: {}", parameter["name"]));
+                }
+            }
+            let parts =
+                [("body", &operation["requestBody"]), ("answer", &operation["responses"]["200"])];
+            for (part, described) in parts {
+                let content = &described["content"]["application/json"];
+                let Some(schema) = content.get("schema") else { continue };
+                let example = content.get("example").ok_or("no example".to_owned());
+                if let Err(why) = example.and_then(|example| fits(schema, example, "it")) {
+                    lacking.push(format!("{verb} {path}: {part}: {why}"));
+                }
+            }
+        }
+    }
+    assert!(lacking.is_empty(), "{lacking:#?}");
 }
 
 #[test]

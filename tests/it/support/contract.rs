@@ -92,7 +92,7 @@ fn leads(template: &str, path: &str) -> bool {
 }
 
 /// Whether a value is as a schema says: the keywords that this server's schemas use.
-fn fits(schema: &Value, value: &Value, at: &str) -> Result<(), String> {
+pub(crate) fn fits(schema: &Value, value: &Value, at: &str) -> Result<(), String> {
     if let Some(name) = schema["$ref"].as_str() {
         let pointer = name.strip_prefix('#').unwrap();
         return fits(DOCUMENT.pointer(pointer).unwrap(), value, at);

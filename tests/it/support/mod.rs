@@ -2,7 +2,7 @@
 
 pub(crate) mod auth;
 mod caller;
-mod contract;
+pub(crate) mod contract;
 pub(crate) mod disk;
 mod events;
 mod hook;
