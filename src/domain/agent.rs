@@ -3,21 +3,25 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{AgentName, Change, ClientId, JobId, QueueName, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{AgentName, Change, ClientId, JobId, QueueName, Timestamp, plain};
 
 /// The members whose changes go into an agent's history.
 const TOLD: [&str; 6] = ["state", "comment", "queues", "location", "provision_type", "job_id"];
 
 /// An agent.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Agent {
     /// Its name.
     pub name: AgentName,
     /// Its place in the order of first appearance.
     pub seq: u64,
     /// When it last posted something about itself.
+    #[serde(with = "plain::exact")]
     pub updated_at: Timestamp,
     /// What it posted, member by member, as JSON text; members it never posted are absent.
+    #[serde(with = "plain::json_texts")]
     pub fields: BTreeMap<String, String>,
     /// Its queues, also in `fields`.
     pub queues: Vec<QueueName>,
@@ -154,11 +158,12 @@ impl Agent {
 
 /// Why an agent gets no jobs although it asks for them. What it says of its own state stays as it is: stock agents
 /// overwrite that themselves while they run a job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aside {
     /// What set it aside.
     pub cause: Cause,
     /// When.
+    #[serde(with = "plain::exact")]
     pub since: Timestamp,
     /// Why, for people; may be empty.
     pub why: String,
@@ -174,11 +179,13 @@ impl fmt::Display for Aside {
 }
 
 /// What sets an agent aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cause {
     /// The administrator drained it.
+    #[serde(rename = "drained")]
     Drain,
     /// Its provisionings failed.
+    #[serde(rename = "quarantined")]
     Quarantine,
 }
 
@@ -224,9 +231,10 @@ impl AgentPost {
 }
 
 /// The end of one provisioning.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provision {
     /// When it was reported.
+    #[serde(with = "plain::exact")]
     pub at: Timestamp,
     /// Of which job; agents post any text.
     pub job_id: String,

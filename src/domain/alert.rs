@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use super::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Timestamp, plain};
 
 /// What an alert is about. Its words are on disk and on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Trouble {
     /// An agent that is in service was not heard for long.
     AgentLost,
@@ -93,12 +96,13 @@ impl fmt::Display for Trouble {
 }
 
 /// An alert that has begun.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// What it is about.
     pub trouble: Trouble,
     /// Which agent or queue; empty when it is about the server.
     pub name: String,
     /// Since when.
+    #[serde(with = "plain::exact")]
     pub since: Timestamp,
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Timestamp;
@@ -64,7 +65,8 @@ impl fmt::Display for BlobName {
 }
 
 /// What a blob is to its job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BlobKind {
     /// What the test left behind.
     Artifact,

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{ClientId, NamePattern, QueueName, Role, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{ClientId, NamePattern, QueueName, Role, Timestamp, plain};
 
 /// A client.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
     /// Its id.
     pub id: ClientId,
@@ -25,6 +27,7 @@ pub struct Client {
     /// How to reach the person who is responsible for it.
     pub email: Option<String>,
     /// When it was created.
+    #[serde(with = "plain::exact")]
     pub created_at: Timestamp,
 }
 

@@ -1,9 +1,12 @@
 //! The history of jobs and agents: every change, when, by whom, from what to what, and why.
 
-use super::{AgentName, ClientId, JobId, JobState, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{AgentName, ClientId, JobId, JobState, Timestamp, plain};
 
 /// Who did something.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Actor {
     /// Somebody who did not say who they are.
     Anonymous,
@@ -18,7 +21,8 @@ pub enum Actor {
 }
 
 /// What a history belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Subject {
     /// A job.
     Job(JobId),
@@ -27,9 +31,10 @@ pub enum Subject {
 }
 
 /// One change, with everything that is told about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// When.
+    #[serde(with = "plain::exact")]
     pub at: Timestamp,
     /// By whom.
     pub actor: Actor,
@@ -48,7 +53,8 @@ impl Event {
 }
 
 /// What changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Change {
     /// A job is in another state.
     State {

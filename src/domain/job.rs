@@ -3,12 +3,14 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
-    AgentName, Change, ClientId, JobId, JobState, LogKind, QueueName, Tag, Timestamp, Tried,
+    AgentName, Change, ClientId, JobId, JobState, LogKind, QueueName, Tag, Timestamp, Tried, plain,
 };
 
 /// A job without its body. What happens to it is a method below; nothing else changes its state.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// Its id.
     pub id: JobId,
@@ -27,20 +29,26 @@ pub struct Job {
     /// How often it was submitted, from 1.
     pub attempt: u32,
     /// When it was submitted.
+    #[serde(with = "plain::exact")]
     pub created_at: Timestamp,
     /// When it was handed to an agent.
+    #[serde(with = "plain::exact_if_any")]
     pub started_at: Option<Timestamp>,
     /// When it ended.
+    #[serde(with = "plain::exact_if_any")]
     pub finished_at: Option<Timestamp>,
     /// The agent that has or had it, when that agent said who it is.
     pub agent: Option<AgentName>,
     /// The agent has shown that it got the job.
     pub acknowledged: bool,
     /// Since when its agent says nothing, once that was long enough to be noticed.
+    #[serde(with = "plain::exact_if_any")]
     pub suspect_since: Option<Timestamp>,
     /// Since when its agent asks for other jobs without having reported the end of this one.
+    #[serde(with = "plain::exact_if_any")]
     pub left_since: Option<Timestamp>,
     /// Until when it may wait in its queue.
+    #[serde(with = "plain::exact_if_any")]
     pub queue_until: Option<Timestamp>,
     /// The client that submitted it.
     pub client: Option<ClientId>,
@@ -327,7 +335,8 @@ impl Job {
 }
 
 /// Whether a job needs an archive of attachments before an agent may have it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Attachments {
     /// The job names none.
     None,
@@ -393,7 +402,8 @@ impl Standing {
 }
 
 /// Who ended a job; decides what a late result of its agent may still change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EndedBy {
     /// Its agent, by posting a final state.
     Agent,

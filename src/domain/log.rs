@@ -1,9 +1,12 @@
 //! Logs of jobs and the fragments that they are made of.
 
+use serde::{Deserialize, Serialize};
+
 use super::{JobId, Phase, Timestamp};
 
 /// The two logs of a phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LogKind {
     /// What the phase's commands printed.
     Output,

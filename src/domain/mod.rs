@@ -16,6 +16,7 @@ pub mod name;
 pub mod network;
 pub mod notice;
 pub mod pattern;
+pub mod plain;
 pub mod queue;
 pub mod refresh;
 pub mod role;

@@ -1,26 +1,30 @@
 //! Notices: what somebody elsewhere is told and has not taken yet.
 
-use super::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Timestamp, plain};
 
 /// Something that is sent until it is taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// Its number: those for the same place go in the order of their numbers.
     pub number: u64,
     /// What is sent, and where to.
     pub message: Message,
     /// Since when it waits.
+    #[serde(with = "plain::exact")]
     pub at: Timestamp,
     /// How often it was sent in vain.
     pub tries: u32,
     /// When it is sent next; for one that was given up, when that happened.
+    #[serde(with = "plain::exact")]
     pub next_at: Timestamp,
     /// Why it was not taken the last time; empty before the first.
     pub error: String,
 }
 
 /// What is sent, and where to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// How.
     pub form: Form,
@@ -31,7 +35,8 @@ pub struct Message {
 }
 
 /// How a message is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Form {
     /// An event of a job, as `PUT` of JSON to a place that an agent named.
     Event,

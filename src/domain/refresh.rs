@@ -1,15 +1,19 @@
 //! Refresh tokens.
 
-use super::{ClientId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{ClientId, Timestamp, plain};
 
 /// A refresh token, without the token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refresh {
     /// Whose it is.
     pub client: ClientId,
     /// When it was issued.
+    #[serde(with = "plain::exact")]
     pub created_at: Timestamp,
     /// When it was last used.
+    #[serde(with = "plain::exact")]
     pub used_at: Timestamp,
     /// It was taken back.
     pub revoked: bool,

@@ -1,7 +1,10 @@
 //! Roles and access modes.
 
+use serde::{Deserialize, Serialize};
+
 /// What a client may do; the policy says what that is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// No rights of its own (a role of the older server).
     User,

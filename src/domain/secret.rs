@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::{ClientId, Timestamp};
+use super::{ClientId, Timestamp, plain};
 
 /// The longest path, bytes.
 const LONGEST: usize = 512;
 
 /// The place of a secret in its client's name space, such as `wifi/password`: words of letters, digits, `_` and `-`,
 /// separated by slashes. So it never begins or ends with a slash, and never has a `..`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct SecretPath(String);
 
@@ -64,7 +64,7 @@ impl fmt::Debug for SecretPath {
 }
 
 /// A secret of a client. Its value is sealed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret {
     /// Whose it is.
     pub client: ClientId,
@@ -73,8 +73,10 @@ pub struct Secret {
     /// The sealed value.
     pub sealed: SealedBytes,
     /// When it was written.
+    #[serde(with = "plain::exact")]
     pub written_at: Timestamp,
     /// When it ends; `None` for never.
+    #[serde(with = "plain::exact_if_any")]
     pub expires_at: Option<Timestamp>,
     /// The first claim of a job that uses it takes it away.
     pub ephemeral: bool,
@@ -89,7 +91,7 @@ impl Secret {
 }
 
 /// A secret that a job uses: an environment variable of its test gets the value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobSecret {
     /// The variable.
     pub variable: String,

@@ -1,18 +1,22 @@
 //! Tries of a job.
 
-use super::{AgentName, JobId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{AgentName, JobId, Timestamp, plain};
 
 /// The most tries after the first that a job may ask for.
 pub const MOST_RETRIES: u32 = 10;
 
 /// A try of a job that failed in provisioning.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tried {
     /// The agent that tried.
     pub agent: AgentName,
     /// When the job was handed to it.
+    #[serde(with = "plain::exact")]
     pub started_at: Timestamp,
     /// When the agent reported the end.
+    #[serde(with = "plain::exact")]
     pub ended_at: Timestamp,
     /// The exit code of provisioning.
     pub exit_code: i64,

@@ -5,15 +5,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::backup::{Aside, Error, MARKER, Place, Target, check_interrupted, give};
-use super::engine::database::CACHE;
+use super::backup::{Aside, Error, MARKER, Place, Target, check_interrupted, give, put_key};
 use super::engine::disk::{create_private, sync_dir};
-use super::engine::{self, BLOBS, DATABASE};
+use super::engine::{self, BLOBS, DATABASE, KEYS};
 use super::upkeep::check::{self, Report, check};
 use super::{Blobs, Options, Store};
-use crate::domain::SystemClock;
+use crate::domain::{SystemClock, Timestamp};
 
 const SCRATCH: &str = "scratch";
+
+/// Page cache, bytes. Whatever is written is seldom read again, and the check has a cache of its own afterwards.
+const CACHE: usize = 16 << 20;
 
 /// A data directory under way. Dropping it removes it, and nothing is changed.
 pub struct Build {
@@ -32,7 +34,57 @@ pub struct Built {
     pub report: Report,
 }
 
+/// A directory that is written aside and put in its place in one step. Dropping it removes it.
+pub struct NewDir {
+    aside: Aside,
+    place: Place,
+}
+
+impl NewDir {
+    /// Begins a directory that shall be at `dir`, where nothing is, or an empty directory.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], or what the disk says.
+    pub fn begin(dir: &Path, now: Timestamp) -> Result<Self, Error> {
+        let dir = dir.to_owned();
+        let target = Target { dir, replace: false, dry_run: false, new_signing_key: false, now };
+        let place = Place::look(&target)?;
+        Ok(Self { aside: Aside::create(&place.dir)?, place })
+    }
+
+    /// Where it is until then.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.aside.dir
+    }
+
+    /// Makes everything in it durable and gives it its name.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn finish(self, now: Timestamp) -> Result<(), Error> {
+        let failed = |source: io::Error| Error::Write { path: self.aside.dir.clone(), source };
+        let dir = fs::File::open(&self.aside.dir).map_err(failed)?;
+        // There may be a million files: the whole file system at once is faster than each of them.
+        rustix::fs::syncfs(&dir).map_err(|errno| failed(errno.into()))?;
+        if let Some((uid, gid)) = self.place.owner {
+            give(&self.aside.dir, uid, gid)?;
+        }
+        self.aside.put_in_place(&self.place, "", now).map(drop)
+    }
+}
+
 impl Build {
+    /// Begins with an empty directory, whatever is at the target.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when something is there that may not be replaced, [`engine::Error::Locked`] while a server uses it.
+    pub fn begin_anew(target: Target) -> Result<Self, Error> {
+        let place = Place::look(&target)?;
+        let aside = Aside::create(&place.dir)?;
+        Self::open(aside, place, target)
+    }
+
     /// Begins with an empty directory, or with a copy of the data that is at the target. Files of blobs never change, so
     /// that the copy shares them.
     ///
@@ -49,6 +101,10 @@ impl Build {
             }
             copy(&place.dir, &aside.dir, |from, to| fs::copy(from, to))?;
         }
+        Self::open(aside, place, target)
+    }
+
+    fn open(aside: Aside, place: Place, target: Target) -> Result<Self, Error> {
         let options =
             Options { cache: CACHE, clock: Arc::new(SystemClock), on_fatal: Box::new(|_| {}) };
         let store = Store::open_aside(&aside.dir, options)?;
@@ -59,6 +115,20 @@ impl Build {
     #[must_use]
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Where it is until then.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.aside.dir
+    }
+
+    /// Adds a key.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn put_key(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        put_key(&self.aside.dir, name, bytes)
     }
 
     /// A folder beside the data for what is needed only until the end.
@@ -84,6 +154,9 @@ impl Build {
                 .map_err(|source| Error::Write { path: scratch, source })?;
         }
         Blobs::new(self.aside.dir.join(BLOBS)).sync()?;
+        if self.aside.dir.join(KEYS).exists() {
+            sync_dir(&self.aside.dir.join(KEYS))?;
+        }
         sync_dir(&self.aside.dir)?;
         let options = check::Options { repair: false, hash: false };
         let report = check(&self.aside.dir, options, &mut |_| {})?;

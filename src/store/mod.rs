@@ -17,7 +17,7 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 pub use blobs::{Blobs, Upload};
-pub use build::{Build, Built};
+pub use build::{Build, Built, NewDir};
 pub use engine::disk::give_to_owner;
 pub(crate) use engine::disk::{Aside, create_private, restrict_mode, sync_dir};
 use engine::observer::Observed;
@@ -30,8 +30,8 @@ pub use nouns::aging::Kind as Class;
 use nouns::job::lines::Follower;
 pub use nouns::{
     AgentReads, AlertReads, Ask, BlobReads, CHUNK, ClientReads, HistoryReads, JobCounts, JobReads,
-    JobsOf, Lines, Listed, LogReads, Member, NoticeReads, QueueReads, ResultReads, RuleReads,
-    SecretReads, Tray, WaitReads,
+    JobsOf, Lines, Listed, LogEnd, LogReads, Member, NoticeReads, QueueReads, ResultReads,
+    RuleReads, SecretReads, Tray, WaitReads, Whole,
 };
 pub use upkeep::check;
 pub use upkeep::due::{Due, DueAfter, DuePage, DueReads};
@@ -281,6 +281,14 @@ impl Store {
         let snapshot = || self.read();
         let dir = self.dir.as_deref();
         backup::Origin { snapshot: &snapshot, blobs: &self.blobs, dir }.backup(what, now, out)
+    }
+
+    /// The keys beside the database by name, unless it is in memory.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn keys(&self) -> Result<Vec<(String, Vec<u8>)>, backup::Error> {
+        backup::keys(self.dir.as_deref())
     }
 
     /// Notes that a backup was made; one in memory notes nothing.

@@ -239,7 +239,7 @@ fn length(bytes: &[u8]) -> Result<[u8; 4], Error> {
 }
 
 /// The keys that the server made for itself.
-pub(super) fn keys(dir: Option<&Path>) -> Result<Vec<(String, Vec<u8>)>, Error> {
+pub(in crate::store) fn keys(dir: Option<&Path>) -> Result<Vec<(String, Vec<u8>)>, Error> {
     let Some(dir) = dir.map(|dir| dir.join(engine::KEYS)).filter(|dir| dir.exists()) else {
         return Ok(Vec::new());
     };

@@ -89,6 +89,17 @@ impl Loader {
     }
 }
 
+/// Writes a key into a data directory.
+pub(in crate::store) fn put_key(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    create_private(&dir.join(KEYS))?;
+    let path = dir.join(KEYS).join(name);
+    let written = new_file(&path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.map_err(|source| Error::write(path, source))
+}
+
 impl Sink for Loader {
     fn manifest(&mut self, manifest: &Manifest) -> Result<(), Error> {
         check_room(&self.dir, manifest.size())?;
@@ -126,13 +137,7 @@ impl Sink for Loader {
         if self.new_signing_key && name == SIGNING_KEY {
             return Ok(());
         }
-        create_private(&self.dir.join(KEYS))?;
-        let path = self.dir.join(KEYS).join(name);
-        let written = new_file(&path).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        });
-        written.map_err(|source| Error::write(path, source))
+        put_key(&self.dir, name, bytes)
     }
 
     fn blob_begins(&mut self, name: BlobName) -> Result<(), Error> {

@@ -23,8 +23,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use dump::Origin;
 pub use dump::What;
+pub(super) use dump::keys;
 pub use interrupted::{check as check_interrupted, interrupt};
 pub use leftovers::sweep;
+pub(super) use load::put_key;
 pub use note::{Note, Notes};
 pub use read::{manifest, verify};
 pub(super) use restore::{Aside, MARKER, Place, give};
@@ -238,7 +240,8 @@ impl Manifest {
 }
 
 /// Whether a file of this name is a key: what else lies in that folder is not ours.
-fn is_key(name: &str) -> bool {
+#[must_use]
+pub fn is_key(name: &str) -> bool {
     let stem = name.strip_suffix(".key").unwrap_or_default();
     (1..=60).contains(&stem.len()) && stem.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
 }

@@ -161,7 +161,7 @@ impl<R: Rows> ClientReads for R {
     }
 }
 
-fn refresh(record: RefreshV1) -> Refresh {
+pub(super) fn refresh(record: RefreshV1) -> Refresh {
     Refresh {
         client: ClientId::trusted(record.client),
         created_at: Timestamp::from_micros(record.created_at),

@@ -4,10 +4,12 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Actor, AgentName, Change, ClientId, Event, JobState, Subject, Timestamp};
+use crate::domain::{
+    Actor, AgentName, Change, ClientId, Event, JobId, JobState, Subject, Timestamp,
+};
 use crate::store::engine::codec::first_version;
 use crate::store::engine::observer::News;
-use crate::store::engine::{ALL, Error, Key, Rows, Table, Tail, WriteTx, codec};
+use crate::store::engine::{ALL, Error, Key, Rows, Table, Tail, WriteTx, codec, leading_name};
 
 /// One change of a job or an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,17 @@ pub(crate) fn key(subject: &Subject) -> Key {
         Subject::Job(id) => Key::new().byte(JOB).raw(id.as_bytes()),
         Subject::Agent(name) => Key::new().byte(AGENT).name(name.as_str()),
     }
+}
+
+/// The subject in the key of an event.
+pub(super) fn subject(key: &[u8]) -> Result<Subject, Error> {
+    let agent = |rest| leading_name(rest).map(|(name, _)| AgentName::trusted(name));
+    let found = match key.split_first() {
+        Some((&JOB, rest)) => Some(Subject::Job(JobId::stored(rest)?)),
+        Some((&AGENT, rest)) => agent(rest).map(Subject::Agent),
+        _ => None,
+    };
+    found.ok_or_else(|| Error::Corrupt("the key of an event names no subject".to_owned()))
 }
 
 /// Reading histories.
@@ -153,7 +166,7 @@ const STATE: &str = "state";
 const ATTACHMENTS: (&str, &str, &str) = ("attachments", "waiting", "complete");
 const SILENCE: (&str, &str, &str) = ("agent", "heard", "silent");
 
-fn record(event: &Event) -> HistoryV1 {
+pub(super) fn record(event: &Event) -> HistoryV1 {
     let (actor, actor_name) = match &event.actor {
         Actor::Anonymous => (0, ""),
         Actor::Agent(name) => (1, name.as_str()),

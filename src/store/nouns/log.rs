@@ -43,7 +43,7 @@ impl Log {
         self.key().byte(u8::try_from(place).unwrap_or_default())
     }
 
-    fn fragment(self, phase: Phase, number: i64, copy: u64) -> Key {
+    pub(super) fn fragment(self, phase: Phase, number: i64, copy: u64) -> Key {
         self.phase(phase).signed(number).number(copy)
     }
 
@@ -180,7 +180,7 @@ impl<R: Rows> LogReads for R {
     }
 }
 
-fn tail(rows: &impl Rows, log: Log) -> Result<Option<LogTailV1>, Error> {
+pub(super) fn tail(rows: &impl Rows, log: Log) -> Result<Option<LogTailV1>, Error> {
     rows.record(Table::LogTail, &log.key())
 }
 
@@ -193,12 +193,12 @@ pub(crate) fn index_of(key: &[u8], value: &[u8]) -> Result<Vec<IndexRow>, Error>
     Ok(vec![since_row(Timestamp::from_micros(tail.at), key)])
 }
 
-fn since_row(since: Timestamp, key: &[u8]) -> IndexRow {
+pub(super) fn since_row(since: Timestamp, key: &[u8]) -> IndexRow {
     (Table::Expiry, Kind::Drain.key(since, key), Vec::new())
 }
 
 /// When a stored fragment was written, and its text.
-fn split(value: &[u8]) -> (Timestamp, &[u8]) {
+pub(super) fn split(value: &[u8]) -> (Timestamp, &[u8]) {
     let (at, text) = value.split_first_chunk::<8>().unwrap_or((&[0; 8], value));
     (Timestamp::from_micros(i64::from_be_bytes(*at)), text)
 }

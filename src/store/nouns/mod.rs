@@ -17,6 +17,7 @@ pub(crate) mod secret;
 #[cfg(test)]
 mod tests;
 mod wait;
+mod whole;
 
 pub use agent::AgentReads;
 pub use alert::AlertReads;
@@ -32,3 +33,4 @@ pub use result::{CHUNK, Member, ResultReads};
 pub use rules::RuleReads;
 pub use secret::SecretReads;
 pub use wait::WaitReads;
+pub use whole::{LogEnd, Whole};
