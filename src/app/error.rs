@@ -25,6 +25,12 @@ pub enum Error {
     /// Too many secrets are being hashed or checked at this moment.
     #[error("too many secrets are being checked at once")]
     TooManyLogins,
+    /// The check of a secret takes longer than its caller waits; it goes on.
+    #[error("the check of the secret takes minutes")]
+    SlowLogin,
+    /// The check of a secret would take hours, so it was not begun.
+    #[error("the check of the secret would take hours")]
+    HopelessLogin,
     /// The requests and answers that are under way take all memory that they may.
     #[error("too much is in flight")]
     TooMuchInFlight,

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::audit::{Event, Source};
 use super::{App, Error, Result};
-use crate::auth::passwords::{self, Verdict};
+use crate::auth::passwords::{self, Effort, Verdict};
 use crate::auth::refresh::RefreshToken;
 use crate::auth::throttle::{Guess, Wait};
 use crate::auth::{Identity, Permissions, jwt};
@@ -17,7 +17,7 @@ use crate::store::ClientReads;
 /// How far the clocks of this server and of whoever issued a token may differ, seconds.
 const LEEWAY: u32 = 5;
 /// How long a login waits for others to be judged.
-const LONGEST_TURN: Duration = Duration::from_secs(10);
+pub(super) const LONGEST_TURN: Duration = Duration::from_secs(10);
 /// How long an access token lives, seconds.
 pub const TOKEN_LIFETIME: u32 = 600;
 
@@ -33,34 +33,65 @@ impl App {
         let guess = self.guess(id, source).await?;
         let known = ClientId::try_from(id.to_owned()).ok();
         let client = known.map(|id| self.read(|tx| tx.client(&id))).transpose()?.flatten();
-        let hash = client.as_ref().map(|client| client.secret_hash.clone());
-        let hash = hash.filter(|hash| !hash.is_empty());
-        let verdict = match self.verify(hash.clone(), secret.clone()).await {
-            Ok(verdict) => verdict,
-            Err(error) => {
+        let judged = self.judge(client.as_ref(), secret).await;
+        let hash = match (guess, judged) {
+            (Some(guess), Ok(Some(hash))) => {
+                guess.succeeded();
+                Ok(Some(hash))
+            }
+            // A check that was begun and goes on costs as much as a failure.
+            (guess, judged @ (Ok(_) | Err(Error::SlowLogin))) => {
+                drop(guess);
+                judged
+            }
+            (guess, Err(error)) => {
                 guess.into_iter().for_each(Guess::was_not_judged);
-                self.0.judged.notify_waiters();
-                return Err(error);
+                Err(error)
             }
         };
-        let found = client.filter(|_| verdict != Verdict::Mismatch);
-        match (guess, &found) {
-            (Some(guess), Some(_)) => guess.succeeded(),
-            (guess, _) => drop(guess),
-        }
         self.0.judged.notify_waiters();
-        let Some(mut client) = found else {
+        let Some((mut client, hash)) = client.zip(hash?) else {
             source.log(Event::LoginFail, id, "");
             self.metrics().failed_logins.inc();
             return Err(Error::WrongSecret);
         };
         source.log(Event::LoginSuccess, id, "");
-        if let (Verdict::MatchNeedsRehash, Some(old)) = (verdict, hash) {
-            let (new, id) = (self.hash(secret).await?, client.id.clone());
-            client.secret_hash.clone_from(&new);
-            self.write(move |tx, _| ops::replace_hash(tx, &id, &old, &new)).await?;
-        }
+        client.secret_hash = hash;
         Ok(client)
+    }
+
+    /// The hash that a client has from now on, if the secret is right: one of another kind is replaced.
+    async fn judge(&self, client: Option<&Client>, secret: SecretString) -> Result<Option<String>> {
+        let hash = client.map(|client| client.secret_hash.clone()).filter(|hash| !hash.is_empty());
+        if let (Some(client), Some(hash)) = (client, &hash) {
+            match Effort::of(hash) {
+                Effort::Quick => {}
+                Effort::Slow => {
+                    return self.judge_slowly(client.id.clone(), hash.clone(), secret).await;
+                }
+                Effort::Hopeless => return Err(Error::HopelessLogin),
+            }
+        }
+        match (self.verify(hash.clone(), secret.clone()).await?, client, hash) {
+            (Verdict::Match, _, hash) => Ok(hash),
+            (Verdict::MatchNeedsRehash, Some(client), Some(old)) => {
+                self.replace_hash(client.id.clone(), old, secret).await.map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Stores a new hash of a secret that is right, and gives it.
+    pub(super) async fn replace_hash(
+        &self,
+        id: ClientId,
+        old: String,
+        secret: SecretString,
+    ) -> Result<String> {
+        let new = self.hash(secret).await?;
+        let hash = new.clone();
+        self.write(move |tx, _| ops::replace_hash(tx, &id, &old, &new)).await?;
+        Ok(hash)
     }
 
     /// The right to try a secret; whoever guesses has to wait. The local administrator needs none.
@@ -170,14 +201,18 @@ impl App {
     async fn verify(&self, hash: Option<String>, secret: SecretString) -> Result<Verdict> {
         let app = self.clone();
         let verify = move || app.auth().passwords.verify(hash.as_deref(), &secret);
-        match self.blocking(verify).await? {
-            // Nobody can log in with such a hash; that must look like any other failure from outside.
-            Err(error @ passwords::Error::Corrupt(_)) => {
-                tracing::error!(%error, "a stored hash is unusable");
-                Ok(Verdict::Mismatch)
-            }
-            verdict => verdict.map_err(|error| unhashed(&error)),
+        verdict(self.blocking(verify).await?)
+    }
+}
+
+/// Nobody can log in with a hash that is unusable; that must look like any other failure from outside.
+pub(super) fn verdict(checked: std::result::Result<Verdict, passwords::Error>) -> Result<Verdict> {
+    match checked {
+        Err(error @ passwords::Error::Corrupt(_)) => {
+            tracing::error!(%error, "a stored hash is unusable");
+            Ok(Verdict::Mismatch)
         }
+        verdict => verdict.map_err(|error| unhashed(&error)),
     }
 }
 

@@ -19,6 +19,7 @@ mod retention;
 mod secrets;
 mod session;
 mod shares;
+mod slow_login;
 mod status;
 mod watch;
 mod watch_job;
@@ -174,6 +175,7 @@ struct Shared {
     collecting: tokio::sync::Mutex<()>,
     budget: Budget,
     judged: Notify,
+    slow_login: Arc<Semaphore>,
     turns: Semaphore,
     notices: Notify,
     large: Semaphore,
@@ -193,6 +195,7 @@ impl App {
             publisher: Arc::new(Publisher::new(parts.watchers)),
             budget: Budget::new(parts.limits.in_flight),
             judged: Notify::new(),
+            slow_login: Arc::new(Semaphore::new(1)),
             watch: Watch::new(parts.metrics_queues),
             store,
             clock,

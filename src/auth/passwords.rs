@@ -53,30 +53,80 @@ pub enum Error {
     Encoding(#[from] argon2::password_hash::Error),
 }
 
-/// The highest cost of an imported bcrypt hash. Each step doubles the work: 2^16 rounds take seconds at every login.
-const HIGHEST_COST: u32 = 16;
+/// The costs of bcrypt; each step doubles the work.
+const COSTS: std::ops::RangeInclusive<u32> = 4..=31;
+/// The check of a hash above this cost takes longer than most callers wait: 2^16 rounds take some seconds.
+const HIGHEST_QUICK: u32 = 16;
+/// A hash above this cost is never checked, because one guess would occupy a processor for hours: 2^24 rounds take a quarter
+/// of an hour.
+const HIGHEST_CHECKED: u32 = 24;
 
-/// Whether a text is a bcrypt hash, `$2b$08$` and 53 characters, that a login can check; else what is wrong with it, without
-/// repeating it.
+/// How long the check of a stored hash takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// Seconds at most: [`Passwords::verify`].
+    Quick,
+    /// Longer than a caller waits, at most about a quarter of an hour: [`check_slow`].
+    Slow,
+    /// Hours or days, so nobody can log in with it.
+    Hopeless,
+}
+
+impl Effort {
+    /// Of a stored text, argon2id or bcrypt.
+    #[must_use]
+    pub fn of(stored: &str) -> Self {
+        match bcrypt_cost(stored) {
+            Ok(cost) if cost > HIGHEST_CHECKED => Self::Hopeless,
+            Ok(cost) if cost > HIGHEST_QUICK => Self::Slow,
+            _ => Self::Quick,
+        }
+    }
+
+    /// What a login with such a hash is like, if it is unusual.
+    #[must_use]
+    pub const fn remark(self) -> Option<&'static str> {
+        match self {
+            Self::Quick => None,
+            Self::Slow => Some(
+                "the cost of its bcrypt hash is so high that its first login may have to be repeated after some minutes",
+            ),
+            Self::Hopeless => Some(
+                "the cost of its bcrypt hash is so high that one login would take hours: it cannot log in here until \
+                 client-admin set-secret gives it a new secret",
+            ),
+        }
+    }
+}
+
+/// The cost of a bcrypt hash, `$2b$08$` and 53 characters; else what is wrong with it, without repeating it.
 ///
 /// # Errors
 /// The end of a sentence that begins with the name of the hash.
-pub fn check_bcrypt(hash: &str) -> Result<(), String> {
-    let parts: Vec<&str> = hash.split('$').collect();
-    let ["", kind, cost, rest] = parts[..] else {
-        return Err("is not a bcrypt hash".to_owned());
+pub fn bcrypt_cost(hash: &str) -> Result<u32, String> {
+    let cost = || {
+        let ["", "2a" | "2b" | "2y", cost, rest] = hash.split('$').collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        cost.parse().ok().filter(|cost| COSTS.contains(cost) && rest.len() == 53)
     };
-    let cost: u32 = cost.parse().map_err(|_| "is not a bcrypt hash".to_owned())?;
-    if !matches!(kind, "2a" | "2b" | "2y") || rest.len() != 53 {
-        return Err("is not a bcrypt hash".to_owned());
+    cost().ok_or_else(|| "is not a bcrypt hash".to_owned())
+}
+
+/// Checks a secret against a bcrypt hash of any cost, on this thread and with no permit. Blocks for minutes.
+///
+/// # Errors
+/// [`Error::Corrupt`].
+pub fn check_slow(stored: &str, secret: &SecretString) -> Result<Verdict, Error> {
+    check_bcrypt(stored, secret.expose_secret().as_bytes())
+}
+
+fn check_bcrypt(stored: &str, secret: &[u8]) -> Result<Verdict, Error> {
+    match bcrypt::verify(secret, stored) {
+        Ok(true) => Ok(Verdict::MatchNeedsRehash),
+        Ok(false) => Ok(Verdict::Mismatch),
+        Err(_) => Err(Error::Corrupt("it is malformed bcrypt")),
     }
-    if cost > HIGHEST_COST {
-        return Err(format!(
-            "has the bcrypt cost {cost}, which is above {HIGHEST_COST}, so every login would take minutes: give the client a \
-             new secret"
-        ));
-    }
-    Ok(())
 }
 
 /// Whether a secret is the one that was stored.
@@ -152,8 +202,8 @@ impl Passwords {
     ///
     /// Unknown clients and unusable hashes take as long as a real check, so that the time does not tell which ids
     /// exist. (A client whose hash is still bcrypt can be told apart, because its hash has a cost of its own.) bcrypt
-    /// reads only the first 72 bytes of a secret, as the Python servers that stored it did. Any cost is accepted, so an
-    /// import should refuse absurd ones: 16 takes seconds, 31 takes days.
+    /// reads only the first 72 bytes of a secret, as the Python servers that stored it did. Any cost is accepted, so the caller
+    /// asks for the [`Effort`] first.
     ///
     /// # Errors
     /// [`Error::Busy`]; [`Error::Corrupt`], on which the login is denied and logged; [`Error::OutOfMemory`].
@@ -177,11 +227,7 @@ impl Passwords {
 
     fn check(&self, stored: &str, secret: &[u8], blocks: &mut [Block]) -> Result<Verdict, Error> {
         if ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| stored.starts_with(prefix)) {
-            return match bcrypt::verify(secret, stored) {
-                Ok(true) => Ok(Verdict::MatchNeedsRehash),
-                Ok(false) => Ok(Verdict::Mismatch),
-                Err(_) => Err(Error::Corrupt("it is malformed bcrypt")),
-            };
+            return check_bcrypt(stored, secret);
         }
         match PasswordHash::new(stored) {
             Ok(hash) if hash.algorithm == ARGON2ID_IDENT => {

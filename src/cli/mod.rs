@@ -10,6 +10,7 @@ mod completions;
 mod copy;
 mod demo;
 mod drain;
+mod export;
 mod gc;
 mod import;
 mod interrupt;
@@ -84,8 +85,10 @@ enum Command {
     Verify(verify::Args),
     /// Make a data directory from a backup
     Restore(restore::Args),
-    /// Move in from another server: everything that it keeps
+    /// Move in from another server, or from what export wrote
     Import(import::Args),
+    /// Write everything as plain files that need no program of ours to read
+    Export(export::Args),
     /// Check the data, on a running or a stopped server, and repair the indexes of a stopped one
     Check(check::Args),
     /// Print a script with which a shell completes commands and flags
@@ -118,6 +121,7 @@ pub fn run() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Restore(args) => restore::run(args),
         Command::Import(args) => import::run(args),
+        Command::Export(args) => export::run(args),
         Command::Check(args) => check::run(args),
         Command::Completions(args) => {
             completions::run(&args, Cli::command());

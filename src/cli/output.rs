@@ -1,6 +1,7 @@
 //! Lists: a table for people, JSON for programs.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -113,6 +114,15 @@ pub(super) fn table(columns: &[&str]) -> Table {
     table.load_style(NOTHING);
     table.set_header(columns.iter().map(|name| name.to_uppercase().replace('_', " ")));
     table
+}
+
+/// Prints how many lines each file of an export has.
+pub(super) fn lines(counts: &BTreeMap<String, u64>) {
+    let mut table = table(&["file", "lines"]);
+    for (name, count) in counts {
+        table.add_row([format!("{name}.jsonl"), count.to_string()]);
+    }
+    say!("{}", table.trim_fmt());
 }
 
 /// A value as people read it, such as `q=5, *=1` or `a, b`.

@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-pub use secret::Secret;
+pub use secret::{Secret, old_master_key};
 pub use settings::{
     Agents, Alerts, Auth, Limits, Logging, Metrics, Network, Raw, Retention, Settings, Storage,
     WebPages, Webhooks,

@@ -45,6 +45,15 @@ pub(super) fn secrets_old_key(file: Option<PathBuf>, env: &Env) -> Result<Secret
     Ok(Secret::find("secrets_old_key", file, env))
 }
 
+/// The master key of a Python server's secrets, which only an import needs: from a file, else from the variable that gave it to
+/// that server.
+///
+/// # Errors
+/// As [`Secret::read`].
+pub fn old_master_key(file: Option<PathBuf>, env: &Env) -> Result<Option<SecretString>, Error> {
+    Secret::find("testflinger_secrets_master_key", file, env).read()
+}
+
 impl Secret {
     /// From the file of the setting, else the variable `NAME` (the name that servers before this one read, such as
     /// `JWT_SIGNING_KEY`), else the systemd credential `name`.

@@ -174,6 +174,14 @@ impl From<app::Error> for ApiError {
                 let message = "Too many logins at once; try again";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(1)
             }
+            E::SlowLogin => {
+                let message = "The check of this client's secret takes minutes and goes on; log in again later";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(60)
+            }
+            E::HopelessLogin => Self::text(
+                StatusCode::UNAUTHORIZED,
+                "The check of this client's secret would take hours: an administrator must give it a new one",
+            ),
             E::TooMuchInFlight => {
                 let message = "The server has too much in flight; try again";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, message).retry_after(1)

@@ -1,5 +1,8 @@
 //! Steps into a store, many in one transaction.
 
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Error, Outcome, Report};
@@ -26,9 +29,34 @@ pub(super) fn kept(why: &str) -> Became {
 /// Writes one thing. It may run twice, so it changes nothing of its own.
 type Write = dyn Fn(&mut WriteTx<'_>) -> Result<Became, store::Error> + Send + Sync;
 
+/// What was lost in what was read of a document.
+#[derive(Default)]
+pub(super) struct Losses {
+    /// Bytes that are not UTF-8 were replaced.
+    pub(super) text: Cell<bool>,
+    /// A moment outside the calendar was taken as none.
+    pub(super) moment: Cell<bool>,
+}
+
+impl Losses {
+    /// What is to be said about them.
+    pub(super) fn remark(&self) -> &'static str {
+        match (self.text.get(), self.moment.get()) {
+            (false, false) => "",
+            (true, false) => "bytes that are not UTF-8 were replaced",
+            (false, true) => "a moment outside the calendar was left out",
+            (true, true) => {
+                "bytes that are not UTF-8 were replaced, and a moment outside the calendar was left out"
+            }
+        }
+    }
+}
+
 struct Step {
-    collection: &'static str,
+    collection: Cow<'static, str>,
     id: String,
+    /// What was lost on the way.
+    remark: &'static str,
     write: Box<Write>,
 }
 
@@ -36,13 +64,15 @@ struct Step {
 pub(super) struct Loader<'a> {
     pub(super) store: &'a Store,
     pub(super) report: Report,
+    /// Of what is being read.
+    pub(super) losses: Rc<Losses>,
     steps: Vec<Step>,
     size: usize,
 }
 
 impl<'a> Loader<'a> {
     pub(super) fn new(store: &'a Store) -> Self {
-        Self { store, report: Report::default(), steps: Vec::new(), size: 0 }
+        Self { store, report: Report::default(), losses: Rc::default(), steps: Vec::new(), size: 0 }
     }
 
     /// Something that is not written.
@@ -53,11 +83,12 @@ impl<'a> Loader<'a> {
     /// A step that holds about `size` bytes.
     pub(super) fn step(
         &mut self,
-        (collection, id): (&'static str, String),
+        (collection, id): (impl Into<Cow<'static, str>>, String),
         size: usize,
         write: impl Fn(&mut WriteTx<'_>) -> Result<Became, store::Error> + Send + Sync + 'static,
     ) -> Result<(), Error> {
-        self.steps.push(Step { collection, id, write: Box::new(write) });
+        let (collection, remark) = (collection.into(), self.losses.remark());
+        self.steps.push(Step { collection, id, remark, write: Box::new(write) });
         self.size += size;
         if self.size > TOGETHER || self.steps.len() >= STEPS { self.flush() } else { Ok(()) }
     }
@@ -72,7 +103,16 @@ impl<'a> Loader<'a> {
             run.iter().map(|step| (step.write)(tx)).collect::<Result<_, store::Error>>()
         })?;
         for (step, (outcome, why)) in steps.iter().zip(became) {
-            self.report.note(step.collection, &step.id, outcome, &why);
+            let (outcome, why) = match outcome {
+                Outcome::Taken if !step.remark.is_empty() => {
+                    (Outcome::Changed, step.remark.to_owned())
+                }
+                Outcome::Changed if !step.remark.is_empty() => {
+                    (outcome, format!("{why}; {}", step.remark))
+                }
+                _ => (outcome, why),
+            };
+            self.report.note(&step.collection, &step.id, outcome, &why);
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Data of other servers moves in.
+//! Data of other servers moves in, and data moves out.
 //!
 //! A data directory is built aside, from nothing or from a copy of what is there, and put in its place in one step. What is read
 //! becomes *steps*, each of which writes one thing with the calls that everything else uses ([`load`]). Nothing is left out
@@ -6,6 +6,7 @@
 
 mod load;
 pub mod mongodb;
+pub mod plain;
 mod report;
 
 use std::path::PathBuf;
@@ -28,6 +29,19 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A line of an export is wrong.
+    #[error("{path}:{line}: {why}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Its number, from 1.
+        line: u64,
+        /// What is wrong.
+        why: String,
+    },
+    /// There is no key to seal secrets with.
+    #[error("the key that seals secrets: {0}")]
+    Key(String),
     /// The source is something else.
     #[error("{path}: {why}")]
     Not {

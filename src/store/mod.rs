@@ -19,7 +19,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 pub use blobs::{Blobs, Upload};
 pub use build::{Build, Built, NewDir};
 pub use engine::disk::give_to_owner;
-pub(crate) use engine::disk::{Aside, create_private, restrict_mode, sync_dir};
+pub(crate) use engine::disk::{Aside, create_private, new_file, restrict_mode, sync_dir};
 use engine::observer::Observed;
 pub use engine::observer::{Committed, JobChange, News, Observer};
 pub use engine::operation::HeldRequest;

@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "config",
         ],
     ),
-    ("moving", &["store", "auth", "domain"]),
+    ("moving", &["secrets", "store", "auth", "domain"]),
     ("demo", &["server", "http", "store", "auth", "domain", "config"]),
     (
         "cli",
@@ -59,6 +59,8 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("prometheus_client", &["metrics"]),
     ("bson", &["moving/mongodb"]),
     ("flate2", &["moving/mongodb"]),
+    ("aes", &["moving/mongodb/csfle.rs"]),
+    ("cbc", &["moving/mongodb/csfle.rs"]),
     ("rustls", &["server/tls.rs"]),
     ("tokio_rustls", &["server/tls.rs", "server/connection.rs"]),
 ];

@@ -101,6 +101,20 @@ fn bcrypt_ignores_what_follows_72_bytes_as_python_did() {
 }
 
 #[test]
+fn the_effort_of_a_login_is_told_by_the_cost_of_the_hash() {
+    let effort = |cost: &str| Effort::of(&format!("$2b${cost}${}", "a".repeat(53)));
+    assert_eq!([effort("04"), effort("16"), effort("03"), effort("32")], [Effort::Quick; 4]);
+    assert_eq!([effort("17"), effort("24")], [Effort::Slow; 2]);
+    assert_eq!([effort("25"), effort("31")], [Effort::Hopeless; 2]);
+    let argon2 = passwords().hash(&secret("s3cret")).unwrap();
+    assert_eq!(Effort::of(&argon2), Effort::Quick);
+    for stored in ["", "$2b$31$short", "$2x$31$", "$2b$-1$"] {
+        assert_eq!(Effort::of(stored), Effort::Quick, "{stored}");
+        assert!(bcrypt_cost(stored).is_err());
+    }
+}
+
+#[test]
 fn weaker_argon2_asks_for_a_rehash_and_stronger_does_not() {
     let stored = passwords().hash(&secret("x")).unwrap();
     let rehash = |m, t| {

@@ -49,9 +49,10 @@ impl Move<'_> {
         let name: AgentName = fields.name("name")?;
         if self.is_first(PROVISIONS, name.as_str()) {
             let ends = fields.documents("provision_log");
-            let ends = ends.into_iter().filter_map(|end| Some(provision(&Fields::read(end).ok()?)));
+            let ends = ends.into_iter().filter_map(|end| Some(provision(&fields.inner(end).ok()?)));
             let (ends, size) = (ends.collect(), fields.size());
-            self.late.push(Late::Provisions(Provisions { name, ends, size }));
+            let late = Late::Provisions(Provisions { name, ends, size });
+            self.late.push((late, fields.losses()));
         }
         Ok(())
     }

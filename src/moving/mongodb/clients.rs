@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::super::load::{Became, kept, taken};
 use super::super::{Error, Outcome};
 use super::{Document, Fields, Late, Move, Stop};
-use crate::auth::passwords::check_bcrypt;
+use crate::auth::passwords::{Effort, bcrypt_cost};
 use crate::auth::refresh::RefreshToken;
 use crate::domain::{Client, ClientId, QueueName, Refresh, Role, Timestamp};
 use crate::store::{self, ClientReads, Store, WriteTx};
@@ -19,12 +19,15 @@ const CLIENTS: &str = "client_permissions";
 const RESTRICTED: &str = "restricted_queues";
 const TOKENS: &str = "refresh_tokens";
 
-/// What the last import made of clients and restricted queues, so that the next one knows what was changed here since.
+/// What the last import made of clients, restricted queues and secrets, so that the next one knows what was changed here since.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Memory {
     /// A sum of each client as it was imported.
     clients: BTreeMap<String, String>,
     restricted: BTreeSet<String>,
+    /// Client and path of each secret.
+    #[serde(default)]
+    pub(super) secrets: BTreeSet<String>,
 }
 
 impl Memory {
@@ -136,7 +139,8 @@ impl Move<'_> {
         };
         let digest = RefreshToken::digest_of(&text);
         // The id is the client's: a token in a report would be a secret in a log.
-        self.late.push(Late::Refresh(Token { id: client.to_string(), digest, refresh }));
+        let late = Late::Refresh(Token { id: client.to_string(), digest, refresh });
+        self.late.push((late, fields.losses()));
         Ok(())
     }
 
@@ -175,8 +179,12 @@ fn client(fields: &Fields<'_>, now: Timestamp) -> Result<(Client, Remark), Strin
         Some(word) => Role::parse(word).ok_or_else(|| format!("there is no role {word:?}"))?,
     };
     let hash = fields.text("client_secret_hash").filter(|hash| !hash.is_empty());
-    let (secret_hash, remark) = match hash.as_deref().map(check_bcrypt) {
-        Some(Ok(())) => (hash.unwrap_or_default(), None),
+    let (secret_hash, remark) = match hash.as_deref().map(bcrypt_cost) {
+        Some(Ok(_)) => {
+            let hash = hash.unwrap_or_default();
+            let remark = Effort::of(&hash).remark();
+            (hash, remark.map(|why| (Outcome::Changed, why.to_owned())))
+        }
         Some(Err(why)) => {
             let why = format!("it is here, but without its secret: client_secret_hash {why}");
             (String::new(), Some((Outcome::LeftOut, why)))

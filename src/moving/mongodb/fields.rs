@@ -1,13 +1,14 @@
 //! Members of a document, read leniently, and as JSON.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use bson::RawDocument;
 use bson::raw::{RawBsonRef, RawElement};
 use bson::spec::ElementType;
 
+use super::super::load::Losses;
 use crate::domain::Timestamp;
 
 /// MongoDB allows 100; a document of another origin may be made to exhaust the stack.
@@ -19,8 +20,7 @@ const LAST: i64 = 253_402_300_799_000;
 pub(super) struct Fields<'a> {
     members: BTreeMap<&'a str, RawElement<'a>>,
     size: usize,
-    /// Bytes that are not UTF-8 were replaced in what was read.
-    lossy: Cell<bool>,
+    losses: Rc<Losses>,
 }
 
 /// A moment in a document.
@@ -50,13 +50,25 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// What is wrong with the document.
     pub(super) fn read(document: &'a RawDocument) -> Result<Self, String> {
+        Self::with(document, Rc::default())
+    }
+
+    /// Reads the members of a document in this one; what is lost there is lost here.
+    ///
+    /// # Errors
+    /// What is wrong with the document.
+    pub(super) fn inner(&self, document: &'a RawDocument) -> Result<Self, String> {
+        Self::with(document, Rc::clone(&self.losses))
+    }
+
+    fn with(document: &'a RawDocument, losses: Rc<Losses>) -> Result<Self, String> {
         let mut members = BTreeMap::new();
         for element in document.iter_elements() {
             let element = element.map_err(|error| damaged(&error))?;
             members.insert(element.key().as_str(), element);
         }
         let size = document.as_bytes().len();
-        Ok(Self { members, size, lossy: Cell::new(false) })
+        Ok(Self { members, size, losses })
     }
 
     /// Bytes of the document.
@@ -64,9 +76,9 @@ impl<'a> Fields<'a> {
         self.size
     }
 
-    /// Whether something that was read lost bytes that were not UTF-8.
-    pub(super) const fn is_lossy(&self) -> bool {
-        self.lossy.get()
+    /// What was lost so far.
+    pub(super) fn losses(&self) -> Rc<Losses> {
+        Rc::clone(&self.losses)
     }
 
     fn value(&self, name: &str) -> Option<RawBsonRef<'a>> {
@@ -76,7 +88,7 @@ impl<'a> Fields<'a> {
 
     /// A text.
     pub(super) fn text(&self, name: &str) -> Option<String> {
-        text(self.members.get(name)?, &self.lossy)
+        text(self.members.get(name)?, &self.losses)
     }
 
     /// A text that is a name of one of the domain's kinds.
@@ -127,7 +139,10 @@ impl<'a> Fields<'a> {
             Some(RawBsonRef::DateTime(at)) if (0..=LAST).contains(&at.timestamp_millis()) => {
                 Moment::At(Timestamp::from_micros(at.timestamp_millis() * 1000))
             }
-            Some(RawBsonRef::DateTime(_)) => Moment::Outside,
+            Some(RawBsonRef::DateTime(_)) => {
+                self.losses.moment.set(true);
+                Moment::Outside
+            }
             _ => Moment::Absent,
         }
     }
@@ -148,14 +163,14 @@ impl<'a> Fields<'a> {
     /// An id as text, whatever kind of id it is.
     pub(super) fn id(&self, name: &str) -> Option<String> {
         let mut out = String::new();
-        json(self.members.get(name)?, &mut out, &self.lossy, 0).ok()?;
+        json(self.members.get(name)?, &mut out, &self.losses, 0).ok()?;
         Some(out.trim_matches('"').to_owned())
     }
 
     /// The texts in a list; what is not a text is left out.
     pub(super) fn texts(&self, name: &str) -> Option<Vec<String>> {
         let items = self.value(name)?.as_array()?.iter_elements();
-        Some(items.map_while(Result::ok).filter_map(|item| text(&item, &self.lossy)).collect())
+        Some(items.map_while(Result::ok).filter_map(|item| text(&item, &self.losses)).collect())
     }
 
     /// The numbers in a list.
@@ -195,7 +210,7 @@ impl<'a> Fields<'a> {
     pub(super) fn all_json(&self) -> Result<BTreeMap<String, String>, String> {
         let json = |element: &RawElement<'_>| {
             let mut out = String::new();
-            json(element, &mut out, &self.lossy, 0).map(|()| out)
+            json(element, &mut out, &self.losses, 0).map(|()| out)
         };
         self.members.iter().map(|(name, it)| Ok(((*name).to_owned(), json(it)?))).collect()
     }
@@ -227,14 +242,14 @@ const fn is_plain(kind: ElementType) -> bool {
     )
 }
 
-fn text(element: &RawElement<'_>, lossy: &Cell<bool>) -> Option<String> {
+fn text(element: &RawElement<'_>, losses: &Losses) -> Option<String> {
     if element.element_type() != ElementType::String {
         return None;
     }
     if let Ok(RawBsonRef::String(text)) = element.value() {
         return Some(text.to_owned());
     }
-    lossy.set(true);
+    losses.text.set(true);
     element.value_utf8_lossy().ok()?.as_str().map(ToOwned::to_owned)
 }
 
@@ -252,13 +267,13 @@ fn int(value: RawBsonRef<'_>) -> Option<i64> {
 fn json(
     element: &RawElement<'_>,
     out: &mut String,
-    lossy: &Cell<bool>,
+    losses: &Losses,
     depth: usize,
 ) -> Result<(), String> {
     if depth > DEEPEST {
         return Err(format!("it is nested more than {DEEPEST} levels deep"));
     }
-    if let Some(text) = text(element, lossy) {
+    if let Some(text) = text(element, losses) {
         out.push_str(&quoted(&text));
         return Ok(());
     }
@@ -274,7 +289,7 @@ fn json(
                 let member = member.map_err(|error| damaged(&error))?;
                 let comma = if n == 0 { "" } else { "," };
                 let _ = write!(out, "{comma}{}:", quoted(member.key().as_str()));
-                json(&member, out, lossy, depth + 1)?;
+                json(&member, out, losses, depth + 1)?;
             }
             out.push('}');
         }
@@ -284,7 +299,7 @@ fn json(
                 if n > 0 {
                     out.push(',');
                 }
-                json(&item.map_err(|error| damaged(&error))?, out, lossy, depth + 1)?;
+                json(&item.map_err(|error| damaged(&error))?, out, losses, depth + 1)?;
             }
             out.push(']');
         }
@@ -292,8 +307,12 @@ fn json(
         RawBsonRef::Int32(number) => drop(write!(out, "{number}")),
         RawBsonRef::Int64(number) => drop(write!(out, "{number}")),
         RawBsonRef::Double(number) => out.push_str(&serde_json::json!(number).to_string()),
+        RawBsonRef::DateTime(at) if !(0..=LAST).contains(&at.timestamp_millis()) => {
+            losses.moment.set(true);
+            out.push_str("null");
+        }
         RawBsonRef::DateTime(at) => {
-            let at = Timestamp::from_micros(at.timestamp_millis().saturating_mul(1000));
+            let at = Timestamp::from_micros(at.timestamp_millis() * 1000);
             let _ = write!(out, "\"{at}\"");
         }
         RawBsonRef::ObjectId(id) => drop(write!(out, "\"{id}\"")),

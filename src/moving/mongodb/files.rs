@@ -25,6 +25,8 @@ struct Stored {
     size: u64,
     chunk: u64,
     at: Timestamp,
+    /// What was lost of what the dump says about it.
+    remark: &'static str,
 }
 
 impl Stored {
@@ -62,7 +64,7 @@ impl Move<'_> {
             );
         };
         let at = fields.moment("uploadDate").at().unwrap_or(self.now).min(self.now);
-        let new = Stored { id, size, chunk, at };
+        let new = Stored { id, size, chunk, at, remark: fields.losses().remark() };
         let old = self.files.newest.get(&owner);
         if old.is_some_and(|old| old.at > new.at) {
             self.load.note(FILES, &name, Outcome::Skipped, OLDER);
@@ -134,7 +136,8 @@ impl Move<'_> {
                 continue;
             }
             self.put_file(owner, &stored)?;
-            self.load.note(FILES, &name, Outcome::Taken, "");
+            let became = if stored.remark.is_empty() { Outcome::Taken } else { Outcome::Changed };
+            self.load.note(FILES, &name, became, stored.remark);
         }
         Ok(())
     }

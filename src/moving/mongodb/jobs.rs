@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::load::{Became, taken};
 use super::super::{Error, Outcome};
-use super::{Document, Fields, LOSSY, Move, Stop, fields};
+use super::{Document, Fields, Move, Stop, fields};
 use crate::domain::member::status_of;
 use crate::domain::{
     Actor, AgentName, Attachments, Change, ClientId, Event, Job, JobId, JobSecret, JobState, Phase,
@@ -78,14 +78,14 @@ impl Move<'_> {
             remarks.push("its id is an unusual spelling of a UUID: that spelling finds it, lists show another id");
         }
         let data = fields.document("job_data").ok_or("job_data is missing")?;
-        let data = Fields::read(data)?;
+        let data = fields.inner(data)?;
         let queue: QueueName = data.name("job_queue")?;
         let created_at = fields.moment("created_at").at().unwrap_or_else(|| {
-            remarks
-                .push("created_at is missing or outside the calendar: it counts from this import");
+            remarks.push("created_at is missing: it counts from this import");
             self.now
         });
-        let result = fields.document("result_data").map(Fields::read).transpose()?;
+        let result =
+            fields.document("result_data").map(|result| fields.inner(result)).transpose()?;
         let state = result.as_ref().and_then(|result| result.text("job_state"));
         let state = JobState::new(state.as_deref().unwrap_or(JobState::WAITING));
         let under_way = !state.is_waiting() && !state.is_finished();
@@ -109,10 +109,6 @@ impl Move<'_> {
         };
         let body = body(&data)?;
         let members = result.as_ref().map_or_else(|| Ok(BTreeMap::new()), members)?;
-        let is_lossy = [Some(fields), Some(&data), result.as_ref()];
-        if is_lossy.iter().flatten().any(|fields| fields.is_lossy()) {
-            remarks.push(LOSSY);
-        }
         let job = job.moved_in(state, fields.moment("started_at").at(), agent);
         Ok(Moved { job, body, members, secrets, remarks })
     }
@@ -196,10 +192,6 @@ fn body(data: &Fields<'_>) -> Result<String, String> {
     for name in ["attachments_status", "client_id", "job_id"] {
         members.remove(name);
     }
-    // The other server writes it into every job.
-    if members.get("exclude_agents").is_some_and(|json| json == "[]") {
-        members.remove("exclude_agents");
-    }
     let members = members.iter().map(|(name, json)| format!("{}:{json}", fields::quoted(name)));
     Ok(format!("{{{}}}", members.collect::<Vec<_>>().join(",")))
 }
@@ -221,7 +213,7 @@ fn members(result: &Fields<'_>) -> Result<BTreeMap<String, String>, String> {
 
 /// The secrets that a job uses.
 fn secrets(data: &Fields<'_>) -> Vec<JobSecret> {
-    let read = |document| Fields::read(document).ok();
+    let read = |document| data.inner(document).ok();
     let client = data.text("client_id").and_then(|id| ClientId::try_from(id).ok());
     let (Some(client), Some(test)) = (client, data.document("test_data").and_then(read)) else {
         return Vec::new();

@@ -1,7 +1,7 @@
 //! `logs`, and the text that nobody has read: `output` and `serial_output`.
 
-use super::super::load::{Became, taken};
-use super::{Document, Fields, Move, Stop, lossy};
+use super::super::load::taken;
+use super::{Document, Fields, Move, Stop};
 use crate::domain::{Fragment, JobId, Log, LogKind, Phase, Timestamp};
 
 impl Move<'_> {
@@ -20,10 +20,9 @@ impl Move<'_> {
         if !self.may_have(LOGS, log.0) {
             return Ok(());
         }
-        let became = read(fields);
         self.load.step((LOGS, log.0.to_string()), fields.size(), move |tx| {
             tx.append_log(log, &fragment, at)?;
-            Ok(became.clone())
+            Ok(taken())
         })?;
         Ok(())
     }
@@ -50,7 +49,7 @@ impl Move<'_> {
             return Ok(());
         }
         let at = fields.moment("updated_at").at().unwrap_or(self.now).min(self.now);
-        let (log, became) = (Log(id, kind), read(fields));
+        let log = Log(id, kind);
         self.load.step((collection, id.to_string()), fields.size() * 2, move |tx| {
             // An earlier dump had the first of them.
             let have = usize::try_from(tx.drained_pieces(log)?).unwrap_or(usize::MAX);
@@ -58,15 +57,10 @@ impl Move<'_> {
             if !new.is_empty() {
                 tx.append_drain(log, new, at)?;
             }
-            Ok(became.clone())
+            Ok(taken())
         })?;
         Ok(())
     }
-}
-
-/// What became of a document whose texts were read.
-fn read(fields: &Fields<'_>) -> Became {
-    if fields.is_lossy() { lossy() } else { taken() }
 }
 
 fn fragment(fields: &Fields<'_>, now: Timestamp) -> Result<(Log, Fragment, Timestamp), String> {

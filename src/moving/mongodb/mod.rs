@@ -1,13 +1,17 @@
 //! The Python server's data, from what `mongodump` wrote.
 //!
 //! The dump is read three times, because what is needed first may come last in an archive: clients, queues, agents and the list of
-//! files; then jobs, which need the agents that run them; then logs and the pieces of files, which need to know which jobs
-//! were taken. In memory are one document, the steps that are not yet written, and the ids of jobs and files.
+//! files; then jobs, which need the agents that run them, and secrets, which need their clients; then logs and the pieces of
+//! files, which need to know which jobs were taken. In memory are one document, the steps that are not yet written, and the ids of
+//! jobs and files.
 
 mod agents;
 mod archive;
 mod clients;
+mod collection;
 mod crc;
+mod csfle;
+mod export;
 mod fields;
 mod files;
 mod frame;
@@ -19,14 +23,19 @@ mod source;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use bson::RawDocument;
 
 use self::clients::Memory;
+pub use self::csfle::Key;
+pub use self::export::{Export, export};
 use self::fields::Fields;
 use self::files::Files;
+use self::secrets::Unlocked;
+pub use self::secrets::{Seal, Unlock};
 use self::source::{Found, Namespace, Source};
-use super::load::{Became, Loader};
+use super::load::{Loader, Losses};
 use super::{Error, Outcome, Report};
 use crate::domain::{AgentName, JobId, Timestamp};
 use crate::store::backup::{self, Target};
@@ -40,6 +49,8 @@ pub struct Import {
     pub database: Option<String>,
     /// Finished jobs that were submitted before this are left out, with their logs and files.
     pub since: Option<Timestamp>,
+    /// What opens secrets; without it they are named only.
+    pub unlock: Option<Unlock>,
     /// The data directory.
     pub dir: PathBuf,
     /// Everything but the last step.
@@ -70,7 +81,7 @@ pub fn import(import: &Import) -> Result<Imported, Error> {
         new_signing_key: false,
         now: import.now,
     })?;
-    let mut report = Move::new(import, &built)?.run(&source, &database)?;
+    let mut report = Move::new(import, &built)?.run(import, &source, &database)?;
     report.finish();
     let done = built.finish("before-import")?;
     Ok(Imported { report, put_aside: done.put_aside })
@@ -80,7 +91,8 @@ pub fn import(import: &Import) -> Result<Imported, Error> {
 const TELLING: [&str; 4] = ["agents", "client_permissions", "jobs", "queues"];
 
 /// The collections that nothing here corresponds to, and why.
-const USELESS: [(&str, &str); 2] = [
+const USELESS: [(&str, &str); 3] = [
+    ("__keyVault", "the keys of encrypted secrets"),
     ("device_codes", "logins at another service that were under way"),
     ("system.", "MongoDB's own"),
 ];
@@ -124,7 +136,8 @@ struct Move<'a> {
     /// Jobs that were not, and why: what belongs to them is not taken either.
     barred: HashMap<JobId, (Outcome, &'static str)>,
     /// What is written once all of the collection has come that it needs.
-    late: Vec<Late>,
+    late: Vec<(Late, Rc<Losses>)>,
+    unlocked: Option<Unlocked>,
     files: Files,
 }
 
@@ -184,11 +197,12 @@ impl<'a> Move<'a> {
             jobs: HashMap::new(),
             barred: HashMap::new(),
             late: Vec::new(),
+            unlocked: None,
             files: Files::default(),
         })
     }
 
-    fn run(mut self, source: &Source, database: &str) -> Result<Report, Error> {
+    fn run(mut self, import: &Import, source: &Source, database: &str) -> Result<Report, Error> {
         self.name_useless(source, database);
         self.pass(source, database, &|collection| match collection {
             "agents" => Some(Self::agent),
@@ -199,17 +213,24 @@ impl<'a> Move<'a> {
             "queues" => Some(Self::queue),
             "refresh_tokens" => Some(Self::token),
             "restricted_queues" => Some(Self::restriction),
-            name if name.starts_with(secrets::PREFIX) => Some(Self::secret),
             _ => None,
         })?;
-        for late in std::mem::take(&mut self.late) {
+        for (late, losses) in std::mem::take(&mut self.late) {
+            self.load.losses = losses;
             match late {
                 Late::Refresh(token) => self.put_token(token)?,
                 Late::Provisions(provisions) => self.put_provisions(provisions)?,
             }
         }
         self.load.flush()?;
-        self.pass(source, database, &|name| (name == "jobs").then_some(Self::job as Read<'a>))?;
+        if let Some(unlock) = &import.unlock {
+            self.unlock(unlock, source)?;
+        }
+        self.pass(source, database, &|collection| match collection {
+            "jobs" => Some(Self::job),
+            name if name.starts_with(secrets::PREFIX) => Some(Self::secret),
+            _ => None,
+        })?;
         self.order_jobs()?;
         self.want_files()?;
         self.pass(source, database, &|collection| match collection {
@@ -240,6 +261,7 @@ impl<'a> Move<'a> {
                 Found::Document(bytes) => {
                     let document = RawDocument::from_bytes(bytes);
                     let fields = document.map_err(|error| error.to_string()).and_then(Fields::read);
+                    self.load.losses = fields.as_ref().map(Fields::losses).unwrap_or_default();
                     match (fields, reader(collection)) {
                         (Ok(fields), Some(read)) => match read(self, (collection, &fields)) {
                             Ok(()) => {}
@@ -306,13 +328,6 @@ const KNOWN: [&str; 13] = [
     "restricted_queues",
     "serial_output",
 ];
-
-/// What became of something whose text had bytes that are not UTF-8.
-fn lossy() -> Became {
-    (Outcome::Changed, LOSSY.to_owned())
-}
-
-const LOSSY: &str = "bytes that are not UTF-8 were replaced";
 
 /// The id in a document that cannot be read whole.
 fn id_in(bytes: &[u8]) -> String {

@@ -41,6 +41,12 @@ impl Cli<'_> {
         run_with_input(&self.args(&args), &format!("{SECRET}\n"))
     }
 
+    /// Gives a client the secret of all tests.
+    pub(crate) fn set_secret(&self, id: &str) {
+        let args = self.args(&["client-admin", "set-secret", id, "--secret-stdin"]);
+        assert!(run_with_input(&args, &format!("{SECRET}\n")).status.success());
+    }
+
     pub(crate) fn clients(&self) -> Vec<Value> {
         serde_json::from_str(&self.ok(&["client-admin", "list", "--json"])).unwrap()
     }

@@ -1,5 +1,8 @@
 //! Clients of an existing server are imported.
 
+use std::io::Write;
+use std::net::TcpStream;
+
 use serde_json::json;
 use testflinger_server::config::{Env, Raw, Settings};
 use testflinger_server::domain::{ClientId, SystemClock};
@@ -7,8 +10,8 @@ use testflinger_server::server::open_store;
 use testflinger_server::store::ClientReads;
 
 use super::cli::{Cli, text};
-use crate::support::Program;
-use crate::support::auth::{SECRET, claims};
+use crate::support::auth::{SECRET, basic, claims};
+use crate::support::{Program, until};
 
 const IMPORT: [&str; 2] = ["client-admin", "import"];
 
@@ -100,6 +103,52 @@ fn the_first_good_login_and_no_other_replaces_an_imported_hash() {
     let said = cli.ok(&[IMPORT[0], IMPORT[1], &file]);
     assert_eq!(said, "0 created, 2 already there, 0 refused, 0 skipped\n");
     assert_eq!((cli.clients(), stored_hash(&cli, "ci")), (before, hash));
+}
+
+/// A hash of [`SECRET`] whose check takes seconds here and may take minutes elsewhere.
+const SLOW: &str = "$2b$17$Hdmh0RFF5i0yKz5pkFN.1ef7ajc6i2G9b0zolGwstY.VCkWa2IEnu";
+
+fn has_thread(pid: u32, name: &str) -> bool {
+    let mut threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    threads.any(|thread| {
+        std::fs::read_to_string(thread.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+    })
+}
+
+#[test]
+fn a_slow_hash_is_checked_to_its_end_though_its_caller_left_and_a_hopeless_one_says_so() {
+    let hopeless = SLOW.replace("$17$", "$31$");
+    let records = [("slow", SLOW), ("hopeless", &hopeless)]
+        .map(|(id, hash)| json!({ "client_id": id, "client_secret_hash": hash }).to_string());
+    let (dir, file) = site(&records.join("\n"));
+    let cli = Cli(&dir.path().join("data"));
+    let output = cli.run(&[IMPORT[0], IMPORT[1], &file]);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(out.ends_with("2 created, 0 already there, 0 refused, 0 skipped\n"), "{out}{err}");
+    assert!(err.contains("slow: the cost of its bcrypt hash is so high that its first"), "{err}");
+    assert!(err.contains("hopeless: the cost of its bcrypt hash is so high that one"), "{err}");
+
+    let program = Program::serve(cli.0);
+    let answer = program.log_in("hopeless", SECRET);
+    assert_eq!(answer.status, 401);
+    assert!(answer.text().contains("an administrator must give it a new one"), "{}", answer.text());
+    let authorization = basic("slow", SECRET);
+    let mut caller = TcpStream::connect(program.url.trim_start_matches("http://")).unwrap();
+    write!(
+        caller,
+        "POST /v1/oauth2/token HTTP/1.1\r\nHost: localhost\r\nAuthorization: {authorization}\r\nContent-Length: 0\r\n\r\n"
+    )
+    .unwrap();
+    until("the check has begun", || has_thread(program.pid(), "slow-login"));
+    drop(caller);
+    until("the check has ended", || {
+        let status = program.log_in("slow", SECRET).status;
+        assert!(status == 200 || status == 503, "{status}");
+        status == 200
+    });
+    program.stop();
+    assert!(stored_hash(&cli, "slow").starts_with("$argon2id$"));
+    assert_eq!(stored_hash(&cli, "hopeless"), hopeless);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Dumps that are cut off, damaged, made up or of something else: each loss is a line, and the rest is there.
 
+use bson::oid::ObjectId;
 use bson::{DateTime, doc};
 use serde_json::Value;
 
@@ -225,17 +226,97 @@ fn bytes_that_are_not_text_are_replaced_and_named() {
     let mut one = job(1, "complete", 60);
     one.insert("result_data", doc! { "job_state": "complete", "test_output": "XXXX" });
     let log = doc! { "job_id": id(1), "log_type": "output", "phase": "setup", "fragment_number": 0, "log_data": "XXXX" };
+    let (agent, oid) = (doc! { "name": "rack1", "queues": [], "comment": "XXXX" }, ObjectId::new());
+    let named = doc! { "_id": oid, "job_id": id(2), "XXXX": 1 };
+    dump.raw("agents", broken(agent.to_vec().unwrap()))
+        .raw("jobs", broken(named.to_vec().unwrap()));
     dump.raw("jobs", broken(one.to_vec().unwrap())).raw("logs", broken(log.to_vec().unwrap()));
     let (code, report) = site.import(&dump, &[]);
-    assert_eq!(code, 0, "{:#?}", lines(&report));
+    assert_eq!(code, 1, "{:#?}", lines(&report));
     assert_line(&report, &["jobs", &id(1), "changed", "not UTF-8"]);
     assert_line(&report, &["logs", &id(1), "changed", "not UTF-8"]);
+    assert_line(&report, &["agents", "rack1", "changed", "not UTF-8"]);
+    let damaged = ["jobs", &oid.to_hex(), "left_out", "the document is damaged"];
+    assert_line(&report, &damaged);
     let program = Program::serve(&site.data());
     let result = program.anonymous().get(&format!("/v1/result/{}", id(1))).value();
     assert_eq!(
         (&result["test_output"], &result["setup_output"]),
         (&"\u{fffd}XXX".into(), &"\u{fffd}XXX".into())
     );
+}
+
+#[test]
+fn moments_outside_the_calendar_are_left_out_and_named_wherever_they_stand() {
+    let (site, mut dump) = (Site::new(), Dump::default());
+    let (late, early) = (DateTime::from_millis(i64::MAX), DateTime::from_millis(i64::MIN));
+    let mut one = job(1, "complete", 60);
+    one.insert("started_at", late);
+    one.insert(
+        "result_data",
+        doc! { "job_state": "complete", "at": early, "in": [{ "at": late }] },
+    );
+    dump.add("jobs", &one)
+        .add("agents", &doc! { "name": "rack1", "queues": [], "updated_at": early })
+        .add("provision_logs", &doc! { "name": "rack1", "provision_log": [{ "job_id": id(1), "exit_code": 0, "timestamp": late }] })
+        .add("queues", &doc! { "name": "q", "updated_at": late })
+        .add("client_permissions", &doc! { "client_id": "ci", "client_secret_hash": bcrypt::hash("x", 4).unwrap() })
+        .add("refresh_tokens", &doc! { "client_id": "ci", "refresh_token": "t", "issued_at": early })
+        .add("logs", &doc! { "job_id": id(1), "log_type": "output", "phase": "test", "fragment_number": 0, "log_data": "x", "timestamp": late })
+        .add("output", &doc! { "job_id": id(1), "output": ["x"], "updated_at": late })
+        .add("fs.files", &doc! { "_id": 1, "filename": format!("{}.artifact", id(1)), "length": 0, "chunkSize": 5, "uploadDate": early });
+    let (code, report) = site.import(&dump, &[]);
+    assert_eq!(code, 0, "{:#?}", lines(&report));
+    for name in [
+        "jobs",
+        "agents",
+        "provision_logs",
+        "queues",
+        "refresh_tokens",
+        "logs",
+        "output",
+        "fs.files",
+    ] {
+        assert_line(&report, &[name, "changed", "a moment outside the calendar was left out"]);
+        assert_eq!(report["collections"][name]["taken"], 1, "{report}");
+    }
+    let program = Program::serve(&site.data());
+    let result = program.anonymous().get(&format!("/v1/result/{}", id(1))).value();
+    assert_eq!(
+        (&result["at"], &result["in"]),
+        (&Value::Null, &serde_json::json!([{ "at": null }]))
+    );
+}
+
+#[test]
+fn of_two_documents_of_one_name_the_first_is_taken_and_the_second_is_named() {
+    let (site, mut dump) = (Site::new(), Dump::default());
+    for role in ["manager", "admin"] {
+        let hash = bcrypt::hash("x", 4).unwrap();
+        dump.add(
+            "client_permissions",
+            &doc! { "client_id": "ci", "client_secret_hash": hash, "role": role },
+        )
+        .add("restricted_queues", &doc! { "queue_name": "private" })
+        .add("queues", &doc! { "name": "q", "description": role })
+        .add("queue_wait_times", &doc! { "name": "q", "wait_times": [1] })
+        .add("agents", &doc! { "name": "rack1", "queues": [], "comment": role })
+        .add("provision_logs", &doc! { "name": "rack1", "provision_log": [] });
+    }
+    let (code, report) = site.import(&dump, &[]);
+    assert_eq!(code, 1);
+    for (name, id) in [
+        ("client_permissions", "ci"),
+        ("restricted_queues", "private"),
+        ("queues", "q"),
+        ("queue_wait_times", "q"),
+        ("agents", "rack1"),
+        ("provision_logs", "rack1"),
+    ] {
+        assert_line(&report, &[name, id, "left_out", "one of the same name came before it"]);
+        assert_eq!(report["collections"][name]["taken"], 1, "{report}");
+    }
+    assert_eq!(Cli(&site.data()).clients()[0]["role"], "manager");
 }
 
 #[test]

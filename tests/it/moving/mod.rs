@@ -1,10 +1,13 @@
-//! Data of other servers moves in, as an administrator lets it.
+//! Data of other servers moves in, and data moves out, as an administrator lets it.
 
 mod again;
 mod damage;
 mod dump;
+mod export;
 mod large;
+mod lived;
 mod mongodb;
+mod secrets;
 
 use std::path::{Path, PathBuf};
 

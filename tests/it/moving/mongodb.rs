@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bson::doc;
 use serde_json::{Value, json};
 
 use super::dump::{self, Dump, SECRET, artifact, gzip, id};
@@ -67,7 +68,7 @@ fn jobs(program: &Program) {
     assert_eq!(states, ["complete", "test", "waiting", "waiting", "waiting", "cancelled"]);
     let body = anyone.get(&format!("/v1/job/{}", id(1))).value();
     let expected = json!({
-        "job_id": id(1), "job_queue": "rack1", "tags": ["smoke", "n1"],
+        "job_id": id(1), "job_queue": "rack1", "tags": ["smoke", "n1"], "exclude_agents": [],
         "provision_data": { "distro": "noble", "depth": 1, "ratio": 0.5, "none": null },
     });
     assert_eq!(body, expected);
@@ -161,6 +162,38 @@ fn the_report_for_people_has_a_table_and_a_line_for_each_that_is_not_as_it_was()
     assert!(out.contains("\nsecrets.ci wifi/password: left out: its value is encrypted"), "{out}");
     let err = String::from_utf8(output.stderr).unwrap();
     assert!(err.contains("1 thing was left out"), "{err}");
+}
+
+#[test]
+fn hashes_of_any_cost_move_in_and_out_again() {
+    let (site, mut dump) = (Site::new(), Dump::default());
+    let hash = bcrypt::hash(SECRET, 4).unwrap();
+    let costs = ["04", "16", "17", "24", "25", "31"];
+    for cost in costs {
+        let hash = hash.replace("$04$", &format!("${cost}$"));
+        let client = doc! { "client_id": format!("c{cost}"), "client_secret_hash": hash };
+        dump.add("client_permissions", &client);
+    }
+    dump.add(
+        "client_permissions",
+        &doc! { "client_id": "c3", "client_secret_hash": hash.replace("$04$", "$03$") },
+    );
+    let (code, report) = site.import(&dump, &[]);
+    assert_eq!(code, 1);
+    for (id, word) in
+        [("c17", "after some minutes"), ("c24", "minutes"), ("c25", "hours"), ("c31", "hours")]
+    {
+        assert_line(&report, &["client_permissions", id, "changed", word]);
+    }
+    assert_line(&report, &["client_permissions", "c3", "left_out", "is not a bcrypt hash"]);
+    assert_eq!(report["collections"]["client_permissions"]["changed"], 4, "{report}");
+    let out = site.path("out");
+    Cli(&site.data()).ok(&["export", out.to_str().unwrap(), "--mongodb"]);
+    let clients = std::fs::read(out.join("testflinger_db/client_permissions.bson")).unwrap();
+    for cost in costs {
+        let hash = hash.replace("$04$", &format!("${cost}$"));
+        assert!(clients.windows(60).any(|window| window == hash.as_bytes()), "{cost}");
+    }
 }
 
 #[test]

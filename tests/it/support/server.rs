@@ -59,6 +59,13 @@ impl TestServer {
         self.resume();
     }
 
+    /// The same, with something done to the data meanwhile.
+    pub(crate) fn restart_after(&mut self, change: impl FnOnce()) {
+        self.stop();
+        change();
+        self.resume();
+    }
+
     fn stop(&mut self) {
         if let Some((runtime, server)) = self.running.take() {
             runtime.block_on(server.shutdown()).unwrap();
