@@ -14,6 +14,11 @@ use crate::{Run, Target};
 /// Jobs per second. The agents are asked in turn.
 const RATE: f64 = 200.0;
 
+/// How long a job may take before it counts as lost, however busy the machine is.
+const LOST: Duration = Duration::from_mins(1);
+
+/// When each job was submitted.
+type Submitted = Arc<Mutex<HashMap<String, Instant>>>;
 /// When each job was delivered, and how often.
 type Delivered = Arc<Mutex<HashMap<String, (Instant, usize)>>>;
 
@@ -30,12 +35,12 @@ pub(crate) async fn run(target: &Target, run: &Run) -> Outcome {
     settle(&server).await;
     let each = (server.resident() - before) / agents as f64;
 
-    let submitted = Arc::new(Mutex::new(HashMap::new()));
+    let submitted = Submitted::default();
     let connection = Connection::open(&server.addr).await;
     let asker = Submitter { connection, agents, next: 0, submitted: Arc::clone(&submitted) };
     let acknowledged = drive(vec![asker], Pace::Open(RATE), run.span);
     let row = run.row("submit to acknowledgement".to_owned(), &server, acknowledged).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    until_delivered(&submitted, &delivered).await;
     tasks.shutdown().await;
 
     let (submitted, delivered) = (submitted.lock().unwrap(), delivered.lock().unwrap());
@@ -75,11 +80,24 @@ async fn settle(server: &crate::server::Server) {
     }
 }
 
+async fn until_delivered(submitted: &Submitted, delivered: &Delivered) {
+    let is_missing = || {
+        let delivered = delivered.lock().unwrap();
+        submitted.lock().unwrap().keys().any(|id| !delivered.contains_key(id))
+    };
+    let begun = Instant::now();
+    while is_missing() && begun.elapsed() < LOST {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // A job that comes twice has a moment for it.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+}
+
 struct Submitter {
     connection: Connection,
     agents: usize,
     next: usize,
-    submitted: Arc<Mutex<HashMap<String, Instant>>>,
+    submitted: Submitted,
 }
 
 impl Worker for Submitter {

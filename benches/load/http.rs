@@ -43,11 +43,6 @@ impl Connection {
         self.send(path, JSON, &[json.as_bytes()]).await;
     }
 
-    /// Posts text, which must be accepted.
-    pub(crate) async fn post_text(&mut self, path: &str, text: &str) {
-        self.send(path, "text/plain", &[text.as_bytes()]).await;
-    }
-
     /// Uploads a file, which must be accepted.
     pub(crate) async fn upload(&mut self, path: &str, file: &[u8]) {
         let kind = format!("multipart/form-data; boundary={BOUNDARY}");

@@ -1,18 +1,20 @@
 //! Load on the real program over real TCP.
 //!
 //! ```sh
-//! cargo bench --bench load -- [SCENARIO..] [--seconds N] [--repetitions N] [--agents N] [--target NAME=WHERE]..
+//! cargo bench --bench load -- [SCENARIO..] [--seconds N] [--repetitions N] [--agents N] [--jobs N] [--target NAME=WHERE]..
 //! ```
 //!
 //! | scenario | load |
 //! |---|---|
 //! | `pairs` | 1, 8 and 64 clients that submit a job and claim one, closed loop |
+//! | `beside` | the same with 8 and 64 clients alone, while backups are made, and while ended jobs are removed; `--jobs` of both kinds |
+//! | `start` | the program starts with `--jobs` waiting jobs, after a clean stop and after it was killed just when it had written |
 //! | `held` | agents whose requests are held, 200 jobs a second for them, open loop |
 //! | `polls` | 256 clients that ask for a job's status while 8 others write, closed loop |
 //! | `logs` | fragments of 1 KB and of 1 MB |
 //! | `artifacts` | 8 MB up and down |
-//! | `lab` | 400 agents and their users with the requests of the stock programs, ten times as fast |
-//! | `gates` | counts and sizes that hardly depend on the machine's other work, against their limits; needs strace |
+//! | `lab` | 400 agents and their users with the requests of the stock programs, faster than those |
+//! | `gates` | counts and sizes that do not depend on the machine's other work, against their limits; needs strace |
 //!
 //! A target is a program (a path; without any the one that cargo has built) or a peer that runs already
 //! (`postgresql://ADDR`, `redis://ADDR`, `beanstalkd://ADDR`; `pairs` only). Several are measured in turn within each
@@ -27,7 +29,9 @@
 )]
 
 mod artifacts;
+mod beside;
 mod drive;
+mod fill;
 mod gates;
 mod held;
 mod histogram;
@@ -36,9 +40,11 @@ mod lab;
 mod logs;
 mod pairs;
 mod peers;
+mod play;
 mod polls;
 mod report;
 mod server;
+mod start;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -71,6 +77,7 @@ impl Target {
 pub(crate) struct Run {
     pub(crate) span: Duration,
     pub(crate) agents: usize,
+    pub(crate) jobs: usize,
     repetitions: usize,
     /// Where data directories are made and removed.
     below: PathBuf,
@@ -78,12 +85,12 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn start(&self, target: &Target) -> Server {
-        self.start_holding(target, "25s")
+        self.start_with(target, &["--hold", "25s"])
     }
 
-    pub(crate) fn start_holding(&self, target: &Target, hold: &str) -> Server {
+    pub(crate) fn start_with(&self, target: &Target, settings: &[&str]) -> Server {
         let Target::Ours(binary) = target else { panic!("peers know pairs only") };
-        Server::start(binary, &[], hold, &self.below)
+        Server::start(binary, &[], settings, &self.below)
     }
 
     /// Waits for a load on `server`, and says what it cost.
@@ -118,6 +125,7 @@ async fn main() {
     let mut run = Run {
         span: Duration::from_secs(3),
         agents: 1000,
+        jobs: 20_000,
         repetitions: 1,
         below: env!("CARGO_TARGET_TMPDIR").into(),
     };
@@ -128,8 +136,10 @@ async fn main() {
         let mut value = || words.next().expect("a value after the flag");
         match word.as_str() {
             "--bench" => {}
+            "play" => return play::run(words),
             "--seconds" => run.span = Duration::from_secs(value().parse().unwrap()),
             "--repetitions" => run.repetitions = value().parse().unwrap(),
+            "--jobs" => run.jobs = value().parse().unwrap(),
             "--agents" => run.agents = value().parse().unwrap(),
             "--target" => {
                 let value = value();
@@ -154,6 +164,8 @@ async fn measure(scenario: &str, targets: &[(String, Target)], run: &Run) {
         for ((_, target), outcomes) in targets.iter().zip(&mut outcomes) {
             outcomes.push(match scenario {
                 "pairs" => pairs::run(target, run).await,
+                "beside" => beside::run(target, run).await,
+                "start" => start::run(target, run).await,
                 "held" => held::run(target, run).await,
                 "polls" => polls::run(target, run).await,
                 "logs" => logs::run(target, run).await,

@@ -8,6 +8,7 @@
 //! | `TESTFLINGER_BENCH` | which parts run: some of `paired,opening,position,group-commit,groups` (all five, the default), `retention`, `sync-1`, `sync-64` |
 //! | `TESTFLINGER_BENCH_JOBS` | how many jobs wait, default `10000,100000,1000000` |
 //! | `TESTFLINGER_BENCH_ROUNDS` | how often each pair is measured, default 400 |
+//! | `TESTFLINGER_BENCH_LIMIT` | `paired` fails when something costs more than so many times as much on the last store as on the first |
 //! | `TESTFLINGER_BENCH_DIR` | where the stores are made and removed, default below the target directory |
 //!
 //! `docs/PERFORMANCE.md` has the figures and the commands.
@@ -48,7 +49,10 @@ fn main() {
         let fixture = |&jobs: &usize| fixture::Fixture::new(&below, jobs, rounds);
         let mut fixtures: Vec<_> = sizes.iter().map(fixture).collect();
         if wanted("paired") {
-            paired::run(&mut fixtures, rounds);
+            let times = paired::run(&mut fixtures, rounds);
+            if let Ok(limit) = std::env::var("TESTFLINGER_BENCH_LIMIT") {
+                paired::judge(&times, limit.parse().unwrap());
+            }
         }
         if wanted("opening") {
             position::opening(&mut fixtures);

@@ -50,9 +50,9 @@ const ROWS: [&str; 14] = [
 ];
 
 /// What was measured of one row on one store, round by round.
-type Times = Vec<Duration>;
+pub(crate) type Times = Vec<Duration>;
 
-pub(crate) fn run(fixtures: &mut [Fixture], rounds: usize) {
+pub(crate) fn run(fixtures: &mut [Fixture], rounds: usize) -> Vec<Vec<Times>> {
     let mut times = vec![vec![Times::new(); fixtures.len()]; ROWS.len()];
     let before = load();
     for round in 0..rounds {
@@ -68,6 +68,22 @@ pub(crate) fn run(fixtures: &mut [Fixture], rounds: usize) {
     }
     eprintln!();
     print(fixtures, &times, rounds, &before);
+    times
+}
+
+/// Fails when anything but the pairs, which touch more pages in a larger store, costs more than `limit` times as much on the
+/// last store as on the first.
+pub(crate) fn judge(times: &[Vec<Times>], limit: f64) {
+    let rows = ROWS.iter().zip(times).enumerate().filter(|(row, _)| *row != PAIRS);
+    for (_, (name, row)) in rows {
+        let ratios = ratios(&row[row.len() - 1], &row[0]);
+        let median = ratios[ratios.len() / 2];
+        assert!(
+            median <= limit,
+            "{name}: {median:.2} times as much on the largest store as on the smallest, limit {limit}; is something read \
+             without an index?"
+        );
+    }
 }
 
 /// Measures one operation; several rows when it has several parts.
@@ -257,15 +273,20 @@ pub(crate) fn quantile(times: &[Duration], part: f64) -> f64 {
 
 /// The ratio of the p50 of both in each block: its median, lowest and highest.
 pub(crate) fn ratio(above: &[Duration], below: &[Duration]) -> String {
-    let size = (above.len() / BLOCKS).max(1);
-    let blocks = above.chunks_exact(size).zip(below.chunks_exact(size));
-    let mut ratios: Vec<f64> =
-        blocks.map(|(above, below)| quantile(above, 0.5) / quantile(below, 0.5)).collect();
-    ratios.sort_by(f64::total_cmp);
+    let ratios = ratios(above, below);
     format!(
         "**{:.2}** ({:.2}-{:.2})",
         ratios[ratios.len() / 2],
         ratios[0],
         ratios[ratios.len() - 1]
     )
+}
+
+fn ratios(above: &[Duration], below: &[Duration]) -> Vec<f64> {
+    let size = (above.len() / BLOCKS).max(1);
+    let blocks = above.chunks_exact(size).zip(below.chunks_exact(size));
+    let mut ratios: Vec<f64> =
+        blocks.map(|(above, below)| quantile(above, 0.5) / quantile(below, 0.5)).collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios
 }

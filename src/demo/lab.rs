@@ -7,31 +7,46 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Error;
-use super::board::{Board, Plate};
-use super::caller::Caller;
-use super::clock::LateClock;
-use super::jobs::{Dice, random, reservation};
+use super::simulator::{Board, Caller, Dice, LateClock, Plate, random, reservation};
 
-const PLATES: &[Plate] = &[
-    plate("rpi5-01", &["rpi5", "arm64"], "Rack 1, shelf A", "maas2"),
-    plate("rpi5-02", &["rpi5", "arm64"], "Rack 1, shelf A", "maas2"),
-    plate("rpi5-03", &["rpi5", "arm64"], "Rack 1, shelf B", "maas2"),
-    plate("nuc13-01", &["nuc13", "amd64"], "Rack 3, shelf C", "maas2"),
-    plate("nuc13-02", &["nuc13", "amd64"], "Rack 3, shelf C", "maas2"),
-    plate("xeon-01", &["xeon", "amd64"], "Row 2, U14", "oem_autoinstall"),
-    plate("xeon-02", &["xeon", "amd64"], "Row 2, U18", "oem_autoinstall"),
-    plate("orin-01", &["orin", "arm64"], "Rack 1, shelf D", "nvidia"),
-];
+/// Agents that work.
+fn plates() -> [Plate; 8] {
+    [
+        Plate::new("rpi5-01", &["rpi5", "arm64"], "Rack 1, shelf A", "maas2"),
+        Plate::new("rpi5-02", &["rpi5", "arm64"], "Rack 1, shelf A", "maas2"),
+        Plate::new("rpi5-03", &["rpi5", "arm64"], "Rack 1, shelf B", "maas2"),
+        Plate::new("nuc13-01", &["nuc13", "amd64"], "Rack 3, shelf C", "maas2"),
+        Plate::new("nuc13-02", &["nuc13", "amd64"], "Rack 3, shelf C", "maas2"),
+        Plate::new("xeon-01", &["xeon", "amd64"], "Row 2, U14", "oem_autoinstall"),
+        Plate::new("xeon-02", &["xeon", "amd64"], "Row 2, U18", "oem_autoinstall"),
+        Plate::new("orin-01", &["orin", "arm64"], "Rack 1, shelf D", "nvidia"),
+    ]
+}
+
 /// It claims a job and is never heard again.
-const LOST: Plate = plate("rpi5-04", &["rpi5-cm", "arm64"], "Rack 1, shelf B", "maas2");
+fn lost() -> Plate {
+    Plate::new("rpi5-04", &["rpi5-cm", "arm64"], "Rack 1, shelf B", "maas2")
+}
+
 /// Its last provisionings all failed.
-const QUARANTINED: Plate = plate("nuc13-03", &["nuc13"], "Rack 3, shelf D", "maas2");
+fn quarantined() -> Plate {
+    Plate::new("nuc13-03", &["nuc13"], "Rack 3, shelf D", "maas2")
+}
+
 /// Somebody has taken it out of service.
-const OFFLINE: Plate = plate("orin-02", &["orin"], "Rack 1, shelf D", "nvidia");
+fn offline() -> Plate {
+    Plate::new("orin-02", &["orin"], "Rack 1, shelf D", "nvidia")
+}
+
 /// It serves a restricted queue.
-const RESTRICTED: Plate = plate("xeon-keys-01", &["secureboot"], "Row 2, U22", "oem_autoinstall");
+fn restricted() -> Plate {
+    Plate::new("xeon-keys-01", &["secureboot"], "Row 2, U22", "oem_autoinstall")
+}
+
 /// Somebody debugs on it.
-const RESERVED: Plate = plate("orin-03", &["orin-dev"], "Desk 4", "nvidia");
+fn reserved() -> Plate {
+    Plate::new("orin-03", &["orin-dev"], "Desk 4", "nvidia")
+}
 
 const QUEUES: &[&str] = &["rpi5", "nuc13", "xeon", "orin", "rpi5", "arm64"];
 
@@ -48,15 +63,6 @@ const STEP: Duration = Duration::from_mins(2);
 /// How long the lost agent has been silent.
 const SILENCE: Duration = Duration::from_mins(20);
 
-const fn plate(
-    name: &'static str,
-    queues: &'static [&'static str],
-    location: &'static str,
-    provision_type: &'static str,
-) -> Plate {
-    Plate { name, queues, location, provision_type }
-}
-
 /// Those who act in the lab.
 pub(super) struct Lab {
     /// The agents' own client.
@@ -69,14 +75,14 @@ pub(super) struct Lab {
 impl Lab {
     /// Makes the agents known.
     pub(super) fn enrol(&self) -> Result<(), Error> {
-        let others = [LOST, QUARANTINED, OFFLINE, RESTRICTED, RESERVED];
-        PLATES.iter().chain(&others).try_for_each(|plate| self.board(*plate, 0).appear())
+        let others = [lost(), quarantined(), offline(), restricted(), reserved()];
+        plates().into_iter().chain(others).try_for_each(|plate| self.board(plate, 0).appear())
     }
 
     /// Lets the lab work until its clock is right, and leaves it with something for everybody to look at.
     pub(super) fn make_past(&self) -> Result<Vec<Board>, Error> {
         let mut boards: Vec<Board> =
-            PLATES.iter().zip(1..).map(|(plate, seed)| self.board(*plate, seed)).collect();
+            plates().into_iter().zip(1..).map(|(plate, seed)| self.board(plate, seed)).collect();
         boards.append(&mut self.special_boards()?);
         let mut dice = Dice::new(7);
         self.work_until(SILENCE, &mut boards, &mut dice)?;
@@ -109,7 +115,7 @@ impl Lab {
     /// An agent claims a job and is never heard again.
     fn lose_agent(&self) -> Result<(), Error> {
         self.person(1)?.post("/v1/job", &random("rpi5-cm", &mut Dice::new(6)))?;
-        let mut lost = self.board(LOST, 9);
+        let mut lost = self.board(lost(), 9);
         lost.claim(Duration::ZERO)?;
         (0..6).try_for_each(|_| lost.go_on())
     }
@@ -117,7 +123,7 @@ impl Lab {
     /// The agents with a story. Those that go on working are given back.
     fn special_boards(&self) -> Result<Vec<Board>, Error> {
         let someone = self.person(0)?;
-        let quarantined = self.board(QUARANTINED, 0);
+        let quarantined = self.board(quarantined(), 0);
         for _ in 0..3 {
             let job = someone.post("/v1/job", &random("nuc13-spare", &mut Dice::new(3)))?;
             quarantined.fail_to_provision(job["job_id"].as_str().unwrap_or_default())?;
@@ -125,11 +131,11 @@ impl Lab {
             someone.post(&path, &json!({ "action": "cancel" }))?;
         }
         quarantined.go_offline("quarantined: 3 provisionings in a row failed")?;
-        self.board(OFFLINE, 0)
+        self.board(offline(), 0)
             .go_offline("SD card worn out, a new one is ordered (ticket LAB-311)")?;
         self.person(2)?.post("/v1/job", &random(RESTRICTED_QUEUE, &mut Dice::new(11)))?;
         self.person(1)?.post("/v1/job", &reservation("orin-dev"))?;
-        Ok(vec![self.board(RESTRICTED, 21), self.board(RESERVED, 24)])
+        Ok(vec![self.board(restricted(), 21), self.board(reserved(), 24)])
     }
 
     /// What waits when somebody first looks: more jobs than agents, a queue without agents, a job without its
@@ -167,21 +173,5 @@ impl Lab {
 
     fn board(&self, plate: Plate, seed: u64) -> Board {
         Board::new(plate, &self.agents, Arc::clone(&self.clock), seed)
-    }
-}
-
-/// Lets an agent work until it is told to stop.
-pub(super) fn work(mut board: Board, pause: Duration, stop: &AtomicBool) {
-    while !stop.load(Ordering::Relaxed) {
-        let done = if board.is_busy() {
-            std::thread::sleep(pause);
-            board.go_on()
-        } else {
-            board.claim(Duration::from_secs(20))
-        };
-        if let Err(error) = done {
-            tracing::debug!(%error, "a simulated agent was refused");
-            std::thread::sleep(pause);
-        }
     }
 }

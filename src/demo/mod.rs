@@ -1,13 +1,9 @@
 //! A throw-away server with a simulated lab: agents that claim jobs over the API, log, provision, fail and finish.
 //!
-//! It is for whoever wants to see the product, and for tests of the web pages. Everything that happens in the lab goes
-//! through the API, so nothing here can do what a real lab could not.
+//! It is for whoever wants to see the product, and for tests of the web pages.
 
-mod board;
-mod caller;
-mod clock;
-mod jobs;
 mod lab;
+pub mod simulator;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,9 +13,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use self::caller::Caller;
-use self::clock::LateClock;
-use self::lab::{FIRMWARE, Lab, RESTRICTED_QUEUE, SUBMITTERS, work};
+use self::lab::{FIRMWARE, Lab, RESTRICTED_QUEUE, SUBMITTERS};
+use self::simulator::{Caller, LateClock, work};
 use crate::auth::refresh::generate_secret;
 use crate::config::{Address, Env, Mode, Raw, Settings, Span};
 use crate::http::local::LocalApi;
@@ -46,9 +41,12 @@ pub enum Error {
     /// The directory cannot be made.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The server refused a request.
+    /// A request was not answered.
     #[error("{0}: {1}")]
     Request(String, String),
+    /// The server refused a request.
+    #[error("{0}: {1} {2}")]
+    Refused(String, u16, String),
     /// The system gave no random numbers.
     #[error("there are no random numbers: {0}")]
     Random(#[from] getrandom::Error),
@@ -148,7 +146,7 @@ fn settings(options: &Options, dir: &Path) -> Result<Settings, Error> {
 
 /// The lab with agents that have appeared.
 fn enrolled(url: &str, secret: &str, clock: Arc<LateClock>) -> Result<Lab, Error> {
-    let client = |id| Caller::new(url, id, secret);
+    let client = |id| Caller::of_client(url, id, secret);
     let lab = Lab { agents: client(AGENTS), people: SUBMITTERS.map(client).into(), clock };
     lab.enrol()?;
     Ok(lab)

@@ -6,22 +6,22 @@ use serde_json::{Value, json};
 
 /// Numbers that look random and are the same in every lab.
 #[derive(Clone)]
-pub(super) struct Dice(u64);
+pub(in crate::demo) struct Dice(u64);
 
 impl Dice {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(in crate::demo) const fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
     /// A number below `sides`.
-    pub(super) fn roll(&mut self, sides: u64) -> u64 {
+    pub(in crate::demo) fn roll(&mut self, sides: u64) -> u64 {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides.max(1)
     }
 
     /// One of some things.
-    pub(super) fn pick<T: Copy>(&mut self, things: &[T], otherwise: T) -> T {
+    pub(in crate::demo) fn pick<T: Copy>(&mut self, things: &[T], otherwise: T) -> T {
         let at = usize::try_from(self.roll(things.len() as u64)).unwrap_or_default();
         things.get(at).copied().unwrap_or(otherwise)
     }
@@ -57,7 +57,7 @@ const SUITES: &[Suite] = &[
 ];
 
 /// A job of a random suite for this queue.
-pub(super) fn random(queue: &str, dice: &mut Dice) -> Value {
+pub(in crate::demo) fn random(queue: &str, dice: &mut Dice) -> Value {
     let (name, tags, commands) = dice.pick(SUITES, SMOKE);
     let image = dice.pick(&["noble", "jammy", "questing"], "noble");
     json!({
@@ -72,7 +72,7 @@ pub(super) fn random(queue: &str, dice: &mut Dice) -> Value {
 }
 
 /// A job that keeps its device for a person.
-pub(super) fn reservation(queue: &str) -> Value {
+pub(in crate::demo) fn reservation(queue: &str) -> Value {
     json!({
         "job_queue": queue,
         "name": "debug-session",
