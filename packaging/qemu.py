@@ -37,9 +37,9 @@ def unpack(cache):
     return root
 
 
-def start(root, words, **more):
-    """Starts a machine with two processors and without a network, and gives its process."""
+def start(root, words, processors=2, **more):
+    """Starts a machine without a network, and gives its process."""
     libraries = [os.path.join(root, folder, "x86_64-linux-gnu") for folder in ["usr/lib", "lib"]]
     ours = [f"{root}/usr/bin/qemu-system-x86_64", "-L", f"{root}/usr/share/qemu", "-L", f"{root}/usr/share/seabios"]
-    ours += ["-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-no-reboot", "-nic", "none"]
+    ours += ["-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(processors), "-no-reboot", "-nic", "none"]
     return subprocess.Popen(ours + words, env={**os.environ, "LD_LIBRARY_PATH": ":".join(libraries)}, **more)

@@ -13,15 +13,15 @@ PATIENCE = 60
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
 
 
-def until(what, probe, patience=PATIENCE):
-    """Waits for something to become true and gives it."""
+def until(what, probe, patience=PATIENCE, pause=0.05):
+    """Waits for something to become true and gives it; looks again after each pause."""
     deadline = time.monotonic() + patience
     while True:
         found = probe()
         if found:
             return found
         assert time.monotonic() < deadline, f"waited {patience} s in vain until {what}"
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 def remove_control_groups():
