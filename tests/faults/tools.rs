@@ -165,15 +165,19 @@ impl Server {
 
     /// Asks it to end, if it has not ended by itself, and gives what it said.
     pub(crate) fn end(&mut self) -> (ExitStatus, Vec<String>) {
-        // strace blocks signals, so the signal goes to its child.
-        let id = self.child.id();
-        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
-        let id = children.split_whitespace().next().map_or(id, |child| child.parse().unwrap());
-        let pid = rustix::process::Pid::from_raw(id.cast_signed()).unwrap();
-        let sent = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let sent = rustix::process::kill_process(self.program(), rustix::process::Signal::TERM);
         // It may end by itself just now.
         assert!(matches!(sent, Ok(()) | Err(rustix::io::Errno::SRCH)), "{sent:?}");
         self.wait()
+    }
+
+    /// The program itself, which strace has for a child: strace blocks signals, and leaves the program alone when it is
+    /// killed.
+    fn program(&self) -> rustix::process::Pid {
+        let id = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        let id = children.split_whitespace().next().map_or(id, |child| child.parse().unwrap());
+        rustix::process::Pid::from_raw(id.cast_signed()).unwrap()
     }
 
     /// Waits for its end, and gives what it said.
@@ -189,6 +193,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            let _ = rustix::process::kill_process(self.program(), rustix::process::Signal::KILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
