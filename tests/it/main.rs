@@ -11,6 +11,7 @@ pub(crate) mod backup;
 mod binary;
 mod conversations;
 mod documents;
+mod fuzz;
 mod moving;
 mod ops;
 mod pages;

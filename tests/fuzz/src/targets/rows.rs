@@ -1,12 +1,11 @@
-//! A stored row, with its key: it is read as its table says, or refused. The input is the number of the table, the length of
-//! the key, the key and the value.
-#![no_main]
+//! A stored row, with its key: it is read as its table says, or refused. The input is a line with the name of the table, the length
+//! of the key, the key and the value.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use libfuzzer_sys::fuzz_target;
-use testflinger_fuzz::{Lab, archive};
+use super::archive::archive;
+use super::lab::Lab;
 use testflinger_server::store::backup::{Amount, Manifest, verify};
 
 /// The manifest of a server that has nothing yet.
@@ -16,10 +15,10 @@ static EMPTY: LazyLock<Manifest> = LazyLock::new(|| {
     serde_json::from_slice(&backup[512..512 + usize::try_from(length).unwrap()]).unwrap()
 });
 
-fuzz_target!(|input: &[u8]| {
-    let [table, key, rest @ ..] = input else { return };
-    let tables: Vec<&String> = EMPTY.rows.keys().collect();
-    let table = tables[usize::from(*table) % tables.len()];
+pub(super) fn run(input: &[u8]) {
+    let Some(end) = input.iter().position(|&byte| byte == b'\n') else { return };
+    let (table, [_, key, rest @ ..]) = input.split_at(end) else { return };
+    let Some(table) = EMPTY.rows.keys().find(|name| name.as_bytes() == table) else { return };
     let (key, value) = rest.split_at(usize::from(*key).min(rest.len()));
     let mut rows = Vec::new();
     for part in [key, value] {
@@ -33,4 +32,4 @@ fuzz_target!(|input: &[u8]| {
     let manifest = serde_json::to_vec(&manifest).unwrap();
     let entries = [("manifest.json", &manifest[..]), (&format!("rows/{table}"), &rows)];
     let _ = verify(&archive(entries)[..], &mut |_, _| {});
-});
+}

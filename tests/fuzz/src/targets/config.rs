@@ -1,20 +1,18 @@
 //! The configuration file: it is read, or refused with a sentence.
-#![no_main]
 
 use std::sync::LazyLock;
 
-use libfuzzer_sys::fuzz_target;
+use super::directory;
 use tempfile::TempDir;
-use testflinger_fuzz::directory;
 use testflinger_server::config::{Env, Raw, Settings};
 
 static DIRECTORY: LazyLock<TempDir> = LazyLock::new(directory);
 
-fuzz_target!(|text: &[u8]| {
+pub(super) fn run(text: &[u8]) {
     let path = DIRECTORY.path().join("config.toml");
     std::fs::write(&path, text).unwrap();
     let env = Env::from([("HOME".to_owned(), "/nowhere".to_owned())]);
     if let Err(error) = Settings::load(Raw::default(), Some(&path), &env) {
         assert!(!error.to_string().is_empty());
     }
-});
+}

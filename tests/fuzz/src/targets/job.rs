@@ -1,10 +1,8 @@
 //! A job: what is accepted can be read, claimed and looked at; what is not is refused with a reason.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use testflinger_fuzz::with_lab;
+use super::lab::with_lab;
 
-fuzz_target!(|body: &[u8]| {
+pub(super) fn run(body: &[u8]) {
     with_lab(|lab| {
         let answer = lab.post("/v1/job", body);
         if answer.status != 200 {
@@ -18,8 +16,8 @@ fuzz_target!(|body: &[u8]| {
         for path in [format!("/v1/job/{id}/status"), format!("/v1/result/{id}")] {
             assert_eq!(lab.get(&path).status, 200);
         }
-        let queue = shown["job_queue"].as_str().unwrap().bytes();
-        let queue: String = queue.map(|byte| format!("%{byte:02x}")).collect();
+        let queue = shown["job_queue"].as_str().unwrap();
+        let queue: String = form_urlencoded::byte_serialize(queue.as_bytes()).collect();
         lab.get(&format!("/v1/job?queue={queue}"));
     });
-});
+}

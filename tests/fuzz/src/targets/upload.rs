@@ -1,14 +1,12 @@
 //! A file: what is accepted can be fetched. The input is how many bytes come together, a line with the content type, and the
 //! body.
-#![no_main]
 
+use super::lab::with_lab;
 use axum::body::{Body, Bytes};
 use axum::http::header::HeaderValue;
 use futures_util::stream;
-use libfuzzer_sys::fuzz_target;
-use testflinger_fuzz::with_lab;
 
-fuzz_target!(|input: &[u8]| {
+pub(super) fn run(input: &[u8]) {
     let Some((&piece, rest)) = input.split_first() else { return };
     let Some(end) = rest.iter().position(|&byte| byte == b'\n') else { return };
     let Ok(kind) = HeaderValue::from_bytes(&rest[..end]) else { return };
@@ -23,4 +21,4 @@ fuzz_target!(|input: &[u8]| {
         let expected = if answer.status == 200 { 200 } else { 204 };
         assert_eq!(lab.get(&path).status, expected);
     });
-});
+}

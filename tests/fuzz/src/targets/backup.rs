@@ -1,12 +1,10 @@
 //! A backup: it is complete and undamaged, or refused. An input that begins with `%` is a list of entries, whose heads and sums
 //! are made here: `%`, a line with the name, the content.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use testflinger_fuzz::archive;
+use super::archive::archive;
 use testflinger_server::store::backup::verify;
 
-fuzz_target!(|input: &[u8]| {
+pub(super) fn run(input: &[u8]) {
     let Some(entries) = input.strip_prefix(b"%") else {
         let _ = verify(input, &mut |_, _| {});
         return;
@@ -17,4 +15,4 @@ fuzz_target!(|input: &[u8]| {
         (name, entry.get(end + 1..).unwrap_or_default())
     });
     let _ = verify(&archive(entries)[..], &mut |_, _| {});
-});
+}
