@@ -10,7 +10,7 @@ use std::time::Duration;
 use testflinger_server::app::Presence;
 use testflinger_server::domain::{Job, JobId, ManualClock, Timestamp};
 use testflinger_server::ops::{self, Claimed, Patience};
-use testflinger_server::store::{HeldRequest, Options, Store, Where, WriteTx};
+use testflinger_server::store::{Error, HeldRequest, Options, Store, Where, WriteTx};
 
 use super::ledger::{Kind, Ledger, Verdict, changed, violation};
 use super::picture::Picture;
@@ -218,17 +218,23 @@ impl<'w> World<'w> {
         run: impl FnMut(&mut WriteTx<'_>, Timestamp) -> Result<T, ops::Error> + Send + 'static,
     ) -> Verdict<Outcome<T>> {
         *lock(&self.coming) = None;
-        self.write_on(may_end, run)
+        self.write_on(Where::Caller, may_end, run)
     }
 
     /// The same while another write may be under way, which is then part of it.
     fn write_on<T: Send + 'static>(
         &mut self,
+        at: Where,
         may_end: impl Fn(&Job) -> bool,
         run: impl FnMut(&mut WriteTx<'_>, Timestamp) -> Result<T, ops::Error> + Send + 'static,
     ) -> Verdict<Outcome<T>> {
         self.counts.writes += 1;
-        match self.store().write(seen(Arc::clone(&self.coming), run)) {
+        let (sender, receiver) = channel();
+        self.store().submit(at, seen(Arc::clone(&self.coming), run), move |outcome| {
+            // The receiver waits below, so it is there.
+            let _ = sender.send(outcome);
+        });
+        match receiver.recv().unwrap_or_else(|_| Err(Error::Closed.into())) {
             Ok(done) => {
                 let after = lock(&self.coming).take().unwrap_or_default();
                 let before = std::mem::replace(&mut self.picture, after);
@@ -268,8 +274,9 @@ impl<'w> World<'w> {
             reply,
         );
         self.held.push(Held { caller, queues, fate, wanted, receiver });
-        // The writer takes one after the other: when this one is done, the request waits or is answered.
-        self.write_on(may_end, |_, _| Ok(()))
+        // The writer's thread takes one after the other: when this one is done, the request waits or is answered. On this
+        // thread, it could be done while the other thread has yet to give its answer.
+        self.write_on(Where::Writer, may_end, |_, _| Ok(()))
     }
 
     /// The held requests that were answered.
