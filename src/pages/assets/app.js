@@ -188,22 +188,26 @@
   // Of a long log only the parts are there that can be seen, or nearly.
   const parts = new IntersectionObserver((changes) => {
     for (const { target: part, isIntersecting } of changes) {
-      part.isSeen = isIntersecting;
-      if (isIntersecting) load(part);
-      else if ("shown" in part.dataset) {
+      part.loading?.abort();
+      if (isIntersecting) {
+        part.loading = new AbortController();
+        load(part, part.loading.signal);
+      } else if ("shown" in part.dataset) {
         part.style.height = `${part.getBoundingClientRect().height}px`;
         part.replaceChildren();
         delete part.dataset.shown;
       }
     }
   }, { rootMargin: "3000px" });
-  async function load(part) {
+  async function load(part, signal) {
     // Whoever scrolls past is not there any more after a moment.
     await new Promise((resolve) => { setTimeout(resolve, 60); });
-    if (!part.isSeen || "shown" in part.dataset) return;
+    if (signal.aborted || "shown" in part.dataset) return;
+    const text = await fetch(part.dataset.part, { signal }).then((answer) => (answer.ok ? answer.text() : null)).catch(() => null);
+    // What was scrolled past meanwhile would never be taken away again.
+    if (signal.aborted) return;
+    part.textContent = text ?? "This part cannot be had now. Load the page again.\n";
     part.dataset.shown = "";
-    const answer = await fetch(part.dataset.part).catch(() => null);
-    part.textContent = answer?.ok ? await answer.text() : "This part cannot be had now. Load the page again.\n";
     part.style.height = "";
   }
 
