@@ -4,6 +4,7 @@
 //! wrong is an [`Error`]; the HTTP layer alone turns that into an answer.
 
 mod alerts;
+mod apart;
 pub mod audit;
 mod bells;
 pub mod budget;
@@ -32,12 +33,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use self::watch::Watch;
 pub use alerts::Alerts;
+pub use apart::apart;
 pub use budget::Budget;
 pub use claim::Delivery;
 pub use error::{Error, Result};
@@ -338,12 +340,13 @@ impl App {
     /// Checks everything as it is now, and stops when the server does.
     pub async fn check(&self, hash: bool) -> Result<store::check::Report> {
         let (app, turn) = (self.clone(), self.backup_turn()?);
-        let check = move || {
+        let (tell, told) = oneshot::channel();
+        apart("check", move || {
             let report = app.store().check(hash, &|| !app.stopping().is_cancelled());
             drop(turn);
-            report
-        };
-        Ok(self.blocking(check).await??)
+            let _ = tell.send(report);
+        })?;
+        Ok(told.await.map_err(|_| Error::from(store::Error::Panicked))??)
     }
 
     /// The turn to make a backup or a check; one at a time, because each reads everything.

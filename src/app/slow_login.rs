@@ -1,26 +1,21 @@
 //! Logins whose check takes longer than their callers wait: a Python server may have stored bcrypt hashes of any cost.
 
 use std::sync::Arc;
-use std::thread;
 
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use super::login::{LONGEST_TURN, verdict};
-use super::{App, Error, Result};
+use super::{App, Error, Result, apart};
 use crate::auth::passwords::{Verdict, check_slow};
 use crate::domain::ClientId;
 use crate::store;
-
-/// Others come first while such a check runs.
-const NICE: i32 = 5;
 
 impl App {
     /// The hash that a client has from now on, if the secret is right. The check goes on when nobody waits for it any more; a
     /// right secret gets a hash that is checked quickly, so that the next login succeeds.
     ///
-    /// One such check runs at a time, and it takes none of the permits that other logins need. Its thread is not one of the
-    /// runtime's, because the server would wait for that one when it stops.
+    /// One such check runs at a time, and it takes none of the permits that other logins need.
     pub(super) async fn judge_slowly(
         &self,
         id: ClientId,
@@ -31,14 +26,8 @@ impl App {
         let turn = turn.map_err(|_| Error::TooManyLogins)?;
         let (tell, told) = oneshot::channel();
         let (old, tried) = (hash.clone(), secret.clone());
-        let check = move || {
-            let _ = rustix::process::setpriority_process(None, NICE);
+        apart("slow-login", move || {
             let _ = tell.send(check_slow(&old, &tried));
-        };
-        let started = thread::Builder::new().name("slow-login".to_owned()).spawn(check);
-        started.map_err(|error| {
-            tracing::error!(%error, "no thread can be started");
-            Error::Internal
         })?;
         let app = self.clone();
         let judging = tokio::spawn(async move {

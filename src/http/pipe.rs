@@ -7,16 +7,18 @@ use axum::body::{Body, Bytes};
 use futures_util::stream::unfold;
 use tokio::sync::mpsc::{Sender, channel};
 
+use crate::app::{self, apart};
+
 /// Pieces that wait to be sent.
 const AHEAD: usize = 4;
 
-/// A body of what `write` writes, on a thread of its own. It fails with [`io::ErrorKind::BrokenPipe`] once nobody reads.
-pub fn body(write: impl FnOnce(Pipe) + Send + 'static) -> Body {
+/// A body of what `write` writes, apart from everything else. It fails with [`io::ErrorKind::BrokenPipe`] once nobody reads.
+pub fn body(name: &str, write: impl FnOnce(Pipe) + Send + 'static) -> app::Result<Body> {
     let (sender, receiver) = channel(AHEAD);
-    tokio::task::spawn_blocking(move || write(Pipe(sender)));
-    Body::from_stream(unfold(receiver, async |mut receiver| {
+    apart(name, move || write(Pipe(sender)))?;
+    Ok(Body::from_stream(unfold(receiver, async |mut receiver| {
         receiver.recv().await.map(|piece| (Ok::<_, Infallible>(piece), receiver))
-    }))
+    })))
 }
 
 /// Where such a body is written. Every write is sent by itself: gather before.

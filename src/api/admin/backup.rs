@@ -29,10 +29,10 @@ pub(in crate::api) async fn post(
     let what = What { secrets: contents.secrets() };
     let about = if what.secrets { "with secrets" } else { "without secrets" };
     caller.audit(Event::Backup, "everything", about);
-    let body = pipe::body(move |out| {
+    let body = pipe::body("backup", move |out| {
         app.backup(what, out);
         drop(turn);
-    });
+    })?;
     let kind = HeaderValue::from_static("application/x-tar");
     Ok(([(CONTENT_TYPE, kind)], body).into_response().into())
 }
