@@ -53,8 +53,6 @@ fn micros(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// `2026-11-23T18:05:49Z`: whole seconds and a `Z`, the only form that every client generation parses
-/// (Python 3.10 `fromisoformat` takes no other number of fraction digits than 0, 3 or 6).
 impl Timestamp {
     /// The moment to the microsecond, RFC 3339 in UTC.
     #[must_use]
@@ -70,6 +68,8 @@ impl Timestamp {
     }
 }
 
+/// `2026-11-23T18:05:49Z`: whole seconds and a `Z`, the only form that every client generation parses
+/// (Python 3.10 `fromisoformat` takes no other number of fraction digits than 0, 3 or 6).
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_second(self.as_secs()) {
