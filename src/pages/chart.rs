@@ -7,7 +7,7 @@ pub(super) struct Column {
     pub(super) height: u64,
     pub(super) bad: u64,
     pub(super) says: String,
-    /// What stands below it, if anything.
+    /// What stands below its right end, if anything.
     pub(super) label: String,
 }
 
@@ -42,8 +42,13 @@ pub(super) fn columns(columns: &[Column], label: &str) -> Option<String> {
                 HEIGHT - bad
             );
         }
-        let _ =
-            write!(svg, "<text x=\"{x}\" y=\"{}\">{}</text></g>", HEIGHT + BELOW - 3, column.label);
+        let _ = write!(
+            svg,
+            "<text class=\"below\" x=\"{}\" y=\"{}\">{}</text></g>",
+            x + width,
+            HEIGHT + BELOW - 3,
+            column.label
+        );
     }
     let _ = write!(
         svg,
