@@ -76,8 +76,9 @@ pub(super) async fn get(
     }
 }
 
+/// How long half of them and nine of ten waited at most; they are sorted.
 fn percentiles(waits: &[u32]) -> Option<String> {
-    let at = |percent: usize| waits.get((waits.len().checked_sub(1)?) * percent / 100);
+    let at = |percent: usize| waits.get((waits.len() * percent).div_ceil(100).checked_sub(1)?);
     let (half, most) = (at(50)?, at(90)?);
     let shown = |seconds: &u32| span(Duration::from_secs((*seconds).into()));
     Some(format!("half within {}, nine of ten within {}", shown(half), shown(most)))
@@ -120,4 +121,21 @@ fn by_hour(ended: &[(Timestamp, bool)], now: Timestamp) -> Option<String> {
     };
     let all: Vec<Column> = (0..HOURS).rev().map(column).collect();
     columns(&all, "How many jobs ended in each of the last 24 hours, failed ones in red")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_half_and_of_nine_of_ten_is_true_of_so_many() {
+        let said = |waits: &[u32]| percentiles(waits).unwrap();
+        assert_eq!(said(&[0, 0, 120]), "half within 0 s, nine of ten within 2 min");
+        assert_eq!(
+            said(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
+            "half within 5 s, nine of ten within 9 s"
+        );
+        assert_eq!(said(&[7]), "half within 7 s, nine of ten within 7 s");
+        assert_eq!(percentiles(&[]), None);
+    }
 }
