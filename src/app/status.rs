@@ -67,6 +67,7 @@ impl App {
         let lab = Lab::now(tx, &self.store().lines()?, now, &self.hearing())?;
         let of = |doing| (doing, lab.agents.iter().filter(|agent| agent.doing == doing).count());
         let (jobs, blobs) = self.counted();
+        let (database, free) = self.on_disk();
         Ok(Status {
             started: Timestamp::from_micros(metrics.started.get().saturating_mul(1_000_000)),
             now,
@@ -76,14 +77,21 @@ impl App {
             oldest: ops::longest_waiting(tx, 1)?.pop(),
             held: metrics.held.get(),
             bytes: Bytes {
-                database: self.store().file_size()?,
+                database,
                 blobs: blobs.cast_unsigned(),
-                free: self.store().blobs().free()?,
+                free,
                 reserve: self.limits().disk_reserve,
             },
             backups: self.backups(),
             warnings: ops::told(&self.troubles(tx)?).iter().map(Told::sentence).collect(),
         })
+    }
+
+    /// How many bytes the database takes and how many are free; none once the data directory was removed, which is a trouble
+    /// of its own and must be told.
+    pub(super) fn on_disk(&self) -> (u64, u64) {
+        let store = self.store();
+        (store.file_size().unwrap_or_default(), store.blobs().free().unwrap_or_default())
     }
 
     /// The newest backups that were noted, the newest first. A note that cannot be read counts as none.

@@ -181,8 +181,9 @@ impl App {
         }
         metrics.set_agents(agents.states.iter().map(String::as_str));
         metrics.silent.set(agents.silent);
-        metrics.database.set(self.store().file_size()?.cast_signed());
-        metrics.free.set(self.store().blobs().free()?.cast_signed());
+        let (database, free) = self.on_disk();
+        metrics.database.set(database.cast_signed());
+        metrics.free.set(free.cast_signed());
         metrics.reserve.set(self.limits().disk_reserve.cast_signed());
         metrics.in_flight.set(self.budget().used().cast_signed());
         let troubles = self.troubles(tx)?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another process (or another server in this one) has the data directory.
-    #[error("{0} is in use by another server")]
+    #[error("{0} is in use by another server: stop that one first")]
     Locked(PathBuf),
     /// The data was written by a newer program.
     #[error(

@@ -36,6 +36,14 @@ fn a_locked_server_says_to_strangers_whether_it_works_and_nothing_else() {
 }
 
 #[test]
+fn the_status_of_a_server_whose_database_was_removed_says_so() {
+    let server = TestServer::start();
+    std::fs::remove_file(server.data_dir().join("testflinger.redb")).unwrap();
+    let status = server.local().send("GET", "/admin/status", None).value();
+    assert!(status["warnings"].to_string().contains("The data directory was removed"));
+}
+
+#[test]
 fn a_server_whose_data_directory_was_removed_says_so() {
     let server = TestServer::start();
     // A server that writes meanwhile may keep a directory from being removed.
@@ -45,6 +53,10 @@ fn a_server_whose_data_directory_was_removed_says_so() {
     let why = "the data directory was removed: what it held is lost when the server stops";
     assert_eq!(unready.message(), format!("Not ready: {why}"));
     assert_eq!(server.anonymous().get("/healthz").seen(), OK());
+    let metrics = server.anonymous().get("/metrics");
+    assert!(metrics.text().contains("testflinger_troubles{trouble=\"data_gone\"} 1"));
+    let page = server.anonymous().get("/");
+    assert!(page.text().contains("The data directory was removed"));
 }
 
 #[test]
