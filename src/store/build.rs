@@ -48,7 +48,10 @@ impl NewDir {
     pub fn begin(dir: &Path, now: Timestamp) -> Result<Self, Error> {
         let dir = dir.to_owned();
         let target = Target { dir, replace: false, dry_run: false, new_signing_key: false, now };
-        let place = Place::look(&target)?;
+        let place = Place::look(&target).map_err(|error| match error {
+            Error::Exists(dir, _) => Error::Exists(dir, "give a new or an empty directory"),
+            error => error,
+        })?;
         Ok(Self { aside: Aside::create(&place.dir)?, place })
     }
 

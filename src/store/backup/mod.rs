@@ -93,8 +93,8 @@ pub enum Error {
     Exists(PathBuf, &'static str),
     /// A directory that cannot be renamed.
     #[error(
-        "{dir} is a mount point, and nothing can take its place in one step: restore to {dir}/data and let data_dir \
-         name that",
+        "{dir} is a mount point, and nothing can take its place in one step: give a directory below it, such as \
+         {dir}/data, and let data_dir name that if a server shall use it",
         dir = .0.display()
     )]
     MountPoint(PathBuf),

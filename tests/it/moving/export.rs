@@ -126,7 +126,11 @@ fn an_export_goes_nowhere_where_something_is_and_a_running_server_is_left_alone(
     assert!(said.contains("in use") || said.contains("running"), "{said}");
     fs::create_dir(&to).unwrap();
     fs::write(to.join("file"), "mine").unwrap();
-    lived.server.restart_after(|| drop(Cli(&data).fails(3, &["export", to.to_str().unwrap()])));
+    lived.server.restart_after(|| {
+        let said = Cli(&data).fails(3, &["export", to.to_str().unwrap()]);
+        // It has no flag --replace.
+        assert!(said.ends_with("is there already: give a new or an empty directory\n"), "{said}");
+    });
     assert_eq!(files(&to).len(), 1);
 }
 
