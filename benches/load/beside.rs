@@ -1,5 +1,6 @@
 //! Pairs while the server does something large: backups, or the removal of jobs that ended long ago.
 
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::runtime::Handle;
@@ -58,9 +59,12 @@ async fn with_clients(target: &Target, run: &Run, clients: usize) -> Vec<Row> {
     rows
 }
 
-/// Runs a command again and again until the load is over.
+/// Runs a command again and again until the load is over, with the priority of the units for systemd.
 fn repeat(server: &Server, words: &[&str], is_over: &AtomicBool) {
+    let plain = server.command(words);
+    let mut nice = Command::new("nice");
+    nice.args(["-n", "10"]).arg(plain.get_program()).args(plain.get_args()).stdout(Stdio::null());
     while !words.is_empty() && !is_over.load(Ordering::Relaxed) {
-        assert!(server.command(words).status().unwrap().success(), "{words:?} failed");
+        assert!(nice.status().unwrap().success(), "{words:?} failed");
     }
 }
