@@ -15,6 +15,7 @@ use crate::store::blobs::Blobs;
 use crate::store::engine::{self, Direction, JOURNAL, ReadTx, Rows, Table, codec, meta};
 use crate::store::nouns::{aging, blob, client};
 use crate::store::upkeep::census::Census;
+use crate::store::upkeep::pace::let_others_go;
 use crate::store::upkeep::{index, schema};
 
 /// A backup without so many files is not one: a disk is not mounted, or a folder was moved away.
@@ -161,6 +162,7 @@ fn measure(
     for table in Table::ALL {
         let mut rows = Amount::default();
         tx.each(*table, &mut |key, value| {
+            let_others_go();
             let follow = index::index_of(*table, key, value)
                 .map_err(|error| index::of_row(*table, key, &error))?;
             census.row(*table, key, value, &follow)?;
@@ -201,6 +203,7 @@ fn each_row(tx: &ReadTx, table: Table, what: What, each: &mut EachRow<'_>) -> Re
     let all = (Bound::Unbounded, Bound::Unbounded);
     let mut failed = Ok(());
     tx.scan(table, all, Direction::Forward, &mut |key, value| {
+        let_others_go();
         let Some(value) = shown(table, key, value, what)? else {
             return Ok(ControlFlow::Continue(()));
         };

@@ -1,4 +1,4 @@
-//! How a check shares the machine with those who use the data meanwhile.
+//! How a check or a backup shares the machine with those who use the data meanwhile.
 
 use std::time::{Duration, Instant};
 
@@ -6,6 +6,12 @@ use crate::store::engine::Error;
 
 /// How long is worked before a rest. It is shorter than anybody notices.
 const TURN: Duration = Duration::from_millis(10);
+
+/// Lets everybody else who wants a processor go first, between two rows. A thread of low priority that the system stops within
+/// a read may have locked a part of the page cache, and then everybody waits for the one thread that gets no turn.
+pub(crate) fn let_others_go() {
+    std::thread::yield_now();
+}
 
 /// Asked again and again while much is read.
 pub(crate) trait Pace {
@@ -39,6 +45,7 @@ impl<'a> Gentle<'a> {
 
 impl Pace for Gentle<'_> {
     fn step(&mut self) -> Result<(), Error> {
+        let_others_go();
         let worked = self.turn.elapsed();
         if worked >= TURN {
             if !(self.goes_on)() {
