@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::show::growing;
 use crate::domain::{Timestamp, counted};
-use crate::ops::{AgentCondition, Condition, Reason, Waiting};
+use crate::ops::{AgentCondition, Reason, Waiting};
 
 /// Why a job waits.
 pub(super) struct Waits {
@@ -60,15 +60,8 @@ impl Waits {
         let note = |agent: &AgentCondition| {
             let since = agent.since.map(|at| format!(" for {}", growing(now.since(at))));
             let comment = agent.comment.as_ref().map(|comment| format!(": {comment}"));
-            let word = match agent.condition {
-                Condition::Free => "free",
-                Condition::Busy => "busy",
-                Condition::Offline => "offline",
-                Condition::Silent => "silent",
-                Condition::Excluded => "excluded",
-                Condition::Restricted => "restricted",
-            };
-            let what = [Some(word.to_owned()), since, comment].into_iter().flatten().collect();
+            let word = agent.condition.as_str().to_owned();
+            let what = [Some(word), since, comment].into_iter().flatten().collect();
             AgentNote { name: agent.name.to_string(), what }
         };
         Self { reason, more: more.join(" "), agents: waiting.agents.iter().map(note).collect() }

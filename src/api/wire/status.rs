@@ -8,7 +8,7 @@ use crate::domain::wait::Estimate;
 use crate::domain::{AgentName, ClientId, EndedBy, JobId, QueueName, Timestamp, Tried};
 use crate::http::shape::kind::{BOOLEAN, INTEGER, TEXT, at_least, list, one_of};
 use crate::http::shape::{Kind, Others, Output, Shape, may, must};
-use crate::ops::{AgentCondition, Condition, Counts, JobStatus, Reason, Waiting};
+use crate::ops::{AgentCondition, Counts, JobStatus, Reason, Waiting};
 
 /// How a job stands.
 #[derive(Serialize)]
@@ -323,14 +323,7 @@ impl From<AgentCondition> for Named {
     fn from(agent: AgentCondition) -> Self {
         Self {
             comment: agent.comment,
-            condition: match agent.condition {
-                Condition::Free => "free",
-                Condition::Busy => "busy",
-                Condition::Offline => "offline",
-                Condition::Silent => "silent",
-                Condition::Excluded => "excluded",
-                Condition::Restricted => "restricted",
-            },
+            condition: agent.condition.as_str(),
             job_id: agent.job,
             name: agent.name,
             since: agent.since,

@@ -120,6 +120,21 @@ pub enum Condition {
     Restricted,
 }
 
+impl Condition {
+    /// The word for it, in answers and on pages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Busy => "busy",
+            Self::Offline => "offline",
+            Self::Silent => "silent",
+            Self::Excluded => "excluded",
+            Self::Restricted => "restricted",
+        }
+    }
+}
+
 /// When agents were last heard, and after how much silence they count as offline.
 pub struct Hearing<F> {
     /// When an agent was last heard.
