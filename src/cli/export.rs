@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::admin::Place;
 use super::copy::Copy;
-use super::import::print;
+use super::import::{print, things_were_left_out};
 use super::output::{self, Format, tell};
 use super::progress::size;
 use super::{Failure, INCOMPLETE, interrupt};
-use crate::domain::{Clock, SystemClock};
+use crate::domain::{Clock, SystemClock, counted};
 use crate::moving::plain::{self, Export};
 use crate::moving::{Report, mongodb};
 use crate::server;
@@ -95,8 +95,8 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     match exported.missing.len() {
         0 => Ok(()),
         count => {
-            let why = format!("{count} files are gone; everything else is there");
-            Err(Failure::new(INCOMPLETE, why))
+            let files = counted(count as u64, "file is", "files are");
+            Err(Failure::new(INCOMPLETE, format!("{files} gone; everything else is there")))
         }
     }
 }
@@ -112,6 +112,6 @@ fn dumped(report: &Report, what: &Export, format: Format) -> Result<(), Failure>
     tell!("{dir} has this now, for mongorestore");
     match report.left_out() {
         0 => Ok(()),
-        count => Err(Failure::new(INCOMPLETE, format!("{count} things were left out"))),
+        count => Err(Failure::new(INCOMPLETE, things_were_left_out(count))),
     }
 }

@@ -6,6 +6,7 @@ use super::Failure;
 use super::admin::{Admin, Missing, Place};
 use super::output::{self, Format, say};
 use super::progress::size;
+use crate::domain::counted;
 
 /// Arguments of `gc`.
 #[derive(clap::Args)]
@@ -55,7 +56,8 @@ fn report(done: &str, format: Format) -> Result<(), Failure> {
     let number = |name: &str| done[name].as_u64().unwrap_or_default();
     say!("{} were old enough and are gone", number("removed"));
     if number("early") > 0 {
-        say!("{} files went before their time, to keep keep_free free", number("early"));
+        let (one, several) = ("file went before its time", "files went before their time");
+        say!("{}, to keep keep_free free", counted(number("early"), one, several));
     }
     say!("{} of files went", size(number("bytes")));
     if number("short") > 0 {

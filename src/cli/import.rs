@@ -9,7 +9,7 @@ use super::admin::Place;
 use super::output::{self, Format, say, tell};
 use super::{Failure, environment, interrupt};
 use crate::config::{self, Settings, Span};
-use crate::domain::{Clock, SystemClock};
+use crate::domain::{Clock, SystemClock, counted};
 use crate::moving::mongodb::{Import, Key, Unlock, import};
 use crate::moving::{Error, Report, plain};
 use crate::server;
@@ -175,13 +175,15 @@ fn mongodb(args: Mongodb) -> Result<(), Failure> {
     end(&what.dir, what.dry_run, put_aside);
     match imported.report.left_out() {
         0 => Ok(()),
-        1 => Err(Failure::new(1, "1 thing was left out; everything else is as the report says")),
         count => {
-            let message =
-                format!("{count} things were left out; everything else is as the report says");
-            Err(Failure::new(1, message))
+            let left_out = things_were_left_out(count);
+            Err(Failure::new(1, format!("{left_out}; everything else is as the report says")))
         }
     }
+}
+
+pub(super) fn things_were_left_out(count: u64) -> String {
+    counted(count, "thing was left out", "things were left out")
 }
 
 pub(super) fn print(report: &Report) {
