@@ -67,7 +67,7 @@ impl App {
         let lab = Lab::now(tx, &self.store().lines()?, now, &self.hearing())?;
         let of = |doing| (doing, lab.agents.iter().filter(|agent| agent.doing == doing).count());
         let (jobs, blobs) = self.counted();
-        let (database, free) = self.on_disk();
+        let (database, free) = self.on_disk().unwrap_or_default();
         Ok(Status {
             started: Timestamp::from_micros(metrics.started.get().saturating_mul(1_000_000)),
             now,
@@ -87,11 +87,11 @@ impl App {
         })
     }
 
-    /// How many bytes the database takes and how many are free; none once the data directory was removed, which is a trouble
-    /// of its own and must be told.
-    pub(super) fn on_disk(&self) -> (u64, u64) {
+    /// How many bytes the database takes and how many are free; `None` once the data directory was removed, which is a
+    /// trouble of its own and must be told.
+    pub(super) fn on_disk(&self) -> Option<(u64, u64)> {
         let store = self.store();
-        (store.file_size().unwrap_or_default(), store.blobs().free().unwrap_or_default())
+        store.file_size().ok().zip(store.blobs().free().ok())
     }
 
     /// The newest backups that were noted, the newest first. A note that cannot be read counts as none.

@@ -181,9 +181,11 @@ impl App {
         }
         metrics.set_agents(agents.states.iter().map(String::as_str));
         metrics.silent.set(agents.silent);
-        let (database, free) = self.on_disk();
-        metrics.database.set(database.cast_signed());
-        metrics.free.set(free.cast_signed());
+        // Zero would be taken for a full disk.
+        if let Some((database, free)) = self.on_disk() {
+            metrics.database.set(database.cast_signed());
+            metrics.free.set(free.cast_signed());
+        }
         metrics.reserve.set(self.limits().disk_reserve.cast_signed());
         metrics.in_flight.set(self.budget().used().cast_signed());
         let troubles = self.troubles(tx)?;
