@@ -43,8 +43,8 @@ impl App {
         self.write_then(write, |_| ()).await
     }
 
-    /// [`App::write_large`], and `then` sees the outcome even when the request has ended meanwhile, because a write that was begun is not
-    /// stopped.
+    /// [`App::write_large`], and `then` sees the outcome even when the request has ended meanwhile, because a write that was
+    /// begun is not stopped.
     pub async fn write_then<T>(
         &self,
         write: impl FnMut(&mut WriteTx<'_>, Timestamp) -> std::result::Result<T, ops::Error>
